@@ -1,0 +1,1 @@
+"""The dispatcher: catalogue, scheduler, data store and certificate authority of a grid."""

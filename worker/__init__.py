@@ -1,0 +1,1 @@
+"""The worker: the volunteer's daemon, which runs jobs safely."""

@@ -1,0 +1,1 @@
+"""What every part of the grid shares: rules, messages, the client library and the command line."""

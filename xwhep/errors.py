@@ -1,0 +1,341 @@
+"""The errors that may cross a process, each with a stable code.
+
+A code is part of the interface: it never changes its meaning. A text is one sentence that says what, which one, and
+what to do. On the wire an error is a problem document (RFC 9457); `xwhep.client` turns it back into the same class.
+This module imports nothing of ours.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import ClassVar
+from uuid import UUID
+
+
+class XwhepError(Exception):
+    """The root of all errors that a person or another process may see."""
+
+    code: ClassVar[str] = "internal"
+    http_status: ClassVar[int] = 500
+    #: what the command line returns: 1 refused by dispatcher, chain or machine, 2 wrong on the command line alone
+    exit_status: ClassVar[int] = 1
+
+    def __init__(self, text: str, *, field: str | None = None) -> None:
+        super().__init__(text)
+        self.text = text
+        self.field = field  #: the request's field at fault, as a dotted path
+
+
+class RemoteError(XwhepError):
+    """The dispatcher refused, with a code that this version of the client knows only by name."""
+
+    def __init__(self, code: str, text: str, http_status: int, field: str | None = None) -> None:
+        super().__init__(text, field=field)
+        self.remote_code = code
+        self.remote_status = http_status
+
+
+# --- requests --------------------------------------------------------------------------------------------------------
+
+
+class BadRequestError(XwhepError):
+    """A request that is not well formed."""
+
+    code = "bad-request"
+    http_status = 400
+
+
+class InvalidFieldError(XwhepError):
+    """A request whose field has a value that is out of its range, or that has a field nobody knows."""
+
+    code = "invalid-field"
+    http_status = 422
+    exit_status = 2
+
+    def __init__(self, field: str, why: str) -> None:
+        super().__init__(f"{field}: {why}", field=field)
+
+
+class TooLargeError(XwhepError):
+    """A body over its bound."""
+
+    code = "too-large"
+    http_status = 413
+
+    def __init__(self, what: str, limit_bytes: int) -> None:
+        super().__init__(f"{what} is larger than the {limit_bytes} bytes allowed; split it or make it smaller")
+
+
+class NotFoundError(XwhepError):
+    """Nothing has this name, or the caller may not know of it."""
+
+    code = "not-found"
+    http_status = 404
+
+    def __init__(self, kind: str, name: object) -> None:
+        super().__init__(f"there is no {kind} {name}, or it is not yours")
+
+
+class IdConflictError(XwhepError):
+    """An id was used before, with another body or by another owner."""
+
+    code = "id-conflict"
+    http_status = 409
+
+    def __init__(self, kind: str, uid: object) -> None:
+        super().__init__(f"the {kind} id {uid} was used before with another content; use a fresh id")
+
+
+class NameTakenError(XwhepError):
+    """A name that must be unique is in use."""
+
+    code = "name-taken"
+    http_status = 409
+
+    def __init__(self, kind: str, name: str) -> None:
+        super().__init__(
+            f"there is a {kind} {name} already, and what it names never changes; choose another name or version"
+        )
+
+
+class IllegalTransitionError(XwhepError):
+    """A status cannot change in this way."""
+
+    code = "illegal-transition"
+    http_status = 409
+
+    def __init__(self, status: str, event: str) -> None:
+        super().__init__(f"what is {status} cannot become {event}")
+
+
+# --- identity --------------------------------------------------------------------------------------------------------
+
+
+class NoCertificateError(XwhepError):
+    """A route that demands a certificate was called without one."""
+
+    code = "no-certificate"
+    http_status = 401
+
+    def __init__(self) -> None:
+        super().__init__("this request needs a certificate of this grid; join with a token first")
+
+
+class UnknownIdentityError(XwhepError):
+    """A certificate whose key this grid does not know."""
+
+    code = "unknown-identity"
+    http_status = 401
+
+    def __init__(self) -> None:
+        super().__init__("the certificate's key does not belong to any member of this grid; join with a token")
+
+
+class RevokedError(XwhepError):
+    """A certificate that was revoked."""
+
+    code = "revoked"
+    http_status = 403
+
+    def __init__(self) -> None:
+        super().__init__("this certificate was revoked; ask the grid's administrator for a new token")
+
+
+class ForbiddenError(XwhepError):
+    """The caller's role may not do this."""
+
+    code = "forbidden"
+    http_status = 403
+
+    def __init__(self, role: str, action: str) -> None:
+        super().__init__(f"a {role} may not {action}")
+
+
+class TokenRefusedError(XwhepError):
+    """A join token that is unknown, used up or expired; which of them is nobody's business."""
+
+    code = "token-refused"
+    http_status = 403
+
+    def __init__(self) -> None:
+        super().__init__("the join token is unknown, used up or expired; ask for a new one")
+
+
+class TokenMalformedError(XwhepError):
+    """A text that is no join token."""
+
+    code = "token-malformed"
+    http_status = 422
+    exit_status = 2
+
+    def __init__(self) -> None:
+        super().__init__("this is not a join token; copy the whole line that `xwhep-dispatcher token` printed")
+
+
+class CertificateMismatchError(XwhepError):
+    """The dispatcher's CA is not the one that the join token names: another grid, or someone in between."""
+
+    code = "ca-mismatch"
+    http_status = 421
+
+    def __init__(self, url: str) -> None:
+        super().__init__(f"the certificate authority at {url} is not the one this token names; nothing was sent to it")
+
+
+class BadSignatureError(XwhepError):
+    """A certificate request whose signature or key cannot be accepted."""
+
+    code = "bad-signing-request"
+    http_status = 422
+
+    def __init__(self, why: str) -> None:
+        super().__init__(f"the certificate request cannot be accepted: {why}")
+
+
+class IdentityExpiredError(XwhepError):
+    """The certificate on this machine is out of its dates and could not be renewed."""
+
+    code = "identity-expired"
+    http_status = 401
+
+    def __init__(self, ended_at: datetime) -> None:
+        super().__init__(
+            f"this machine's certificate ended at {ended_at:%Y-%m-%d %H:%M} UTC; check the clock or join again"
+        )
+
+
+class NotJoinedError(XwhepError):
+    """There is no identity in the home folder."""
+
+    code = "not-joined"
+    http_status = 401
+
+    def __init__(self, home: str, command: str) -> None:
+        super().__init__(f"there is no identity in {home}; run `{command}` with a token first")
+
+
+# --- jobs ------------------------------------------------------------------------------------------------------------
+
+
+class LeaseLostError(XwhepError):
+    """A host reports on an attempt that is no longer leased to it."""
+
+    code = "lease-lost"
+    http_status = 409
+
+    def __init__(self, job_uid: UUID, attempt: int) -> None:
+        super().__init__(
+            f"attempt {attempt} of job {job_uid} is no longer leased to this host: the lease expired or the owner"
+            " cancelled the job; drop it and ask for another"
+        )
+
+
+class NoTargetError(XwhepError):
+    """An app without a program for any platform, or for none that the job allows."""
+
+    code = "no-target"
+    http_status = 422
+
+    def __init__(self, app: str) -> None:
+        super().__init__(f"app {app} has no target for any platform; register a version that has one")
+
+
+class DigestMismatchError(XwhepError):
+    """Content that is not what its digest names."""
+
+    code = "digest-mismatch"
+    http_status = 422
+
+    def __init__(self, expected: str, got: str) -> None:
+        super().__init__(f"the content has SHA-256 {got} but {expected} was announced; send it again")
+
+
+class StorageFullError(XwhepError):
+    """No room for content."""
+
+    code = "storage-full"
+    http_status = 507
+
+    def __init__(self, needed_bytes: int) -> None:
+        super().__init__(f"there is no room for {needed_bytes} more bytes; try again later")
+
+
+class UnavailableError(XwhepError):
+    """The dispatcher cannot be reached, or is stopping."""
+
+    code = "unavailable"
+    http_status = 503
+
+    def __init__(self, what: str) -> None:
+        super().__init__(f"{what}; try again later")
+
+
+class ProtocolTooOldError(XwhepError):
+    """A worker that speaks a version of the protocol which is no longer served."""
+
+    code = "protocol-too-old"
+    http_status = 426
+
+    def __init__(self, spoken: int, oldest: int) -> None:
+        super().__init__(f"this worker speaks protocol {spoken} and the oldest served is {oldest}; update the worker")
+
+
+# --- vanity searches -------------------------------------------------------------------------------------------------
+
+
+class PatternError(XwhepError):
+    """A pattern that no address can match, or none that can be found."""
+
+    code = "impossible-pattern"
+    http_status = 422
+    exit_status = 2
+
+    def __init__(self, pattern: str, why: str) -> None:
+        super().__init__(f"no search for {pattern!r}: {why}", field="pattern")
+
+
+class PublicKeyError(XwhepError):
+    """Bytes that are no point of secp256k1."""
+
+    code = "bad-public-key"
+    http_status = 422
+    exit_status = 2
+
+    def __init__(self, why: str) -> None:
+        super().__init__(f"the public key cannot be used: {why}", field="public_key")
+
+
+class KeyUsedError(XwhepError):
+    """A public key that served an earlier search: one leaked sum would give away all."""
+
+    code = "key-used"
+    http_status = 409
+
+    def __init__(self) -> None:
+        super().__init__(
+            "the public key served an earlier search; make a fresh one with `xwhep vanity keygen`",
+            field="public_key",
+        )
+
+
+class FalseResultError(XwhepError):
+    """A result that does not stand up to checking."""
+
+    code = "false-result"
+    http_status = 422
+
+    def __init__(self, why: str) -> None:
+        super().__init__(f"the result was refused: {why}")
+
+
+# --- machines --------------------------------------------------------------------------------------------------------
+
+
+class CannotContainError(XwhepError):
+    """This machine cannot confine a native job; it is refused, never run unprotected."""
+
+    code = "cannot-contain"
+    http_status = 501
+
+    def __init__(self, why: str) -> None:
+        super().__init__(f"native jobs cannot be contained on this machine: {why}")
