@@ -328,6 +328,20 @@ class FalseResultError(XwhepError):
         super().__init__(f"the result was refused: {why}")
 
 
+# --- configuration ---------------------------------------------------------------------------------------------------
+
+
+class ConfigurationError(XwhepError):
+    """A key of the configuration that nobody knows, or a value out of its range."""
+
+    code = "bad-configuration"
+    http_status = 422
+    exit_status = 2
+
+    def __init__(self, key: str, why: str, file: str) -> None:
+        super().__init__(f"configuration key {key}: {why}; look at {file} and at the XWHEP_ environment variables")
+
+
 # --- machines --------------------------------------------------------------------------------------------------------
 
 
@@ -339,3 +353,19 @@ class CannotContainError(XwhepError):
 
     def __init__(self, why: str) -> None:
         super().__init__(f"native jobs cannot be contained on this machine: {why}")
+
+
+def _catalogue() -> dict[str, type[XwhepError]]:
+    """Return every error class by its code."""
+    classes = XwhepError.__subclasses__()
+    return {error_class.code: error_class for error_class in classes if error_class is not RemoteError}
+
+
+def from_problem(code: str, text: str, http_status: int, field: str | None = None) -> XwhepError:
+    """Return the error that a problem document describes, as the class that raised it on the other side."""
+    error_class = _catalogue().get(code)
+    if error_class is None:
+        return RemoteError(code, text, http_status, field)
+    error = error_class.__new__(error_class)
+    XwhepError.__init__(error, text, field=field)
+    return error

@@ -1,0 +1,1 @@
+"""The client library: every way into the dispatcher's interface `/v1`."""

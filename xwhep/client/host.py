@@ -1,0 +1,52 @@
+"""What a worker asks of its dispatcher."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from uuid import UUID
+
+from xwhep.client.connection import Connection
+from xwhep.model.attempts import (
+    AttemptReply,
+    FinishAttempt,
+    Heartbeat,
+    HeartbeatReply,
+    LeaseReply,
+    LeaseRequest,
+    ReportHit,
+)
+from xwhep.model.data import MAX_BLOB_BYTES
+from xwhep.model.jobs import Output
+
+
+class HostClient:
+    """The interface as a host uses it; each method is one request."""
+
+    def __init__(self, connection: Connection) -> None:
+        self._connection = connection
+
+    async def lease(self, request: LeaseRequest) -> LeaseReply:
+        """Wait for work, at most `request.wait_s` seconds."""
+        return await self._connection.call("POST", "/v1/leases", LeaseReply, request)
+
+    async def heartbeat(self, heartbeat: Heartbeat) -> HeartbeatReply:
+        """Prolong the leases of the attempts named, and learn which of them to stop."""
+        return await self._connection.call("POST", "/v1/heartbeats", HeartbeatReply, heartbeat)
+
+    async def fetch(self, job_uid: UUID, attempt: int, digest: str, destination: Path) -> None:
+        """Fetch a blob that a live attempt names."""
+        path = f"/v1/attempts/{job_uid}/{attempt}/blobs/{digest}"
+        await self._connection.download(path, destination, digest=digest, limit_bytes=MAX_BLOB_BYTES)
+
+    async def store(self, job_uid: UUID, attempt: int, output: Output, file: Path) -> None:
+        """Upload the content of an output; `finish` then names it."""
+        path = f"/v1/attempts/{job_uid}/{attempt}/blobs/{output.digest}"
+        await self._connection.upload(path, file, output.size_bytes)
+
+    async def report_hit(self, job_uid: UUID, attempt: int, hit: ReportHit) -> AttemptReply:
+        """Report a key in the wanted ranges, at once."""
+        return await self._connection.call("POST", f"/v1/attempts/{job_uid}/{attempt}/hits", AttemptReply, hit)
+
+    async def finish(self, job_uid: UUID, attempt: int, end: FinishAttempt) -> AttemptReply:
+        """Report the end of an attempt; it may be sent again."""
+        return await self._connection.call("POST", f"/v1/attempts/{job_uid}/{attempt}/finish", AttemptReply, end)

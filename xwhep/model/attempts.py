@@ -1,0 +1,155 @@
+"""Messages between the dispatcher and its hosts: leases, heartbeats, hits, results."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from typing import Annotated, Literal
+from uuid import UUID
+
+from pydantic import BaseModel, Field, StringConstraints
+
+from xwhep.lifecycle import AttemptStatus
+from xwhep.model.apps import Kind, Limits
+from xwhep.model.base import Argument, Cpu, Digest, Os, Reason, RelativePath, Reply, Request, VariableName
+from xwhep.model.data import BlobFields
+from xwhep.model.jobs import Input, Output
+
+#: the version of the protocol that this code speaks, and the oldest that the dispatcher serves
+PROTOCOL = 1
+OLDEST_PROTOCOL = 1
+#: seconds between heartbeats, and from a heartbeat to the end of the lease
+HEARTBEAT_S = 10
+LEASE_S = 60
+#: the longest that a poll is held open, seconds
+MAX_WAIT_S = 30
+
+#: bytes as lower-case hexadecimal
+Hex33 = Annotated[str, StringConstraints(pattern=r"^0[23][0-9a-f]{64}$")]
+Hex32 = Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{64}$")]
+Hex20 = Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{40}$")]
+
+
+class Form(StrEnum):
+    """How a public key becomes an address."""
+
+    P2PKH_COMPRESSED = "p2pkh-compressed"
+
+
+class LeaseRequest(Request):
+    """A worker's poll: what the host is and what it can run now."""
+
+    protocol: int
+    os: Os
+    cpu: Cpu
+    kinds: Annotated[frozenset[Kind], Field(max_length=8)]
+    wait_s: Annotated[float, Field(ge=0, le=MAX_WAIT_S)] = MAX_WAIT_S
+    keys_per_s: Annotated[float, Field(ge=0, le=1e12)] = 0  #: what one slot has searched lately, 0 unknown
+
+
+class NativeWork(Reply):
+    """Run a program in the sandbox."""
+
+    kind: Literal[Kind.NATIVE] = Kind.NATIVE
+    program: Digest
+    entry: RelativePath
+    arguments: list[Argument]
+    environment: dict[VariableName, Argument]
+    stdin: Digest | None
+    inputs: list[Input]
+    limits: Limits
+
+
+class VanityWork(Reply):
+    """Search one unit: a deterministic slice of a vanity search (`xwhep.units`)."""
+
+    kind: Literal[Kind.VANITY] = Kind.VANITY
+    batch_uid: UUID
+    number: Annotated[int, Field(ge=0, lt=2**63)]
+    steps: Annotated[int, Field(ge=1, le=2**32)]
+    form: Form
+    public_key: Hex33  #: blinded: A + rG
+    ranges: Annotated[list[tuple[Hex20, Hex20]], Field(min_length=1, max_length=64)]  #: inclusive, of hash160
+
+
+class Lease(Reply):
+    """A host's right to run one attempt until it ends or falls silent."""
+
+    job_uid: UUID
+    attempt: int  #: the fencing number
+    lease_s: float  #: seconds until the lease ends unless a heartbeat prolongs it
+    heartbeat_s: float
+    work: Annotated[NativeWork | VanityWork, Field(discriminator="kind")]
+
+
+class LeaseReply(Reply):
+    """The answer to a poll; no lease means: nothing fits, ask again."""
+
+    lease: Lease | None = None
+
+
+class AttemptRef(BaseModel):
+    """Names one attempt."""
+
+    job_uid: UUID
+    attempt: Annotated[int, Field(ge=1, le=1_000_000)]
+
+
+class ProgressFields(BaseModel):
+    """How far an attempt is."""
+
+    fraction: Annotated[float, Field(ge=0, le=1)] | None = None
+    keys_tried: Annotated[int, Field(ge=0, lt=2**63)] = 0
+    keys_per_s: Annotated[float, Field(ge=0, le=1e12)] = 0
+
+
+class AttemptProgress(AttemptRef, ProgressFields, Request):
+    """How far one attempt of a host is."""
+
+
+class Heartbeat(Request):
+    """All attempts that a host is running."""
+
+    attempts: Annotated[list[AttemptProgress], Field(max_length=1024)]
+
+
+class HeartbeatReply(Reply):
+    """Which of them the host must stop: cancelled, lost, or no longer wanted."""
+
+    stop: list[AttemptRef]
+
+
+class ReportHit(Request):
+    """A key that lies in the wanted ranges: sign * lambda^e * (A' + sG) (`xwhep.bitcoin.split_key`)."""
+
+    s: Hex32
+    e: Annotated[int, Field(ge=0, le=2)]
+    sign: Literal[1, -1]
+
+
+class Outcome(StrEnum):
+    """How an attempt ended, as its host saw it."""
+
+    FINISHED = "finished"
+    FAILED = "failed"  #: the job's own fault
+    LOST = "lost"  #: the host gives the job back
+
+
+class FinishAttempt(ProgressFields, Request):
+    """The end of an attempt; sent again, it is the same end."""
+
+    outcome: Outcome
+    exit_status: int | None = None
+    reason: Reason | None = None
+    outputs: Annotated[list[Output], Field(max_length=10_002)] = Field(default_factory=list)
+    cpu_s: Annotated[float, Field(ge=0, le=1e9)] = 0
+    max_rss_bytes: Annotated[int, Field(ge=0, lt=2**63)] = 0
+
+
+class AttemptReply(Reply):
+    """What the dispatcher made of a report."""
+
+    status: AttemptStatus
+
+
+class AnnounceOutput(BlobFields, Request):
+    """A blob that an attempt is about to upload."""

@@ -1,0 +1,100 @@
+"""What all messages are made of: strict requests, lenient replies, bounded types.
+
+A field group (`...Fields`) carries fields only; messages and tables inherit it. Requests refuse a field nobody knows;
+replies ignore it, so that an older client understands a newer dispatcher.
+"""
+
+from __future__ import annotations
+
+import re
+from datetime import UTC, datetime
+from enum import StrEnum
+from pathlib import PurePosixPath
+from typing import Annotated, Generic, TypeVar
+
+from pydantic import AfterValidator, AwareDatetime, BaseModel, ConfigDict, StringConstraints
+
+
+class Os(StrEnum):
+    """An operating system that a program is built for."""
+
+    LINUX = "linux"
+    MACOS = "macos"
+    WINDOWS = "windows"
+
+
+class Cpu(StrEnum):
+    """A processor architecture that a program is built for."""
+
+    X86_64 = "x86_64"
+    ARM64 = "arm64"
+    ANY = "any"  #: a script
+
+
+class Request(BaseModel):
+    """The root of what clients send."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class Reply(BaseModel):
+    """The root of what the dispatcher answers."""
+
+    model_config = ConfigDict(extra="ignore", frozen=True, from_attributes=True)
+
+
+Item = TypeVar("Item", bound=BaseModel)
+
+
+class Page(Reply, Generic[Item]):
+    """A part of a list; `next` is the cursor of the part that follows, None at the end."""
+
+    items: list[Item]
+    next: str | None = None
+
+
+def check_relative_path(text: str) -> str:
+    """Return `text` if it names a file inside the working folder, by POSIX rules, on any platform.
+
+    Raises:
+        ValueError: it is absolute, leaves the folder, or has characters that no file name should have.
+    """
+    parts = PurePosixPath(text).parts
+    if not parts or text != "/".join(parts) or ".." in parts or text.startswith("/"):
+        raise ValueError("must be a plain relative path such as `data/a.txt`, without `..`")
+    if re.search(r'[\x00-\x1f\x7f\\:*?"<>|]', text):
+        raise ValueError('must not contain control characters or any of \\ : * ? " < > |')
+    return text
+
+
+def check_utf8_without_nul(text: str) -> str:
+    """Return `text` if a process can be given it as an argument.
+
+    Raises:
+        ValueError: it has a NUL or a lone surrogate.
+    """
+    if "\x00" in text:
+        raise ValueError("must not contain a NUL")
+    text.encode()  # a lone surrogate raises UnicodeEncodeError, a ValueError
+    return text
+
+
+def to_utc(moment: datetime) -> datetime:
+    """Return the same moment in UTC."""
+    return moment.astimezone(UTC)
+
+
+#: a SHA-256 digest
+Digest = Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{64}$")]
+#: a name that people give to apps, data, batches, hosts and users
+Name = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,62}$")]
+#: a path relative to a job's working folder
+RelativePath = Annotated[str, StringConstraints(min_length=1, max_length=255), AfterValidator(check_relative_path)]
+#: one argument of a program
+Argument = Annotated[str, StringConstraints(max_length=4096), AfterValidator(check_utf8_without_nul)]
+#: the name of an environment variable
+VariableName = Annotated[str, StringConstraints(pattern=r"^[A-Za-z_][A-Za-z0-9_]{0,127}$")]
+#: a sentence for people, from another machine
+Reason = Annotated[str, StringConstraints(max_length=1000)]
+#: a moment, aware, in UTC
+Moment = Annotated[AwareDatetime, AfterValidator(to_utc)]

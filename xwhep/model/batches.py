@@ -1,0 +1,85 @@
+"""Messages about batches: a bag of jobs, or a search that stops at the first accepted result."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from typing import Annotated, Literal
+from uuid import UUID
+
+from pydantic import BaseModel, Field
+
+from xwhep.lifecycle import BatchStatus, Status
+from xwhep.model.attempts import Form, Hex33
+from xwhep.model.base import Moment, Name, Reply, Request
+from xwhep.model.jobs import MAX_JOBS_A_REQUEST, SubmitJob
+
+
+class BatchKind(StrEnum):
+    """What a batch is made of."""
+
+    BAG = "bag"
+    SEARCH = "search"
+
+
+class BatchFields(BaseModel):
+    """What names a batch."""
+
+    name: Name
+
+
+class SearchFields(BaseModel):
+    """What a vanity search looks for."""
+
+    pattern: Annotated[str, Field(min_length=1, max_length=64)]
+    form: Form = Form.P2PKH_COMPRESSED
+    public_key: Hex33  #: the requester's A = aG
+
+
+class SubmitBag(BatchFields, Request):
+    """Submit jobs as one batch."""
+
+    kind: Literal[BatchKind.BAG] = BatchKind.BAG
+    uid: UUID
+    jobs: Annotated[list[SubmitJob], Field(min_length=1, max_length=MAX_JOBS_A_REQUEST)]
+
+
+class SubmitSearch(BatchFields, SearchFields, Request):
+    """Submit a vanity search."""
+
+    kind: Literal[BatchKind.SEARCH] = BatchKind.SEARCH
+    uid: UUID
+
+
+SubmitBatch = Annotated[SubmitBag | SubmitSearch, Field(discriminator="kind")]
+
+
+class HitView(Reply):
+    """The accepted result of a search; the requester combines it with the secret a."""
+
+    s: str  #: 32 bytes, hexadecimal
+    e: int
+    sign: int
+    address: str
+
+
+class SearchView(SearchFields, Reply):
+    """How far a vanity search is."""
+
+    difficulty: float  #: keys to try for one hit, on average
+    keys_tried: int
+    keys_per_s: float  #: of all hosts at work on it now
+    hosts: int  #: at work on it now
+    result: HitView | None
+
+
+class BatchView(BatchFields, Reply):
+    """A batch as its owner sees it."""
+
+    uid: UUID
+    owner_uid: UUID
+    kind: BatchKind
+    status: BatchStatus
+    submitted_at: Moment
+    ended_at: Moment | None
+    jobs: dict[Status, int]  #: how many are in each status
+    search: SearchView | None
