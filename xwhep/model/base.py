@@ -34,7 +34,7 @@ class Cpu(StrEnum):
 class Request(BaseModel):
     """The root of what clients send."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
 
 
 class Reply(BaseModel):

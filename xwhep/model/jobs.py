@@ -24,14 +24,19 @@ class Input(BaseModel):
     path: RelativePath
 
 
-class JobFields(BaseModel):
-    """What a job asks for; never a command string."""
+class JobWork(BaseModel):
+    """What a job gives its app; never a command string."""
 
-    app_uid: UUID
     arguments: Annotated[list[Argument], Field(max_length=1000)] = Field(default_factory=list)
     environment: Annotated[dict[VariableName, Argument], Field(max_length=100)] = Field(default_factory=dict)
     stdin: Digest | None = None
     inputs: Annotated[list[Input], Field(max_length=1000)] = Field(default_factory=list)
+
+
+class JobFields(JobWork):
+    """What a job asks for."""
+
+    app_uid: UUID
 
 
 class SubmitJob(JobFields, Request):

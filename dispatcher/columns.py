@@ -1,0 +1,66 @@
+"""How values become columns: moments in UTC, enumerations by value, documents as JSON."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from enum import StrEnum
+from typing import Any, Generic, TypeVar
+
+from pydantic import BaseModel, TypeAdapter
+from sqlalchemy import JSON, DateTime, Dialect, Enum, TypeDecorator
+
+ValueT = TypeVar("ValueT")
+
+
+class UtcDateTime(TypeDecorator[datetime]):
+    """A moment, aware, in UTC, to the microsecond; SQLite forgets the zone and this gives it back."""
+
+    impl = DateTime(timezone=True)
+    cache_ok = True
+
+    def process_bind_param(self, value: datetime | None, dialect: Dialect) -> datetime | None:  # noqa: ARG002 - signature
+        """Store in UTC; a moment without a zone is a mistake of ours."""
+        if value is None:
+            return None
+        assert value.tzinfo is not None, "a moment without a zone"
+        return value.astimezone(UTC)
+
+    def process_result_value(self, value: Any | None, dialect: Dialect) -> datetime | None:  # noqa: ARG002 - signature
+        """Give back with its zone."""
+        return None if value is None else value.replace(tzinfo=UTC)
+
+
+class Document(TypeDecorator[ValueT], Generic[ValueT]):
+    """A value stored as JSON and checked by its type on the way back; nothing that matching needs."""
+
+    impl = JSON
+    cache_ok = True
+
+    def __init__(self, shape: Any) -> None:
+        super().__init__()
+        self.shape = shape
+        self._adapter: TypeAdapter[ValueT] = TypeAdapter(shape)
+
+    def process_bind_param(self, value: ValueT | None, dialect: Dialect) -> Any:  # noqa: ARG002 - signature
+        """Return plain JSON values."""
+        return None if value is None else self._adapter.dump_python(value, mode="json")
+
+    def process_result_value(self, value: Any | None, dialect: Dialect) -> ValueT | None:  # noqa: ARG002 - signature
+        """Return the value."""
+        return None if value is None else self._adapter.validate_python(value)
+
+
+def by_value(enumeration: type[StrEnum]) -> Enum:
+    """Return the column type of an enumeration: its values as lower-case text."""
+    return Enum(
+        enumeration,
+        native_enum=False,
+        create_constraint=False,
+        length=32,
+        values_callable=lambda members: [member.value for member in members],
+    )
+
+
+def document_of(model: type[BaseModel]) -> Document[Any]:
+    """Return the column type of a message part."""
+    return Document(model)

@@ -1,0 +1,184 @@
+"""The database: one writer thread that commits many use cases at once, and readers beside it.
+
+A use case is a plain function `(session, ...)`. One that raises changes nothing; one that *returns* an `XwhepError`
+keeps what it wrote, and its caller gets the error raised. `run` returns only after the commit has reached the disk, so
+what is answered is never lost. Use cases that wait while a commit is under way share the next one (group commit), each
+in a savepoint of its own.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import queue
+import sqlite3
+import threading
+from collections.abc import Callable
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Concatenate, Final, ParamSpec, TypeVar
+
+from sqlalchemy import Engine, create_engine, event
+from sqlalchemy.exc import OperationalError
+from sqlalchemy.pool import QueuePool
+from sqlmodel import Session
+
+from xwhep.errors import StorageFullError, UnavailableError, XwhepError
+
+P = ParamSpec("P")
+T = TypeVar("T")
+
+#: use cases that share one commit, at most: bounds how long the first of them waits for the last
+GROUP: Final = 128
+READERS: Final = 2
+BUSY_TIMEOUT_MS: Final = 10_000
+
+UseCase = Callable[Concatenate[Session, P], T]
+
+
+@dataclass(slots=True)
+class _Order:
+    """One use case to run, and who waits for it."""
+
+    work: Callable[[Session], Any]
+    future: Future[Any] = field(default_factory=Future)
+
+
+@dataclass(frozen=True, slots=True)
+class _Answer:
+    """What became of an order."""
+
+    value: Any
+    failure: BaseException | None
+
+
+class Database:
+    """The tables of one dispatcher, in an SQLite file."""
+
+    def __init__(self, file: Path) -> None:
+        self._engine = _engine(file, begin="BEGIN IMMEDIATE")
+        self._read_engine = _engine(file, begin="BEGIN")
+        self._orders: queue.SimpleQueue[_Order | None] = queue.SimpleQueue()
+        self._readers = ThreadPoolExecutor(READERS, thread_name_prefix="reader")
+        self._writer = threading.Thread(target=self._write_all, name="writer", daemon=True)
+        self._writer.start()
+
+    @property
+    def engine(self) -> Engine:
+        """The engine that writes; for creating the tables."""
+        return self._engine
+
+    async def run(self, use_case: UseCase[P, T], /, *args: P.args, **kwargs: P.kwargs) -> T:
+        """Run a use case in a transaction and return what it returned once that is on disk."""
+        return await asyncio.wrap_future(self._order(lambda session: use_case(session, *args, **kwargs)))
+
+    def run_now(self, use_case: UseCase[P, T], /, *args: P.args, **kwargs: P.kwargs) -> T:
+        """Do the same without an event loop; for commands beside the server."""
+        result: T = self._order(lambda session: use_case(session, *args, **kwargs)).result()
+        return result
+
+    async def read(self, use_case: UseCase[P, T], /, *args: P.args, **kwargs: P.kwargs) -> T:
+        """Run a use case that only reads, beside the writer."""
+        return await asyncio.get_running_loop().run_in_executor(
+            self._readers, lambda: self._read(lambda session: use_case(session, *args, **kwargs))
+        )
+
+    def close(self) -> None:
+        """Finish what was ordered, then let go of the file."""
+        self._orders.put(None)
+        self._writer.join()
+        self._readers.shutdown()
+        self._engine.dispose()
+        self._read_engine.dispose()
+
+    def _order(self, work: Callable[[Session], Any]) -> Future[Any]:
+        order = _Order(work)
+        self._orders.put(order)
+        return order.future
+
+    def _read(self, work: Callable[[Session], T]) -> T:
+        with translated(), Session(self._read_engine, expire_on_commit=False) as session:
+            return _unless_error(work(session))
+
+    def _write_all(self) -> None:
+        """Serve orders until told to stop; the writer thread's life."""
+        while (first := self._orders.get()) is not None:
+            group = [first]
+            while len(group) < GROUP:
+                try:
+                    following = self._orders.get_nowait()
+                except queue.Empty:
+                    break
+                if following is None:
+                    self._orders.put(None)
+                    break
+                group.append(following)
+            self._commit(group)
+
+    def _commit(self, group: list[_Order]) -> None:
+        """Run a group in one transaction; whoever waits is answered after the commit."""
+        try:
+            with translated(), Session(self._engine, expire_on_commit=False) as session, session.begin():
+                answers = [_attempt(session, order) for order in group]
+        except BaseException as failure:  # noqa: BLE001 - nothing was committed: each of them must hear of it
+            answers = [_Answer(None, failure)] * len(group)
+        for order, answer in zip(group, answers, strict=True):
+            if answer.failure is not None:
+                order.future.set_exception(answer.failure)
+            else:
+                order.future.set_result(answer.value)
+
+
+class translated:  # noqa: N801 - reads as a word at its use
+    """What SQLite reports, as errors of ours."""
+
+    def __enter__(self) -> None:
+        """Do nothing; the work is at the exit."""
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: object) -> None:
+        """Turn a full disk and a busy file into errors with a code."""
+        if isinstance(error, OperationalError) and isinstance(error.orig, sqlite3.OperationalError):
+            name = getattr(error.orig, "sqlite_errorname", "")
+            if name == "SQLITE_FULL":
+                raise StorageFullError(0) from error
+            if name.startswith(("SQLITE_BUSY", "SQLITE_IOERR")):
+                raise UnavailableError(f"the database cannot be written now ({name})") from error
+
+
+def _attempt(session: Session, order: _Order) -> _Answer:
+    """Run one use case in a savepoint; what it raised has changed nothing."""
+    try:
+        with session.begin_nested():
+            value = order.work(session)
+    except OperationalError:
+        raise  # the disk or the file: the whole group has failed
+    except Exception as failure:  # noqa: BLE001 - it is handed to whoever ordered the work
+        return _Answer(None, failure)
+    return _Answer(None, value) if isinstance(value, XwhepError) else _Answer(value, None)
+
+
+def _unless_error(value: T) -> T:
+    if isinstance(value, XwhepError):
+        raise value
+    return value
+
+
+def _engine(file: Path, *, begin: str) -> Engine:
+    engine = create_engine(f"sqlite:///{file}", poolclass=QueuePool, pool_size=READERS, max_overflow=1)
+
+    @event.listens_for(engine, "connect")
+    def _configure(connection: sqlite3.Connection, _record: object) -> None:
+        connection.isolation_level = None  # transactions are begun below, not guessed by the driver
+        for pragma in (
+            "journal_mode=WAL",
+            "synchronous=FULL",  # a commit that returned survives a power cut
+            "foreign_keys=ON",
+            f"busy_timeout={BUSY_TIMEOUT_MS}",
+        ):
+            connection.execute(f"PRAGMA {pragma}").close()
+
+    @event.listens_for(engine, "begin")
+    def _begin(connection: Any) -> None:
+        connection.exec_driver_sql(begin)
+
+    return engine

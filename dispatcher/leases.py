@@ -1,0 +1,30 @@
+"""The rules of leases: how long, how often, to whom, how large a unit. This module knows no clock and no database."""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+from typing import Final
+
+from xwhep.model.attempts import LEASE_S
+
+LEASE: Final = timedelta(seconds=LEASE_S)
+#: a host that lost or failed an attempt of a job gets the same job again only after this long, so that another can
+SAME_HOST_PAUSE: Final = timedelta(minutes=5)
+#: a host with this many false results gets no more work
+FALSE_RESULTS_ALLOWED: Final = 10
+#: how long a unit of a search should take
+UNIT_S: Final = 60
+#: the unit of a host whose rate is not known yet, in keys
+FIRST_UNIT_KEYS: Final = 50_000_000
+MAX_UNIT_KEYS: Final = 2**44
+
+
+def lease_end(now: datetime) -> datetime:
+    """Return when a lease given or prolonged now ends."""
+    return now + LEASE
+
+
+def unit_steps(keys_per_s: float, keys_per_step: int) -> int:
+    """Return how many steps a unit has, so that it lasts about a minute on a host of this rate (0: unknown)."""
+    keys = keys_per_s * UNIT_S if keys_per_s > 0 else FIRST_UNIT_KEYS
+    return max(1, round(min(keys, MAX_UNIT_KEYS) / keys_per_step))

@@ -1,0 +1,91 @@
+"""What use cases share: loading what a caller may see, knowing a repeated request again, and paging."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable
+from typing import Any, Final, Protocol, TypeVar
+from uuid import UUID
+
+from pydantic import BaseModel
+from sqlalchemy import tuple_
+from sqlmodel import Session, SQLModel, select
+from sqlmodel.sql.expression import SelectOfScalar
+
+from xwhep.errors import IdConflictError, InvalidFieldError, NotFoundError
+from xwhep.ids import DERIVED_VERSION, check_client_uid, parse_uid
+from xwhep.model.base import Page
+from xwhep.rights import Caller, Role
+
+PAGE: Final = 100
+
+
+class Owned(Protocol):
+    """A row that somebody owns, made by a request whose digest it keeps."""
+
+    uid: Any
+    owner_uid: Any
+    body_digest: Any
+
+
+RowT = TypeVar("RowT", bound=SQLModel)
+ViewT = TypeVar("ViewT", bound=BaseModel)
+
+
+def body_digest(request: BaseModel) -> str:
+    """Return the SHA-256 of a request as its canonical JSON, hexadecimal."""
+    return hashlib.sha256(request.model_dump_json().encode()).hexdigest()
+
+
+def load_own(session: Session, table: type[RowT], uid: UUID, caller: Caller, kind: str) -> RowT:
+    """Return the row with this id.
+
+    Raises:
+        NotFoundError: there is none, or the caller may not know of it.
+    """
+    row = session.get(table, uid)
+    if row is None or not caller.owns(row.owner_uid):  # type: ignore[attr-defined] # every caller passes an owned table
+        raise NotFoundError(kind, uid)
+    return row
+
+
+def repeated(session: Session, table: type[RowT], caller: Caller, uid: UUID, digest: str) -> RowT | None:
+    """Return the row that an earlier sending of the same request made; None if the id is fresh.
+
+    Raises:
+        IdConflictError: the id was used by another owner, or with another body.
+        InvalidFieldError: the id is of a version that the caller may not make.
+    """
+    if uid.version != DERIVED_VERSION or caller.role is not Role.SERVICE:
+        check_client_uid(uid)
+    row: Any = session.get(table, uid)
+    if row is None:
+        return None
+    if row.owner_uid != caller.uid or row.body_digest != digest:
+        raise IdConflictError(table.__name__.lower(), uid)
+    found: RowT = row
+    return found
+
+
+def page(
+    session: Session,
+    query: SelectOfScalar[RowT],
+    order: tuple[Any, Any],
+    after: str | None,
+    view: Callable[[RowT], ViewT],
+) -> Page[ViewT]:
+    """Return one page of a query, newest first.
+
+    `order` is the pair of columns (moment, uid) that the list is ordered by; `after` is the uid of the last row that the
+    client has seen.
+    """
+    moment, uid = order
+    if after is not None:
+        last = session.exec(select(moment).where(uid == parse_uid(after, "after"))).first()
+        if last is None:
+            raise InvalidFieldError("after", "there is no such item; ask for the list from its beginning")
+        query = query.where(tuple_(moment, uid) < tuple_(last, parse_uid(after)))
+    rows = session.exec(query.order_by(moment.desc(), uid.desc()).limit(PAGE + 1)).all()
+    items = [view(row) for row in rows[:PAGE]]
+    following = str(rows[PAGE - 1].uid) if len(rows) > PAGE else None  # type: ignore[attr-defined] # listed rows have ids
+    return Page(items=items, next=following)

@@ -1,0 +1,159 @@
+"""Registering and reading apps and data."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime
+from uuid import UUID
+
+from sqlalchemy import or_
+from sqlmodel import Session, col, select
+
+from dispatcher.tables import App, AppTarget, Blob, Data
+from dispatcher.usecases.access import body_digest, load_own, page, repeated
+from xwhep.errors import InvalidFieldError, NameTakenError, NoTargetError, NotFoundError
+from xwhep.lifecycle import DataStatus
+from xwhep.model.apps import AppView, Kind, RegisterApp, Target
+from xwhep.model.base import Page
+from xwhep.model.data import DataView, RegisterData
+from xwhep.rights import Caller, Role
+
+
+def register_app(session: Session, caller: Caller, request: RegisterApp, *, now: datetime) -> AppView:
+    """Register a version of an app; sent again, it is the same registration.
+
+    Raises:
+        NameTakenError: the caller has this name and version already.
+        NoTargetError: a native app without a program.
+        InvalidFieldError: a program that the caller has not uploaded, or an app that is built in.
+    """
+    digest = body_digest(request)
+    if known := repeated(session, App, caller, request.uid, digest):
+        return app_view(session, known)
+    _check_app(session, caller, request)
+    fields = request.model_dump(exclude={"targets", "limits"})
+    app = App(**fields, limits=request.limits, owner_uid=caller.uid, body_digest=digest, registered_at=now)
+    session.add(app)
+    session.flush()
+    session.add_all(AppTarget(app_uid=app.uid, **target.model_dump()) for target in request.targets)
+    session.flush()
+    return app_view(session, app)
+
+
+def _check_app(session: Session, caller: Caller, request: RegisterApp) -> None:
+    builtin = request.kind is not Kind.NATIVE
+    if builtin and caller.role is not Role.ADMINISTRATOR:
+        raise InvalidFieldError("kind", f"an app of kind {request.kind} is built in; register native apps")
+    if not builtin and not request.targets:
+        raise NoTargetError(request.name)
+    if len({(target.os, target.cpu) for target in request.targets}) != len(request.targets):
+        raise InvalidFieldError("targets", "two targets are for the same platform")
+    check_content(session, caller, [target.blob for target in request.targets], "targets.blob")
+    same = select(App).where(App.owner_uid == caller.uid, App.name == request.name, App.version == request.version)
+    if session.exec(same).first():
+        raise NameTakenError("app", f"{request.name}:{request.version}")
+
+
+def check_content(session: Session, caller: Caller, digests: Sequence[str], field: str) -> None:
+    """Check that the caller has uploaded all this content.
+
+    Raises:
+        InvalidFieldError: some of it is missing, or is somebody else's.
+    """
+    wanted = set(digests)
+    own = select(Data.digest).where(
+        Data.owner_uid == caller.uid, col(Data.digest).in_(wanted), Data.status == DataStatus.AVAILABLE
+    )
+    missing = wanted - set(session.exec(own))
+    if missing:
+        raise InvalidFieldError(field, f"you have no data with SHA-256 {min(missing)}; upload it first")
+
+
+def load_app(session: Session, caller: Caller, uid: UUID) -> App:
+    """Return an app that the caller may use: the caller's own, or one that is built in.
+
+    Raises:
+        NotFoundError: there is none.
+    """
+    app = session.get(App, uid)
+    if app is None or (app.kind is Kind.NATIVE and not caller.owns(app.owner_uid)):
+        raise NotFoundError("app", uid)
+    return app
+
+
+def show_app(session: Session, caller: Caller, uid: UUID) -> AppView:
+    """Return an app that the caller may use."""
+    return app_view(session, load_app(session, caller, uid))
+
+
+def list_apps(session: Session, caller: Caller, name: str | None, after: str | None) -> Page[AppView]:
+    """Return the apps that the caller may use, newest first."""
+    query = select(App)
+    if caller.role is not Role.ADMINISTRATOR:
+        query = query.where(or_(col(App.owner_uid) == caller.uid, col(App.kind) != Kind.NATIVE))
+    if name is not None:
+        query = query.where(App.name == name)
+    order = (col(App.registered_at), col(App.uid))
+    return page(session, query, order, after, lambda app: app_view(session, app))
+
+
+def targets_of(session: Session, app_uid: UUID) -> list[Target]:
+    """Return the programs of an app."""
+    rows = session.exec(select(AppTarget).where(AppTarget.app_uid == app_uid))
+    return [Target.model_validate(row, from_attributes=True) for row in rows]
+
+
+def app_view(session: Session, app: App) -> AppView:
+    """Return an app as messages show it."""
+    return AppView(
+        **app.model_dump(include=set(AppView.model_fields) - {"limits"}),
+        limits=app.limits,
+        targets=targets_of(session, app.uid),
+    )
+
+
+# --- data ------------------------------------------------------------------------------------------------------------
+
+
+def register_data(session: Session, caller: Caller, request: RegisterData, *, now: datetime) -> DataView:
+    """Announce a data; its content is awaited, also if the grid holds the same from somebody else."""
+    digest = body_digest(request)
+    if known := repeated(session, Data, caller, request.uid, digest):
+        return DataView.model_validate(known)
+    data = Data(
+        **request.model_dump(),
+        owner_uid=caller.uid,
+        status=DataStatus.AWAITED,
+        body_digest=digest,
+        registered_at=now,
+    )
+    session.add(data)
+    session.flush()
+    return DataView.model_validate(data)
+
+
+def show_data(session: Session, caller: Caller, uid: UUID) -> DataView:
+    """Return one of the caller's data."""
+    return DataView.model_validate(load_own(session, Data, uid, caller, "data"))
+
+
+def list_data(session: Session, caller: Caller, after: str | None) -> Page[DataView]:
+    """Return the caller's data, newest first."""
+    query = select(Data).where(Data.owner_uid == caller.uid)
+    return page(session, query, (col(Data.registered_at), col(Data.uid)), after, DataView.model_validate)
+
+
+def content_arrived(session: Session, caller: Caller, uid: UUID, *, now: datetime) -> DataView:
+    """Note that the content of a data is on disk, whole and checked."""
+    data = load_own(session, Data, uid, caller, "data")
+    store_blob(session, data.digest, data.size_bytes, now=now)
+    data.status = DataStatus.AVAILABLE
+    session.flush()
+    return DataView.model_validate(data)
+
+
+def store_blob(session: Session, digest: str, size_bytes: int, *, now: datetime) -> None:
+    """Note that content is on disk; doing it twice is doing it once."""
+    if session.get(Blob, digest) is None:
+        session.add(Blob(digest=digest, size_bytes=size_bytes, stored_at=now))
+        session.flush()
