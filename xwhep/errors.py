@@ -291,7 +291,8 @@ class PatternError(XwhepError):
     exit_status = 2
 
     def __init__(self, pattern: str, why: str) -> None:
-        super().__init__(f"no search for {pattern!r}: {why}", field="pattern")
+        shown = pattern if len(pattern) <= 40 else pattern[:40] + "..."
+        super().__init__(f"no search for {shown!a}: {why}", field="pattern")
 
 
 class PublicKeyError(XwhepError):
@@ -303,6 +304,28 @@ class PublicKeyError(XwhepError):
 
     def __init__(self, why: str) -> None:
         super().__init__(f"the public key cannot be used: {why}", field="public_key")
+
+
+class PrivateKeyError(XwhepError):
+    """A number or a text that is no private key; the error never shows it."""
+
+    code = "bad-private-key"
+    http_status = 422
+    exit_status = 2
+
+    def __init__(self, why: str) -> None:
+        super().__init__(f"the private key cannot be used: {why}", field="private_key")
+
+
+class AddressError(XwhepError):
+    """A text that is no address of the kind that searches find."""
+
+    code = "bad-address"
+    http_status = 422
+    exit_status = 2
+
+    def __init__(self, why: str) -> None:
+        super().__init__(f"the address cannot be used: {why}", field="address")
 
 
 class KeyUsedError(XwhepError):
