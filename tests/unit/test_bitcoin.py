@@ -1,0 +1,195 @@
+"""Base58, addresses and private keys against published vectors, and what is refused."""
+
+import base58 as reference_base58
+import pytest
+
+from xwhep.bitcoin import addresses, base58
+from xwhep.bitcoin.addresses import decode_p2pkh, decode_wif, encode_wif, hash160, key_hash, p2pkh
+from xwhep.errors import AddressError, PrivateKeyError
+from xwhep.fast_secp256k1 import public_key_of
+from xwhep.secp256k1 import N, encode
+
+
+@pytest.mark.parametrize(
+    ("data", "text"),
+    [
+        ("", ""),
+        ("61", "2g"),
+        ("626262", "a3gV"),
+        ("636363", "aPEr"),
+        ("73696d706c792061206c6f6e6720737472696e67", "2cFupjhnEsSn59qHXstmK2ffpLv2"),
+        ("00eb15231dfceb60925886b67d065299925915aeb172c06647", "1NS17iag9jJgTHD1VXjvLCEnZuQ3rJDE9L"),
+        ("516b6fcd0f", "ABnLTmg"),
+        ("bf4f89001e670274dd", "3SEo3LWLoPntC"),
+        ("572e4794", "3EFU7m"),
+        ("ecac89cad93923c02321", "EJDM8drfXA6uyA"),
+        ("10c8511e", "Rt5zm"),
+        ("00000000000000000000", "1111111111"),
+    ],
+)
+def test_base58_gives_the_texts_of_bitcoin_core(data: str, text: str) -> None:
+    """Bitcoin Core, src/test/data/base58_encode_decode.json."""
+    assert base58.encode(bytes.fromhex(data)) == text
+    assert base58.decode(text) == bytes.fromhex(data)
+
+
+@pytest.mark.parametrize(
+    ("text", "why"),
+    [
+        ("1l", "character 2 is none of Base58's"),
+        ("1\u043e", "character 2 is none of Base58's"),
+        ("2g ", "character 3 is none of Base58's"),
+        ("1" * 129, "it has 129 characters, more than any key or address"),
+    ],
+)
+def test_what_is_not_base58_is_refused_without_showing_it(text: str, why: str) -> None:
+    with pytest.raises(base58.Base58Error) as refusal:
+        base58.decode(text)
+
+    assert str(refusal.value) == why
+
+
+@pytest.mark.parametrize("text", ["", "1", "2g", "1111", "1PMycacnJaSqwwJqjawXBErnLsZ7RkXUAt", "3QJmnh"])
+def test_a_wrong_checksum_is_refused(text: str) -> None:
+    with pytest.raises(base58.Base58Error, match="its checksum is wrong; look for a typing mistake"):
+        base58.decode_check(text)
+
+
+def test_base58check_agrees_with_another_library() -> None:
+    payload = bytes(range(30))
+
+    assert base58.encode_check(payload) == reference_base58.b58encode_check(payload).decode()
+    assert base58.decode_check(base58.encode_check(payload)) == payload
+
+
+@pytest.mark.parametrize(
+    ("message", "digest"),
+    [
+        (b"", "9c1185a5c5e9fc54612808977ee8f548b2258d31"),
+        (b"a", "0bdc9d2d256b3ee9daae347be6f4dc835a467ffe"),
+        (b"abc", "8eb208f7e05d987a9b044a8e98c6b087f15a0bfc"),
+        (b"message digest", "5d0689ef49d2fae572b881b123a85ffa21595f36"),
+        (b"abcdefghijklmnopqrstuvwxyz", "f71c27109c692c1b56bbdceb5b9d2865b3708dbc"),
+        (b"abcdbcdecdefdefgefghfghighijhijkijkljklmklmnlmnomnopnopq", "12a053384a9c0c88e405a06c27dcf49ada62eb2b"),
+        (b"1234567890" * 8, "9b752e45573d4b39f4dbd3323cab82bf63326bfb"),
+        (b"a" * 1_000_000, "52783243c1697bdbe16d37f97f68f08325dc1528"),
+    ],
+)
+def test_ripemd_160_gives_its_authors_digests(message: bytes, digest: str) -> None:
+    """Dobbertin, Bosselaers, Preneel: "RIPEMD-160, a strengthened version of RIPEMD", appendix B."""
+    assert addresses._ripemd160_by_pycryptodome(message).hex() == digest
+    assert addresses._ripemd160(message).hex() == digest
+
+
+def test_an_openssl_without_ripemd_160_is_noticed() -> None:
+    assert addresses._openssl_has("sha256")
+    assert not addresses._openssl_has("no-such-hash")
+    if addresses._openssl_has("ripemd160"):
+        assert addresses._ripemd160 is addresses._ripemd160_by_openssl
+
+
+# secret, compressed public key, hash160, address, WIF
+KEYS = [
+    (  # Bitcoin Wiki, "Technical background of version 1 Bitcoin addresses"
+        "18e14a7b6a307f426a94f8114701e7c8e774e7f9a47e2c2035db29a206321725",
+        "0250863ad64a87ae8a2fe83c1af1a8403cb53f53e486d8511dad8a04887e5b2352",
+        "f54a5851e9372b87810a8e60cdd2e7cfd80b6e31",
+        "1PMycacnJaSqwwJqjawXBErnLsZ7RkXUAs",
+        None,
+    ),
+    (  # BIP 32, test vector 1, chain m
+        "e8f32e723decf4051aefac8e2c93c9c5b214313817cdb01a1494b917c8436b35",
+        "0339a36013301597daef41fbe593a02cc513d0b55527ec2df1050e2e8ff49c85c2",
+        "3442193e1bb70916e914552172cd4e2dbc9df811",
+        "15mKKb2eos1hWa6tisdPwwDC1a5J1y9nma",
+        "L52XzL2cMkHxqxBXRyEpnPQZGUs3uKiL3R11XbAdHigRzDozKZeW",
+    ),
+    (  # the generator; its hash also in BIP 173, examples
+        "0000000000000000000000000000000000000000000000000000000000000001",
+        "0279be667ef9dcbbac55a06295ce870b07029bfcdb2dce28d959f2815b16f81798",
+        "751e76e8199196d454941c45d1b3a323f1433bd6",
+        "1BgGZ9tcN4rm9KBzDn7KprQz87SZ26SAMH",
+        "KwDiBf89QgGbjEhKnhXJuH7LrciVrZi3qYjgd9M7rFU73sVHnoWn",
+    ),
+    (  # Bitcoin Wiki, "Wallet import format"
+        "0c28fca386c7a227600b2fe50b7cae11ec86d3bf1fbe471be89827e19d72aa1d",
+        None,
+        None,
+        None,
+        "KwdMAjGmerYanjeui5SHS7JkmpZvVipYvB2LJGU1ZxJwYvP98617",
+    ),
+]
+
+
+@pytest.mark.parametrize(("secret", "public", "digest", "address", "wif"), KEYS)
+def test_keys_have_the_published_addresses(
+    secret: str, public: str | None, digest: str | None, address: str | None, wif: str | None
+) -> None:
+    number = int(secret, 16)
+    point = public_key_of(number)
+
+    assert public in {None, encode(point).hex()}
+    assert digest in {None, key_hash(point).hex(), hash160(encode(point)).hex()}
+    assert address in {None, p2pkh(key_hash(point))}
+    assert wif in {None, encode_wif(number)}
+    assert decode_wif(encode_wif(number)) == number
+    assert decode_p2pkh(p2pkh(key_hash(point))) == key_hash(point)
+
+
+@pytest.mark.parametrize(
+    ("address", "why"),
+    [
+        ("1PMycacnJaSqwwJqjawXBErnLsZ7RkXUAt", "its checksum is wrong; look for a typing mistake"),
+        ("1PMycacnJaSqwwJqjawXBErnLsZ7RkXUA0", "character 34 is none of Base58's"),
+        (
+            "3J98t1WpEZ73CNmQviecrnyiWrnqRhWNLy",
+            "it is not a P2PKH address of the main network, which begins with 1",
+        ),
+        ("1Wh4bh", "it is not a P2PKH address of the main network, which begins with 1"),
+    ],
+)
+def test_what_is_no_p2pkh_address_is_refused_with_the_reason(address: str, why: str) -> None:
+    with pytest.raises(AddressError) as refusal:
+        decode_p2pkh(address)
+
+    assert refusal.value.text == f"the address cannot be used: {why}"
+
+
+@pytest.mark.parametrize(
+    ("text", "why"),
+    [
+        ("KwdMAjGmerYanjeui5SHS7JkmpZvVipYvB2LJGU1ZxJwYvP98618", "its checksum is wrong; look for a typing mistake"),
+        (
+            "5HueCGU8rMjxEXxiPuD5BDku4MkFqeZyd4dZ1jvhTVqvbTLvyTJ",
+            "it is not marked as the key of a compressed public key",
+        ),
+        (
+            base58.encode_check(b"\x80" + bytes(31) + b"\x01\x02"),
+            "it is not marked as the key of a compressed public key",
+        ),
+        (
+            base58.encode_check(b"\xef" + bytes(31) + b"\x01\x01"),
+            "it is not a private key of the main network in the wallet import format",
+        ),
+        (
+            "1PMycacnJaSqwwJqjawXBErnLsZ7RkXUAs",
+            "it is not a private key of the main network in the wallet import format",
+        ),
+        (
+            base58.encode_check(b"\x80" + bytes(32)),
+            "it is not marked as the key of a compressed public key",
+        ),
+        (encode_wif(0), "it is not a number from 1 to the order of secp256k1 less 1"),
+        (encode_wif(N), "it is not a number from 1 to the order of secp256k1 less 1"),
+        (
+            base58.encode_check(b"\x80" + bytes(31) + b"\x01" + bytes(5)),
+            "it is not a private key of the main network in the wallet import format",
+        ),
+    ],
+)
+def test_what_is_no_wif_key_is_refused_without_showing_it(text: str, why: str) -> None:
+    with pytest.raises(PrivateKeyError) as refusal:
+        decode_wif(text)
+
+    assert refusal.value.text == f"the private key cannot be used: {why}"
+    assert text not in refusal.value.text
