@@ -1,0 +1,80 @@
+"""Split keys: what the searcher finds with the public key, the requester combines with the secret."""
+
+import coincurve
+import pytest
+from hypothesis import assume, given
+from hypothesis import strategies as st
+
+from tests.support.strategies import hits, secrets
+from xwhep.bitcoin.addresses import decode_wif, encode_wif, hash160
+from xwhep.bitcoin.patterns import Ranges, parse_pattern
+from xwhep.bitcoin.split_key import Hit, blind, check, combine, hit_hash160, hit_public_key, unblind
+from xwhep.errors import FalseResultError
+from xwhep.fast_secp256k1 import public_key_of
+from xwhep.secp256k1 import LAMBDA, N, multiply
+
+ALL: Ranges = parse_pattern("1").ranges
+
+
+def exactly(digest: bytes) -> Ranges:
+    number = int.from_bytes(digest, "big")
+    return ((number, number),)
+
+
+def reference_hash160(key: int) -> bytes:
+    return hash160(coincurve.PrivateKey.from_int(key).public_key.format())
+
+
+@given(secret=secrets, hit=hits)
+def test_the_combined_key_has_the_address_that_was_found(secret: int, hit: Hit) -> None:
+    assume((secret + hit.s) % N != 0)
+    found = hit_hash160(public_key_of(secret), hit)
+
+    key = combine(secret, hit, exactly(found))
+
+    assert reference_hash160(key) == found
+
+
+@given(secret=secrets, r=secrets, hit=hits)
+def test_a_hit_of_the_blinded_key_unblinds_to_one_of_the_requesters(secret: int, r: int, hit: Hit) -> None:
+    assume((secret + r) % N != 0)
+    assume((secret + r + hit.s) % N != 0)
+    public = public_key_of(secret)
+    blinded = blind(public, r)
+
+    found = check(blinded, hit, ALL)
+    result = unblind(hit, r)
+
+    assert hit_hash160(public, result) == found
+    assert reference_hash160(combine(secret, result, exactly(found))) == found
+    assert hit_public_key(blinded, hit) == hit_public_key(public, result)
+
+
+@given(secret=secrets, hit=hits, other=hits)
+def test_another_hit_is_refused(secret: int, hit: Hit, other: Hit) -> None:
+    assume((secret + hit.s) % N != 0)
+    public = public_key_of(secret)
+    wanted = exactly(hit_hash160(public, hit))
+    scale, other_scale = (one.sign * pow(LAMBDA, one.e, N) * (secret + one.s) % N for one in (hit, other))
+    assume(scale != other_scale)
+
+    with pytest.raises(FalseResultError):
+        combine(secret, other, wanted)
+    with pytest.raises(FalseResultError):
+        check(public, other, wanted)
+
+
+@given(secret=secrets, s=st.integers(0, N - 1))
+def test_an_offset_stands_for_six_keys(secret: int, s: int) -> None:
+    assume((secret + s) % N != 0)
+    public = public_key_of(secret)
+
+    found = {hit_public_key(public, Hit(s, e, sign)) for e in range(3) for sign in (1, -1)}
+
+    assert found == {multiply(public_key_of((secret + s) % N), sign * LAMBDA**e) for e in range(3) for sign in (1, -1)}
+    assert len(found) == 6
+
+
+@given(secret=secrets)
+def test_a_key_is_read_back_from_its_text(secret: int) -> None:
+    assert decode_wif(encode_wif(secret)) == secret

@@ -1,0 +1,45 @@
+"""Units: which offsets they hold, against counting them one by one."""
+
+from uuid import UUID
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from tests.support.strategies import points
+from xwhep import units
+from xwhep.bitcoin.addresses import Form
+from xwhep.bitcoin.patterns import parse_pattern
+from xwhep.bitcoin.split_key import Hit, hit_hash160
+from xwhep.secp256k1 import N, Point
+from xwhep.units import GROUP, LANES, Unit
+
+batches = st.uuids()
+numbers = st.integers(0, units.MAX_NUMBER)
+lanes = st.integers(0, LANES - 1)
+
+
+@given(batch=batches, number=numbers, point=points, lane=lanes, data=st.data())
+def test_each_key_of_a_unit_is_accepted_from_a_worker(
+    batch: UUID, number: int, point: Point, lane: int, data: st.DataObject
+) -> None:
+    unit = Unit(batch, number, 5, Form.P2PKH_COMPRESSED, point, parse_pattern("1").ranges)
+    s = units.offset(batch, number, lane, data.draw(st.integers(0, 4)), data.draw(st.integers(-GROUP, GROUP)))
+    hit = Hit(s, data.draw(st.integers(0, 2)), data.draw(st.sampled_from([1, -1])))
+
+    assert units.verify(unit, hit) == hit_hash160(point, hit)
+
+
+@given(batch=batches, number=numbers, steps=st.integers(1, 4), lane=lanes, distance=st.integers(-3000, 3000))
+def test_a_unit_contains_what_its_steps_cover(batch: UUID, number: int, steps: int, lane: int, distance: int) -> None:
+    unit = Unit(batch, number, steps, Form.P2PKH_COMPRESSED, Point(0, 0), ((0, 0),))
+    covered = {step * 513 + i for step in range(steps) for i in range(-256, 257)}
+
+    assert units.contains(unit, (units.centre(batch, number, lane) + distance) % N) == (distance in covered)
+
+
+@given(batch=batches, number=numbers)
+def test_the_centres_of_a_unit_are_far_apart(batch: UUID, number: int) -> None:
+    centres = sorted(units.centre(batch, number, lane) for lane in range(LANES))
+    gaps = [(after - before) % N for before, after in zip(centres, [*centres[1:], centres[0]], strict=True)]
+
+    assert min(gaps) > units.MAX_STEPS * units.POINTS_PER_STEP
