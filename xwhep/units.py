@@ -28,7 +28,7 @@ POINTS_PER_STEP: Final = 2 * GROUP + 1  #: of one lane, the centre included; als
 KEYS_PER_POINT: Final = 6
 KEYS_PER_STEP: Final = LANES * POINTS_PER_STEP * KEYS_PER_POINT
 MAX_NUMBER: Final = 2**64 - 1
-MAX_STEPS: Final = 2**32 - 1
+MAX_STEPS: Final = 2**32
 
 Share: TypeAlias = Hit  #: evidence of work: a hit in the unit's ranges, of which a worker cannot tell those that win
 

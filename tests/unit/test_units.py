@@ -77,7 +77,7 @@ def test_a_number_of_more_than_64_bits_is_refused(number: int) -> None:
         unit(number=number)
 
 
-@pytest.mark.parametrize("steps", [0, -1, 2**32])
+@pytest.mark.parametrize("steps", [0, -1, 2**32 + 1])
 def test_steps_out_of_bounds_are_refused(steps: int) -> None:
     with pytest.raises(InvalidFieldError, match="steps: "):
         unit(steps=steps)
