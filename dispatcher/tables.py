@@ -10,9 +10,10 @@ from sqlalchemy import ForeignKeyConstraint, Index, MetaData, UniqueConstraint, 
 from sqlmodel import Field, SQLModel
 
 from dispatcher.columns import Document, UtcDateTime, by_value
+from xwhep.bitcoin.addresses import Form
 from xwhep.lifecycle import AttemptStatus, DataStatus, Status
 from xwhep.model.apps import AppFields, Kind, Limits
-from xwhep.model.attempts import Form, ProgressFields
+from xwhep.model.attempts import ProgressFields
 from xwhep.model.base import Cpu, Os, RelativePath
 from xwhep.model.batches import BatchFields, BatchKind, SearchFields
 from xwhep.model.data import BlobFields, DataFields

@@ -8,6 +8,7 @@ from uuid import UUID
 
 from pydantic import BaseModel, Field, StringConstraints
 
+from xwhep.bitcoin.addresses import Form
 from xwhep.lifecycle import AttemptStatus
 from xwhep.model.apps import Kind, Limits
 from xwhep.model.base import Argument, Cpu, Digest, Os, Reason, RelativePath, Reply, Request, VariableName
@@ -27,12 +28,6 @@ MAX_WAIT_S = 30
 Hex33 = Annotated[str, StringConstraints(pattern=r"^0[23][0-9a-f]{64}$")]
 Hex32 = Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{64}$")]
 Hex20 = Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{40}$")]
-
-
-class Form(StrEnum):
-    """How a public key becomes an address."""
-
-    P2PKH_COMPRESSED = "p2pkh-compressed"
 
 
 class LeaseRequest(Request):

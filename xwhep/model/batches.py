@@ -8,8 +8,9 @@ from uuid import UUID
 
 from pydantic import BaseModel, Field
 
+from xwhep.bitcoin.addresses import Form
 from xwhep.lifecycle import BatchStatus, Status
-from xwhep.model.attempts import Form, Hex33
+from xwhep.model.attempts import Hex33
 from xwhep.model.base import Moment, Name, Reply, Request
 from xwhep.model.jobs import MAX_JOBS_A_REQUEST, SubmitJob
 
