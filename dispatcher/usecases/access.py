@@ -76,8 +76,8 @@ def page(
 ) -> Page[ViewT]:
     """Return one page of a query, newest first.
 
-    `order` is the pair of columns (moment, uid) that the list is ordered by; `after` is the uid of the last row that the
-    client has seen.
+    `order` is the pair of columns (moment, uid) that the list is ordered by; `after` is the uid of the last row that
+    the client has seen.
     """
     moment, uid = order
     if after is not None:

@@ -61,10 +61,8 @@ def check_content(session: Session, caller: Caller, digests: Sequence[str], fiel
         InvalidFieldError: some of it is missing, or is somebody else's.
     """
     wanted = set(digests)
-    own = select(Data.digest).where(
-        Data.owner_uid == caller.uid, col(Data.digest).in_(wanted), Data.status == DataStatus.AVAILABLE
-    )
-    missing = wanted - set(session.exec(own))
+    available = select(Data).where(Data.owner_uid == caller.uid, Data.status == DataStatus.AVAILABLE)
+    missing = wanted - {data.digest for data in session.exec(available.where(col(Data.digest).in_(wanted)))}
     if missing:
         raise InvalidFieldError(field, f"you have no data with SHA-256 {min(missing)}; upload it first")
 
@@ -155,5 +153,5 @@ def content_arrived(session: Session, caller: Caller, uid: UUID, *, now: datetim
 def store_blob(session: Session, digest: str, size_bytes: int, *, now: datetime) -> None:
     """Note that content is on disk; doing it twice is doing it once."""
     if session.get(Blob, digest) is None:
-        session.add(Blob(digest=digest, size_bytes=size_bytes, stored_at=now))
+        session.add(Blob.model_validate({"digest": digest, "size_bytes": size_bytes, "stored_at": now}))
         session.flush()

@@ -1,0 +1,147 @@
+"""What hosts bring back: uploaded content, hits, and the end of an attempt, accepted once."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from uuid import UUID
+
+from sqlmodel import Session, col, select
+
+from dispatcher.tables import AppTarget, Attempt, AttemptUpload, Job, JobOutput
+from dispatcher.usecases import batches, leasing, searches
+from dispatcher.usecases.access import body_digest
+from dispatcher.usecases.catalogue import store_blob
+from dispatcher.usecases.jobs import close
+from xwhep.bitcoin.split_key import Hit
+from xwhep.errors import FalseResultError, InvalidFieldError, LeaseLostError, NotFoundError
+from xwhep.lifecycle import AttemptStatus, Event, advance
+from xwhep.model.attempts import AttemptReply, FinishAttempt, Outcome, ReportHit
+from xwhep.model.jobs import Output
+from xwhep.rights import Caller
+
+#: standard output and standard error, beside the files of the folder `out`
+STREAMS = 2
+
+
+def live(session: Session, caller: Caller, job_uid: UUID, number: int) -> tuple[Attempt, Job]:
+    """Return an attempt that is leased to the caller, with its job.
+
+    Raises:
+        LeaseLostError: it is not, or not any more.
+    """
+    attempt = session.get(Attempt, (job_uid, number))
+    if attempt is None or attempt.host_uid != caller.uid or attempt.ended_at is not None:
+        raise LeaseLostError(job_uid, number)
+    return attempt, session.get_one(Job, job_uid)
+
+
+def check_readable(session: Session, caller: Caller, job_uid: UUID, number: int, digest: str) -> None:
+    """Check that a live attempt of the host names this content.
+
+    Raises:
+        LeaseLostError: the attempt is not the host's, or not live.
+        NotFoundError: the attempt names no such content.
+    """
+    _, job = live(session, caller, job_uid, number)
+    named = {item.digest for item in job.work.inputs} | {job.work.stdin}
+    programs = session.exec(select(AppTarget).where(AppTarget.app_uid == job.app_uid))
+    if digest not in named | {target.blob for target in programs}:
+        raise NotFoundError("content", digest)
+
+
+def uploadable(session: Session, caller: Caller, job_uid: UUID, number: int) -> int:
+    """Return how many bytes one output of this attempt may have, more than the limits of its job never."""
+    _, job = live(session, caller, job_uid, number)
+    return max(job.limits.disk_bytes, job.limits.output_bytes)
+
+
+def uploaded(
+    session: Session, caller: Caller, job_uid: UUID, number: int, output: tuple[str, int], *, now: datetime
+) -> None:
+    """Note that an attempt has uploaded content, `output` being its digest and size; twice is once.
+
+    Raises:
+        InvalidFieldError: with it the attempt would pass its job's limits.
+    """
+    digest, size_bytes = output
+    _, job = live(session, caller, job_uid, number)
+    if session.get(AttemptUpload, (job_uid, number, digest)) is not None:
+        return
+    earlier = session.exec(
+        select(AttemptUpload).where(AttemptUpload.job_uid == job_uid, AttemptUpload.attempt == number)
+    ).all()
+    allowed = job.limits.disk_bytes + STREAMS * job.limits.output_bytes
+    if len(earlier) >= job.limits.files + STREAMS or sum(u.size_bytes for u in earlier) + size_bytes > allowed:
+        raise InvalidFieldError("outputs", "the attempt has uploaded more than its job's limits allow")
+    store_blob(session, digest, size_bytes, now=now)
+    fields = {"job_uid": job_uid, "attempt": number, "digest": digest, "size_bytes": size_bytes}
+    session.add(AttemptUpload.model_validate(fields))
+
+
+def report_hit(
+    session: Session, caller: Caller, job_uid: UUID, number: int, report: ReportHit, *, now: datetime
+) -> AttemptReply | FalseResultError:
+    """Take a hit of a search: a true one ends the search, a false one goes on the host's record.
+
+    Raises:
+        LeaseLostError: the attempt is not the host's, or the search has ended.
+        NotFoundError: the attempt is not of a search.
+    """
+    attempt, job = live(session, caller, job_uid, number)
+    if job.unit_number is None:
+        raise NotFoundError("search unit", job_uid)
+    error = searches.settle_hit(session, attempt, job, Hit(int(report.s, 16), report.e, report.sign), now=now)
+    session.flush()
+    return error or AttemptReply(status=attempt.status)
+
+
+def finish(
+    session: Session, caller: Caller, job_uid: UUID, number: int, end: FinishAttempt, *, now: datetime
+) -> AttemptReply:
+    """End an attempt as its host reports; the same report again gives the same answer.
+
+    Raises:
+        LeaseLostError: the attempt is not the host's, or has ended in another way.
+        InvalidFieldError: an output that the attempt has not uploaded.
+    """
+    digest = body_digest(end)
+    attempt = session.get(Attempt, (job_uid, number))
+    if attempt is not None and attempt.host_uid == caller.uid and attempt.result_digest == digest:
+        return AttemptReply(status=attempt.status)
+    attempt, job = live(session, caller, job_uid, number)
+    leasing.keep_progress(attempt, end)
+    attempt.result_digest = digest
+    attempt.exit_status, attempt.cpu_s, attempt.max_rss_bytes = end.exit_status, end.cpu_s, end.max_rss_bytes
+    if end.outcome is Outcome.LOST or (end.outcome is Outcome.FAILED and job.unit_number is not None):
+        leasing.lose(session, attempt, end.reason or "the host gave the job back", now=now)
+    elif job.unit_number is not None:
+        searches.end_unit(session, attempt, job, AttemptStatus.FINISHED, Event.COMPLETED, now=now)
+    else:
+        _end_native(session, attempt, job, end, now=now)
+    session.flush()
+    return AttemptReply(status=attempt.status)
+
+
+def _end_native(session: Session, attempt: Attempt, job: Job, end: FinishAttempt, *, now: datetime) -> None:
+    """Accept what a native job has left, also when it failed: its output tells why."""
+    _accept_outputs(session, attempt, job, end.outputs)
+    finished = end.outcome is Outcome.FINISHED
+    close(attempt, AttemptStatus.FINISHED if finished else AttemptStatus.FAILED, end.reason, now=now)
+    job.status = advance(job.status, Event.COMPLETED if finished else Event.FAILED)
+    job.ended_at = now
+    session.flush()
+    if job.batch_uid is not None:
+        batches.note_end(session, job.batch_uid, now=now)
+
+
+def _accept_outputs(session: Session, attempt: Attempt, job: Job, outputs: list[Output]) -> None:
+    if len({output.name for output in outputs}) != len(outputs):
+        raise InvalidFieldError("outputs.name", "two outputs have the same name")
+    query = select(AttemptUpload).where(
+        AttemptUpload.job_uid == attempt.job_uid, col(AttemptUpload.attempt) == attempt.number
+    )
+    sizes = {upload.digest: upload.size_bytes for upload in session.exec(query)}
+    for output in outputs:
+        if sizes.get(output.digest) != output.size_bytes:
+            raise InvalidFieldError("outputs.digest", f"output {output.name} was not uploaded; upload it first")
+        session.add(JobOutput.model_validate({"job_uid": job.uid, **output.model_dump()}))

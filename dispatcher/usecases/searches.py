@@ -1,0 +1,208 @@
+"""The life of a vanity search: blinded at first, sliced into units as hosts ask, ended by the first true hit."""
+
+from __future__ import annotations
+
+import secrets
+from datetime import datetime
+from uuid import UUID
+
+from sqlalchemy import func
+from sqlmodel import Session, col, select
+
+from dispatcher.leases import unit_steps
+from dispatcher.matching import Requirement
+from dispatcher.tables import App, Attempt, Batch, Fault, Host, Job, Search
+from dispatcher.usecases.jobs import class_of, close, live_attempts, stop
+from xwhep.bitcoin.addresses import p2pkh
+from xwhep.bitcoin.patterns import parse_pattern
+from xwhep.bitcoin.split_key import Hit, blind, unblind
+from xwhep.errors import FalseResultError, KeyUsedError
+from xwhep.ids import derived_uid
+from xwhep.lifecycle import AttemptStatus, Event, Status, advance
+from xwhep.model.apps import Kind
+from xwhep.model.attempts import VanityWork
+from xwhep.model.batches import HitView, SearchView, SubmitSearch
+from xwhep.model.jobs import JobWork
+from xwhep.secp256k1 import N, Point, decode, encode
+from xwhep.units import KEYS_PER_STEP, Unit, unit_uid, verify
+
+#: the app that the dispatcher brings along
+VANITY_APP_UID = derived_uid("xwhep/builtin-app/1", b"vanity")
+
+
+def begin(session: Session, batch: Batch, request: SubmitSearch) -> None:
+    """Begin a search: check the pattern and the key, and blind the key with a number that no host learns.
+
+    Raises:
+        PatternError: no address matches, or the search would never end.
+        PublicKeyError: the key is not a point of the curve.
+        KeyUsedError: the key served an earlier search.
+    """
+    pattern = parse_pattern(request.pattern)
+    public_key = decode(bytes.fromhex(request.public_key))
+    if session.exec(select(Search).where(Search.public_key == request.public_key)).first():
+        raise KeyUsedError
+    r = secrets.randbelow(N - 1) + 1
+    batch.match_class = class_of(session, Requirement(Kind.VANITY))
+    search = Search(
+        **request.model_dump(include={"pattern", "form", "public_key"}),
+        batch_uid=batch.uid,
+        blinding=r.to_bytes(32, "big").hex(),
+        blinded_key=encode(blind(public_key, r)).hex(),
+        ranges=[(_hex20(low), _hex20(high)) for low, high in pattern.ranges],
+        difficulty=float(pattern.difficulty),
+    )
+    session.add(search)
+
+
+def next_unit(session: Session, batch: Batch, keys_per_s: float, *, now: datetime) -> Job:
+    """Return the job of the next unit of a search, sized for a host of this rate."""
+    search = session.get_one(Search, batch.uid)
+    app = session.get_one(App, VANITY_APP_UID)
+    assert batch.match_class is not None
+    job = Job(
+        uid=unit_uid(batch.uid, search.next_number),
+        owner_uid=batch.owner_uid,
+        app_uid=app.uid,
+        batch_uid=batch.uid,
+        match_class=batch.match_class,
+        work=JobWork(),
+        limits=app.limits,
+        unit_number=search.next_number,
+        unit_steps=unit_steps(keys_per_s, KEYS_PER_STEP),
+        attempts_allowed=1,  # a lost unit is not repeated: the next one is as good
+        body_digest="",
+        submitted_at=now,
+    )
+    search.next_number += 1
+    batch.served_at = now
+    session.add(job)
+    session.flush()
+    return job
+
+
+def work_of(session: Session, job: Job) -> VanityWork:
+    """Return what a host is told of a unit."""
+    search = session.get_one(Search, job.batch_uid)
+    assert job.batch_uid is not None
+    assert job.unit_number is not None
+    assert job.unit_steps is not None
+    return VanityWork(
+        batch_uid=job.batch_uid,
+        number=job.unit_number,
+        steps=job.unit_steps,
+        form=search.form,
+        public_key=search.blinded_key,
+        ranges=search.ranges,
+    )
+
+
+def settle_hit(session: Session, attempt: Attempt, job: Job, hit: Hit, *, now: datetime) -> FalseResultError | None:
+    """Check a hit with curve arithmetic; a true one ends the search, a false one is put on the host's record.
+
+    The error is returned, not raised: what is written here stays.
+    """
+    search = session.get_one(Search, job.batch_uid)
+    try:
+        digest = verify(_unit(search, job), hit)
+    except FalseResultError as error:
+        _refuse(session, attempt, job, error, now=now)
+        return error
+    _keep(search, job, hit, digest)
+    end_unit(session, attempt, job, AttemptStatus.FINISHED, Event.COMPLETED, now=now)
+    session.get_one(Batch, search.batch_uid).ended_at = now
+    session.flush()
+    stop_jobs(session, search.batch_uid, now=now)
+    return None
+
+
+def _unit(search: Search, job: Job) -> Unit:
+    assert job.batch_uid is not None
+    assert job.unit_number is not None
+    assert job.unit_steps is not None
+    return Unit(
+        batch=job.batch_uid,
+        number=job.unit_number,
+        steps=job.unit_steps,
+        form=search.form,
+        public_key=_point(search.blinded_key),
+        ranges=_ranges(search),
+    )
+
+
+def _refuse(session: Session, attempt: Attempt, job: Job, error: FalseResultError, *, now: datetime) -> None:
+    fault = Fault(
+        host_uid=attempt.host_uid, job_uid=job.uid, attempt=attempt.number, code=error.code, text=error.text, at=now
+    )
+    session.add(fault)
+    host = session.get_one(Host, attempt.host_uid)
+    host.false_results += 1
+    attempt.keys_tried = 0  # nothing that this attempt says is believed
+    close(attempt, AttemptStatus.LOST, error.text, now=now)
+    job.status = advance(job.status, Event.ATTEMPTS_USED_UP)
+    job.ended_at = now
+
+
+def _keep(search: Search, job: Job, hit: Hit, digest: bytes) -> None:
+    """Write down the one result of a search, as the requester can use it: without the blinding."""
+    true_hit = unblind(hit, int(search.blinding, 16))
+    search.result_s = true_hit.s.to_bytes(32, "big").hex()
+    search.result_e, search.result_sign = true_hit.e, true_hit.sign
+    search.result_address = p2pkh(digest)
+    search.result_job_uid = job.uid
+
+
+def end_unit(session: Session, attempt: Attempt, job: Job, end: AttemptStatus, event: Event, *, now: datetime) -> None:
+    """End a unit with its attempt, and add the keys it tried to the search."""
+    close(attempt, end, attempt.reason, now=now)
+    job.status = advance(job.status, event)
+    job.ended_at = now
+    session.get_one(Search, job.batch_uid).keys_tried += attempt.keys_tried
+
+
+def stop_jobs(session: Session, batch_uid: UUID, *, now: datetime) -> None:
+    """Cancel the jobs of a batch that have not ended; their hosts hear of it with their next heartbeat."""
+    open_jobs = select(Job).where(Job.batch_uid == batch_uid, col(Job.status).in_([Status.PENDING, Status.RUNNING]))
+    for job in session.exec(open_jobs).all():
+        if job.unit_number is not None:
+            keys = sum(attempt.keys_tried for attempt in live_attempts(session, job.uid))
+            session.get_one(Search, batch_uid).keys_tried += keys
+        stop(session, job, now=now)
+
+
+def view(session: Session, batch_uid: UUID) -> SearchView:
+    """Return how far a search is."""
+    search = session.get_one(Search, batch_uid)
+    at_work = (
+        select(func.count(func.distinct(Attempt.host_uid)), func.sum(Attempt.keys_tried), func.sum(Attempt.keys_per_s))
+        .join(Job, col(Job.uid) == col(Attempt.job_uid))
+        .where(Job.batch_uid == batch_uid, Job.status == Status.RUNNING, col(Attempt.ended_at).is_(None))
+    )
+    hosts, keys_tried, keys_per_s = session.exec(at_work).one()
+    return SearchView(
+        **search.model_dump(include={"pattern", "form", "public_key", "difficulty"}),
+        keys_tried=search.keys_tried + (keys_tried or 0),
+        keys_per_s=keys_per_s or 0,
+        hosts=hosts,
+        result=_result(search),
+    )
+
+
+def _result(search: Search) -> HitView | None:
+    if search.result_s is None:
+        return None
+    return HitView.model_validate(
+        {"s": search.result_s, "e": search.result_e, "sign": search.result_sign, "address": search.result_address}
+    )
+
+
+def _hex20(number: int) -> str:
+    return number.to_bytes(20, "big").hex()
+
+
+def _point(key: str) -> Point:
+    return decode(bytes.fromhex(key))
+
+
+def _ranges(search: Search) -> tuple[tuple[int, int], ...]:
+    return tuple((int(low, 16), int(high, 16)) for low, high in search.ranges)
