@@ -8,6 +8,7 @@ This module imports nothing of ours.
 from __future__ import annotations
 
 from datetime import datetime
+from pathlib import Path
 from typing import ClassVar
 from uuid import UUID
 
@@ -202,6 +203,73 @@ class IdentityExpiredError(XwhepError):
         super().__init__(
             f"this machine's certificate ended at {ended_at:%Y-%m-%d %H:%M} UTC; check the clock or join again"
         )
+
+
+class IdentityNotYetValidError(XwhepError):
+    """The certificate on this machine begins in the future: one of the two clocks is wrong."""
+
+    code = "identity-not-yet-valid"
+    http_status = 401
+
+    def __init__(self, starts_at: datetime) -> None:
+        super().__init__(
+            f"this machine's certificate starts at {starts_at:%Y-%m-%d %H:%M} UTC; set this machine's clock"
+        )
+
+
+class IdentityForeignError(XwhepError):
+    """The certificate on this machine comes from an authority that the grid no longer has."""
+
+    code = "identity-foreign"
+    http_status = 401
+
+    def __init__(self, issuer: str) -> None:
+        super().__init__(
+            f"this machine's certificate was issued by {issuer!r}, which is not an authority of this grid; join again"
+        )
+
+
+class IdentityDamagedError(XwhepError):
+    """A file of the identity on this machine is missing or is not what it should be."""
+
+    code = "identity-damaged"
+    http_status = 401
+
+    def __init__(self, path: Path, why: str) -> None:
+        super().__init__(f"{path} cannot be used: {why}; restore it from a backup or join again")
+
+
+class DispatcherNotVerifiedError(XwhepError):
+    """What answers at the dispatcher's address does not prove to be the dispatcher."""
+
+    code = "dispatcher-not-verified"
+    http_status = 421
+
+    def __init__(self, url: str, why: str) -> None:
+        super().__init__(
+            f"the dispatcher at {url} did not prove who it is ({why}) and nothing was sent to it; check the address and"
+            " this machine's clock"
+        )
+
+
+class UnexpectedReplyError(XwhepError):
+    """An answer that no dispatcher of this protocol gives."""
+
+    code = "unexpected-reply"
+    http_status = 502
+
+    def __init__(self, url: str, why: str) -> None:
+        super().__init__(f"{url} does not answer as a dispatcher: {why}; check the address")
+
+
+class AuthorityExistsError(XwhepError):
+    """A folder holds a certificate authority already, and a second one would shut out every member."""
+
+    code = "authority-exists"
+    http_status = 409
+
+    def __init__(self, folder: Path) -> None:
+        super().__init__(f"there is a certificate authority in {folder} already; keep it, or choose another folder")
 
 
 class NotJoinedError(XwhepError):
