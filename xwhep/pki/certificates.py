@@ -21,7 +21,10 @@ def parse_bundle(pem: bytes) -> Bundle:
     Raises:
         ValueError: there is none, or one is malformed.
     """
-    return tuple(x509.load_pem_x509_certificates(pem))
+    try:
+        return tuple(x509.load_pem_x509_certificates(pem))
+    except (ValueError, x509.InvalidVersion) as error:
+        raise ValueError("there is no certificate in PEM") from error
 
 
 def bundle_pem(certificates: Sequence[x509.Certificate]) -> bytes:
