@@ -161,6 +161,16 @@ def test_a_request_for_somebody_elses_key_is_refused() -> None:
         requested_key(pem)
 
 
+def test_a_signature_of_an_unknown_algorithm_is_refused() -> None:
+    request = x509.load_pem_x509_csr(signing_request(make_key()).encode())
+    ecdsa_with_sha256 = bytes.fromhex("06082a8648ce3d040302")  # RFC 5758, 3.2
+    altered = request.public_bytes(Encoding.DER).replace(ecdsa_with_sha256, ecdsa_with_sha256[:-1] + b"\x09")
+    pem = x509.load_der_x509_csr(altered).public_bytes(Encoding.PEM).decode()
+
+    with pytest.raises(BadSignatureError, match="its signature is not by its own key"):
+        requested_key(pem)
+
+
 @pytest.mark.parametrize(
     ("csr", "why"),
     [

@@ -250,6 +250,15 @@ async def test_a_reply_that_does_not_fit_is_not_stored(
         load_identity(tmp_path / "host", "join")
 
 
+async def test_a_newcomer_does_not_become_what_it_did_not_ask_for(small: SmallDispatcher, tmp_path: Path) -> None:
+    digest = public_key_digest(joining_key(tmp_path / "host"))
+    small.members[digest] = (Member(GRID, Kind.USER, UUID(int=9)), "laptop")
+
+    async with listening(small.application(), listener_context(small.ca, tmp_path / "server")) as url:
+        with pytest.raises(UnexpectedReplyError, match="for another member"):
+            await join(url, small.invite(), Kind.HOST, "laptop", tmp_path / "host")
+
+
 async def test_a_spoiled_renewal_leaves_the_identity_as_it_was(small: SmallDispatcher, tmp_path: Path) -> None:
     async with listening(small.application(), listener_context(small.ca, tmp_path / "server")) as url:
         identity = await join(url, small.invite(), Kind.HOST, "laptop", tmp_path / "host")

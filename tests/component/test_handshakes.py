@@ -129,6 +129,10 @@ async def test_the_systems_authorities_count_for_nothing(ca: Authority) -> None:
     assert len(anonymous_context(ca.cas).get_ca_certs()) == 1
 
 
+async def test_a_name_in_the_subject_counts_for_nothing(ca: Authority) -> None:
+    assert not anonymous_context(ca.cas).hostname_checks_common_name
+
+
 async def test_tls_1_2_is_refused(ca: Authority, tmp_path: Path) -> None:
     listener = listener_context(ca, tmp_path / "server")
     old = anonymous_context(ca.cas)
@@ -180,3 +184,24 @@ async def test_an_address_where_nobody_answers_is_unavailable(ca: Authority, tmp
     error = connection_error(address, caught.value)
     assert isinstance(error, UnavailableError)
     assert str(error) == f"the dispatcher at {address} cannot be reached (Connection refused); try again later"
+
+
+async def test_an_address_without_tls_is_unavailable(ca: Authority) -> None:
+    async with listening(application(), None) as address:
+        with pytest.raises(aiohttp.ClientConnectorSSLError) as caught:
+            await ask(address, anonymous_context(ca.cas))
+
+    assert str(connection_error(address, caught.value)).startswith(f"the dispatcher at {address} cannot be reached (")
+
+
+@pytest.mark.parametrize(
+    ("error", "reason"),
+    [
+        (TimeoutError(), "no answer in time"),
+        (aiohttp.ServerDisconnectedError(), "Server disconnected"),
+        (aiohttp.ClientPayloadError(), "the connection was closed"),
+        (OSError(-2, "Name or service not known"), "Name or service not known"),
+    ],
+)
+def test_a_failed_connection_is_put_in_plain_words(error: Exception, reason: str) -> None:
+    assert f"({reason})" in str(connection_error("https://grid.example.org:443", error))

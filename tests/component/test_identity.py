@@ -24,8 +24,9 @@ from xwhep.errors import (
     IdentityNotYetValidError,
     NotJoinedError,
 )
+from xwhep.files import replace_file
 from xwhep.members import Kind, Member
-from xwhep.pki.certificates import due_for_renewal
+from xwhep.pki.certificates import bundle_pem, due_for_renewal
 from xwhep.pki.identity import (
     Identity,
     explain,
@@ -218,12 +219,14 @@ def test_a_key_that_does_not_belong_to_the_certificate_is_noticed(ca: Authority,
         load(tmp_path / "b")
 
 
-def test_an_authority_certificate_is_no_identity(ca: Authority, tmp_path: Path) -> None:
-    make_identity(ca, tmp_path, NOW)
-    shutil.copy(tmp_path / "ca.pem", tmp_path / "cert.pem")
+def test_the_certificate_of_an_authority_or_a_dispatcher_is_no_identity(ca: Authority, tmp_path: Path) -> None:
+    identity = make_identity(ca, tmp_path, NOW)
+    key = load_key(identity.key_path).public_key()
 
-    with pytest.raises(IdentityDamagedError, match="names no member"):
-        load(tmp_path)
+    for other in (ca.certificate, ca.issue_server(key, ["localhost"], NOW)):
+        replace_file(identity.certificate_path, bundle_pem([other]))
+        with pytest.raises(IdentityDamagedError, match="names no member"):
+            load(tmp_path)
 
 
 def test_the_address_file_holds_nothing_that_a_certificate_says(ca: Authority, tmp_path: Path) -> None:

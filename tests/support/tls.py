@@ -42,8 +42,8 @@ def make_identity(
 
 
 @asynccontextmanager
-async def listening(app: web.Application, context: ssl.SSLContext) -> AsyncIterator[str]:
-    """Serve `app` on a free port of the loopback, and give its address."""
+async def listening(app: web.Application, context: ssl.SSLContext | None) -> AsyncIterator[str]:
+    """Serve `app` on a free port of the loopback, and give its HTTPS address; without a context it is not TLS."""
     runner = web.AppRunner(app, access_log=None, shutdown_timeout=1)
     await runner.setup()
     try:
