@@ -132,7 +132,7 @@ def _decompress(x: int, parity: int) -> Point:
 
 
 # Jacobian coordinates, (X, Y, Z) for (X / Z^2, Y / Z^3), need one inversion a multiplication instead of one a step.
-# Source: Cohen, Miyaji, Ono, "Efficient elliptic curve exponentiation using mixed coordinates", ASIACRYPT 1998, 2.2,
+# Source: Cohen, Miyaji, Ono, "Efficient elliptic curve exponentiation using mixed coordinates", ASIACRYPT 1998,
 # with a = 0; the addition with Z2 = 1.
 
 

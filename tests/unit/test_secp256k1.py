@@ -1,5 +1,9 @@
 """The curve against published points and against libsecp256k1."""
 
+import subprocess
+import sys
+from pathlib import Path
+
 import coincurve
 import pytest
 
@@ -21,6 +25,8 @@ from xwhep.secp256k1 import (
     multiply,
     negate,
 )
+
+ROOT = Path(__file__).parents[2]
 
 # Known multiples of G: "Test vectors for secp256k1", crypto.stackexchange.com/questions/784, as used by many libraries.
 MULTIPLES = {
@@ -122,3 +128,17 @@ def test_the_fast_way_and_the_reference_give_the_same_sums(scalar: int) -> None:
 def test_the_fast_way_refuses_a_point_off_the_curve() -> None:
     with pytest.raises(ValueError, match="public key"):
         fast_secp256k1.add_multiple(Point(1, 1), 1)
+
+
+def test_without_coincurve_the_reference_does_the_work() -> None:
+    program = """
+import sys
+sys.modules["coincurve"] = None  # as if it were not installed
+from xwhep import fast_secp256k1 as fast, secp256k1 as reference
+assert not fast.HAS_COINCURVE
+assert fast.public_key_of(7) == reference.multiply(reference.G, 7)
+assert fast.add_multiple(reference.G, 7) == reference.multiply(reference.G, 8)
+assert fast.add_multiple(reference.G, -1) is None
+"""
+
+    subprocess.run([sys.executable, "-c", program], check=True, timeout=60, cwd=ROOT)
