@@ -33,7 +33,7 @@ GROUP: Final = 128
 READERS: Final = 2
 BUSY_TIMEOUT_MS: Final = 10_000
 
-UseCase = Callable[Concatenate[Session, P], T]
+UseCase = Callable[Concatenate[Session, P], T | XwhepError]
 
 
 @dataclass(slots=True)

@@ -1,0 +1,76 @@
+"""Routes about apps and data."""
+
+from __future__ import annotations
+
+from aiohttp import web
+
+from dispatcher.routes import content
+from dispatcher.routes.door import Call, Route, render, serve
+from dispatcher.usecases import catalogue
+from xwhep.errors import NotFoundError
+from xwhep.ids import parse_uid
+from xwhep.lifecycle import DataStatus
+from xwhep.model.apps import RegisterApp
+from xwhep.model.data import RegisterData
+from xwhep.rights import OWNERS
+
+TABLE: list[Route] = []
+
+
+@serve(TABLE, "POST", "/v1/apps", OWNERS)
+async def register_app(call: Call) -> web.Response:
+    """Register a version of an app."""
+    message: RegisterApp = await call.body(RegisterApp)
+    app = await call.services.database.run(catalogue.register_app, call.caller, message, now=call.services.now())
+    return render(app, status=201)
+
+
+@serve(TABLE, "GET", "/v1/apps", OWNERS)
+async def list_apps(call: Call) -> web.Response:
+    """Return the apps that the caller may use."""
+    read = call.services.database.read
+    return render(await read(catalogue.list_apps, call.caller, call.query("name"), call.query("after")))
+
+
+@serve(TABLE, "GET", "/v1/apps/{uid}", OWNERS)
+async def show_app(call: Call) -> web.Response:
+    """Return an app."""
+    return render(await call.services.database.read(catalogue.show_app, call.caller, parse_uid(call.part("uid"))))
+
+
+@serve(TABLE, "POST", "/v1/data", OWNERS)
+async def register_data(call: Call) -> web.Response:
+    """Announce a data."""
+    message: RegisterData = await call.body(RegisterData)
+    data = await call.services.database.run(catalogue.register_data, call.caller, message, now=call.services.now())
+    return render(data, status=201)
+
+
+@serve(TABLE, "GET", "/v1/data", OWNERS)
+async def list_data(call: Call) -> web.Response:
+    """Return the caller's data."""
+    return render(await call.services.database.read(catalogue.list_data, call.caller, call.query("after")))
+
+
+@serve(TABLE, "GET", "/v1/data/{uid}", OWNERS)
+async def show_data(call: Call) -> web.Response:
+    """Return a data."""
+    return render(await call.services.database.read(catalogue.show_data, call.caller, parse_uid(call.part("uid"))))
+
+
+@serve(TABLE, "PUT", "/v1/data/{uid}/content", OWNERS)
+async def store_content(call: Call) -> web.Response:
+    """Take the content of an announced data."""
+    uid, services = parse_uid(call.part("uid")), call.services
+    data = await services.database.read(catalogue.show_data, call.caller, uid)
+    await content.receive(call, data.digest, data.size_bytes)
+    return render(await services.database.run(catalogue.content_arrived, call.caller, uid, now=services.now()))
+
+
+@serve(TABLE, "GET", "/v1/data/{uid}/content", OWNERS)
+async def send_content(call: Call) -> web.StreamResponse:
+    """Return the content of a data."""
+    data = await call.services.database.read(catalogue.show_data, call.caller, parse_uid(call.part("uid")))
+    if data.status is not DataStatus.AVAILABLE:
+        raise NotFoundError("content of data", data.uid)
+    return content.send(call, data.digest)

@@ -1,0 +1,50 @@
+"""Content in and out: streamed, checked against its digest, never held in memory."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+
+from aiohttp import web
+
+from dispatcher.routes.door import Call
+from xwhep.errors import BadRequestError, TooLargeError
+
+CHUNK_BYTES = 256 * 1024
+
+
+async def receive(call: Call, digest: str, size_bytes: int) -> None:
+    """Store the request's body under its digest.
+
+    Raises:
+        BadRequestError: its length is not the one announced.
+        DigestMismatchError, StorageFullError: see `dispatcher.blobs`.
+    """
+    if call.request.content_length != size_bytes:
+        raise BadRequestError(f"the content has {size_bytes} bytes by its announcement; Content-Length must say so too")
+    await call.services.blobs.receive(_chunks(call.request), digest, size_bytes)
+
+
+def announced_size(call: Call, limit_bytes: int) -> int:
+    """Return how long the request's body says it is.
+
+    Raises:
+        BadRequestError: it does not say.
+        TooLargeError: longer than allowed.
+    """
+    size_bytes = call.request.content_length
+    if size_bytes is None:
+        raise BadRequestError("the request needs a Content-Length")
+    if size_bytes > limit_bytes:
+        raise TooLargeError("the content", limit_bytes)
+    return size_bytes
+
+
+def send(call: Call, digest: str) -> web.FileResponse:
+    """Return the content with this digest."""
+    headers = {"Content-Type": "application/octet-stream", "X-Content-Type-Options": "nosniff"}
+    return web.FileResponse(call.services.blobs.path(digest), chunk_size=CHUNK_BYTES, headers=headers)
+
+
+async def _chunks(request: web.Request) -> AsyncIterator[bytes]:
+    async for chunk in request.content.iter_chunked(CHUNK_BYTES):
+        yield chunk

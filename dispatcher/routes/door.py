@@ -1,0 +1,188 @@
+"""The door: requests are bounded and parsed here, callers let in by role, errors rendered as problem documents.
+
+A route that does not say who may call it cannot be written: default deny.
+"""
+
+from __future__ import annotations
+
+import logging
+import re
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from typing import Any, Final, TypeVar
+
+from aiohttp import web
+from pydantic import BaseModel, TypeAdapter, ValidationError
+
+from dispatcher.services import SERVICES, Services
+from xwhep.errors import BadRequestError, ForbiddenError, InvalidFieldError, RemoteError, TooLargeError, XwhepError
+from xwhep.rights import Caller, Role
+
+LOG = logging.getLogger("dispatcher")
+
+MAX_BODY_BYTES: Final = 1024 * 1024
+MAX_DEPTH: Final = 32
+_STRING_OR_BRACKET: Final = re.compile(rb'"(?:[^"\\]|\\.)*"|[\[{\]}]', re.DOTALL)
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True, slots=True)
+class Call:
+    """A request that was let in."""
+
+    request: web.Request
+    services: Services
+    _caller: Caller | None
+
+    @property
+    def caller(self) -> Caller:
+        """Who makes it; only on routes that demand a certificate."""
+        assert self._caller is not None, "a public route asked for its caller"
+        return self._caller
+
+    def part(self, name: str) -> str:
+        """Return a part of the path."""
+        return self.request.match_info[name]
+
+    def query(self, name: str) -> str | None:
+        """Return a parameter of the query; None if it is not there."""
+        return self.request.query.get(name)
+
+    async def body(self, shape: Any) -> Any:
+        """Return the JSON body as `shape`, a message or a union of messages.
+
+        Raises:
+            TooLargeError, BadRequestError, InvalidFieldError: it is none.
+        """
+        raw = await read_body(self.request)
+        check_depth(raw)
+        return validated(shape, raw)
+
+
+Handler = Callable[[Call], Awaitable[web.StreamResponse]]
+
+
+@dataclass(frozen=True, slots=True)
+class Route:
+    """A path of the interface, and who may call it; None: anybody, without a certificate."""
+
+    method: str
+    path: str
+    roles: frozenset[Role] | None
+    handler: Handler
+
+
+def serve(table: list[Route], method: str, path: str, roles: frozenset[Role] | None) -> Callable[[Handler], Handler]:
+    """Put a handler into a route table."""
+
+    def register(handler: Handler) -> Handler:
+        table.append(Route(method, path, roles, handler))
+        return handler
+
+    return register
+
+
+def guarded(route: Route) -> Callable[[web.Request], Awaitable[web.StreamResponse]]:
+    """Return the aiohttp handler of a route: who may not call it does not get in."""
+
+    async def handle(request: web.Request) -> web.StreamResponse:
+        services = request.app[SERVICES]
+        caller = None
+        if route.roles is not None:
+            caller = await services.peers.caller(request, services.now())
+            if caller.role not in route.roles:
+                raise ForbiddenError(caller.role, f"{request.method} {route.path}")
+        return await route.handler(Call(request, services, caller))
+
+    return handle
+
+
+@web.middleware
+async def render_errors(
+    request: web.Request, handler: Callable[[web.Request], Awaitable[web.StreamResponse]]
+) -> web.StreamResponse:
+    """Turn every error into a problem document; what we did not foresee is logged, and its text stays here."""
+    try:
+        return await handler(request)
+    except XwhepError as error:
+        return problem(error)
+    except web.HTTPException as error:
+        return problem(_routing_error(request, error))
+    except ConnectionError:
+        raise  # the client is gone: there is nobody to answer
+    except Exception:
+        LOG.exception("%s %s failed", request.method, request.path)
+        return problem(XwhepError("the dispatcher failed to answer this request; its log says why"))
+
+
+def _routing_error(request: web.Request, error: web.HTTPException) -> XwhepError:
+    if error.status == web.HTTPRequestEntityTooLarge.status_code:
+        return TooLargeError("the request's body", MAX_BODY_BYTES)
+    codes = {404: "no-such-route", 405: "method-not-allowed"}
+    text = f"{request.method} {request.path[:200]} is no route of this dispatcher"
+    return RemoteError(codes.get(error.status, "bad-request"), text, error.status)
+
+
+def problem(error: XwhepError) -> web.Response:
+    """Return an error as a problem document. Source: RFC 9457, 3."""
+    code = error.remote_code if isinstance(error, RemoteError) else error.code
+    status = error.remote_status if isinstance(error, RemoteError) else error.http_status
+    body: dict[str, object] = {
+        "type": f"urn:xwhep:error:{code}",
+        "status": status,
+        "code": code,
+        "detail": error.text,
+    }
+    if error.field is not None:
+        body["field"] = error.field
+    return web.json_response(body, status=status, content_type="application/problem+json")
+
+
+def render(message: BaseModel, status: int = 200) -> web.Response:
+    """Return a message as a response."""
+    return web.Response(text=message.model_dump_json(), status=status, content_type="application/json")
+
+
+async def read_body(request: web.Request) -> bytes:
+    """Return the body of a request.
+
+    Raises:
+        TooLargeError: it is over its bound, or says that it will be.
+    """
+    if (request.content_length or 0) > MAX_BODY_BYTES:
+        raise TooLargeError("the request's body", MAX_BODY_BYTES)
+    return await request.read()
+
+
+def check_depth(raw: bytes) -> None:
+    """Check that JSON is not nested deeper than allowed, before it is parsed.
+
+    Raises:
+        BadRequestError: it is.
+    """
+    depth = 0
+    for token in _STRING_OR_BRACKET.findall(raw):
+        if token in {b"[", b"{"}:
+            depth += 1
+            if depth > MAX_DEPTH:
+                raise BadRequestError(f"the JSON is nested deeper than {MAX_DEPTH} levels")
+        elif token in {b"]", b"}"}:
+            depth -= 1
+
+
+def validated(shape: Any, raw: bytes) -> Any:
+    """Return JSON text as a message.
+
+    Raises:
+        BadRequestError: it is not JSON.
+        InvalidFieldError: a field is missing, unknown, or out of its range.
+    """
+    try:
+        return TypeAdapter(shape).validate_json(raw)
+    except ValidationError as error:
+        first = error.errors(include_input=False, include_url=False)[0]
+        if first["type"] == "json_invalid":
+            raise BadRequestError(f"the body is not JSON ({first['msg'].lower()})") from error
+        field = ".".join(str(part) for part in first["loc"]) or "body"
+        raise InvalidFieldError(field, first["msg"].lower()) from error

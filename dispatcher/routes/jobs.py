@@ -1,0 +1,96 @@
+"""Routes about jobs and batches, for those who submit them."""
+
+from __future__ import annotations
+
+from aiohttp import web
+
+from dispatcher.routes import content
+from dispatcher.routes.door import Call, Route, render, serve
+from dispatcher.usecases import batches, jobs
+from dispatcher.wakeups import ALL
+from xwhep.errors import InvalidFieldError, NotFoundError
+from xwhep.ids import parse_uid
+from xwhep.lifecycle import Status
+from xwhep.model.batches import SubmitBag, SubmitBatch, SubmitSearch
+from xwhep.model.jobs import SubmitJobs
+from xwhep.rights import OWNERS
+
+TABLE: list[Route] = []
+
+
+@serve(TABLE, "POST", "/v1/jobs", OWNERS)
+async def submit(call: Call) -> web.Response:
+    """Submit jobs: all of them or none."""
+    message: SubmitJobs = await call.body(SubmitJobs)
+    reply = await call.services.database.run(jobs.submit, call.caller, message.jobs, now=call.services.now())
+    call.services.waiters.wake(len(message.jobs))
+    return render(reply, status=201)
+
+
+@serve(TABLE, "GET", "/v1/jobs", OWNERS)
+async def list_jobs(call: Call) -> web.Response:
+    """Return the caller's jobs."""
+    status, batch_uid = call.query("status"), call.query("batch_uid")
+    try:
+        wanted = None if status is None else Status(status)
+    except ValueError as error:
+        raise InvalidFieldError("status", f"one of {', '.join(Status)}") from error
+    page = await call.services.database.read(
+        jobs.list_own,
+        call.caller,
+        status=wanted,
+        batch_uid=None if batch_uid is None else parse_uid(batch_uid, "batch_uid"),
+        after=call.query("after"),
+    )
+    return render(page)
+
+
+@serve(TABLE, "GET", "/v1/jobs/{uid}", OWNERS)
+async def show(call: Call) -> web.Response:
+    """Return a job."""
+    return render(await call.services.database.read(jobs.show, call.caller, parse_uid(call.part("uid"))))
+
+
+@serve(TABLE, "DELETE", "/v1/jobs/{uid}", OWNERS)
+async def cancel(call: Call) -> web.Response:
+    """Cancel a job."""
+    uid = parse_uid(call.part("uid"))
+    return render(await call.services.database.run(jobs.cancel, call.caller, uid, now=call.services.now()))
+
+
+@serve(TABLE, "GET", "/v1/jobs/{uid}/outputs/{name:.+}", OWNERS)
+async def send_output(call: Call) -> web.StreamResponse:
+    """Return the content of an output."""
+    uid, name = parse_uid(call.part("uid")), call.part("name")
+    output = await call.services.database.read(jobs.output_of, call.caller, uid, name)
+    if output is None:
+        raise NotFoundError("output", name)
+    return content.send(call, output.digest)
+
+
+@serve(TABLE, "POST", "/v1/batches", OWNERS)
+async def submit_batch(call: Call) -> web.Response:
+    """Submit a batch."""
+    message: SubmitBag | SubmitSearch = await call.body(SubmitBatch)
+    batch = await call.services.database.run(batches.submit, call.caller, message, now=call.services.now())
+    call.services.waiters.wake(len(message.jobs) if isinstance(message, SubmitBag) else ALL)
+    return render(batch, status=201)
+
+
+@serve(TABLE, "GET", "/v1/batches", OWNERS)
+async def list_batches(call: Call) -> web.Response:
+    """Return the caller's batches."""
+    return render(await call.services.database.read(batches.list_own, call.caller, call.query("after")))
+
+
+@serve(TABLE, "GET", "/v1/batches/{uid}", OWNERS)
+async def show_batch(call: Call) -> web.Response:
+    """Return a batch."""
+    return render(await call.services.database.read(batches.show, call.caller, parse_uid(call.part("uid"))))
+
+
+@serve(TABLE, "DELETE", "/v1/batches/{uid}", OWNERS)
+async def cancel_batch(call: Call) -> web.Response:
+    """Cancel a batch with all its jobs."""
+    uid = parse_uid(call.part("uid"))
+    return render(await call.services.database.run(batches.cancel, call.caller, uid, now=call.services.now()))

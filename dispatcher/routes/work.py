@@ -1,0 +1,128 @@
+"""Routes of hosts: polls, heartbeats, content of live attempts, results."""
+
+from __future__ import annotations
+
+import asyncio
+from uuid import UUID
+
+from aiohttp import web
+
+from dispatcher.matching import Profile
+from dispatcher.routes import content
+from dispatcher.routes.door import Call, Route, render, serve
+from dispatcher.usecases import leasing, results
+from xwhep.errors import InvalidFieldError, ProtocolTooOldError
+from xwhep.ids import parse_uid
+from xwhep.lifecycle import AttemptStatus
+from xwhep.model.attempts import (
+    OLDEST_PROTOCOL,
+    FinishAttempt,
+    Heartbeat,
+    HeartbeatReply,
+    Lease,
+    LeaseReply,
+    LeaseRequest,
+    ReportHit,
+)
+from xwhep.rights import HOSTS
+
+TABLE: list[Route] = []
+
+
+@serve(TABLE, "POST", "/v1/leases", HOSTS)
+async def poll(call: Call) -> web.Response:
+    """Give the host work, at once or as soon as there is some."""
+    message: LeaseRequest = await call.body(LeaseRequest)
+    if message.protocol < OLDEST_PROTOCOL:
+        raise ProtocolTooOldError(message.protocol, OLDEST_PROTOCOL)
+    call.services.heard.note_host(call.caller.uid, call.services.now())
+    return render(LeaseReply(lease=await _wait_for_lease(call, message)))
+
+
+async def _wait_for_lease(call: Call, message: LeaseRequest) -> Lease | None:
+    """Return a lease as soon as something fits; None when the time is up or the dispatcher stops."""
+    loop = asyncio.get_running_loop()
+    deadline = loop.time() + message.wait_s
+    while True:
+        waiter = call.services.waiters.enter()
+        lease = None
+        try:
+            lease = await _lease(call, message)
+            if lease is not None or call.services.waiters.closed:
+                return lease
+            async with asyncio.timeout_at(deadline):
+                await waiter.woken.wait()
+        except TimeoutError:
+            return None
+        finally:
+            call.services.waiters.leave(waiter, served=lease is not None)
+
+
+async def _lease(call: Call, message: LeaseRequest) -> Lease | None:
+    """Look first, which costs no commit; lease only what is there."""
+    database, now = call.services.database, call.services.now()
+    profile = Profile(message.kinds, message.os, message.cpu)
+    if await database.read(leasing.offer, call.caller.uid, profile, now=now) is None:
+        return None
+    return await database.run(leasing.lease, call.caller, message, now=now)
+
+
+@serve(TABLE, "POST", "/v1/heartbeats", HOSTS)
+async def heartbeat(call: Call) -> web.Response:
+    """Prolong the host's leases; it is written down with those of all hosts, every few seconds."""
+    message: Heartbeat = await call.body(Heartbeat)
+    stop = await call.services.database.read(leasing.no_longer_live, call.caller, message.attempts)
+    call.services.heard.note(call.caller.uid, message, call.services.now())
+    return render(HeartbeatReply(stop=stop))
+
+
+@serve(TABLE, "GET", "/v1/attempts/{job}/{number}/blobs/{digest}", HOSTS)
+async def send_content(call: Call) -> web.StreamResponse:
+    """Return content that a live attempt of the host names."""
+    digest = _digest(call)
+    await call.services.database.read(results.check_readable, call.caller, *_attempt(call), digest)
+    return content.send(call, digest)
+
+
+@serve(TABLE, "PUT", "/v1/attempts/{job}/{number}/blobs/{digest}", HOSTS)
+async def store_content(call: Call) -> web.Response:
+    """Take content that a live attempt of the host has made."""
+    attempt, digest, services = _attempt(call), _digest(call), call.services
+    limit_bytes = await services.database.read(results.uploadable, call.caller, *attempt)
+    size_bytes = content.announced_size(call, limit_bytes)
+    await content.receive(call, digest, size_bytes)
+    await services.database.run(results.uploaded, call.caller, *attempt, (digest, size_bytes), now=services.now())
+    return web.Response(status=204)
+
+
+@serve(TABLE, "POST", "/v1/attempts/{job}/{number}/hits", HOSTS)
+async def report_hit(call: Call) -> web.Response:
+    """Take a hit of a search."""
+    message: ReportHit = await call.body(ReportHit)
+    attempt, services = _attempt(call), call.services
+    return render(await services.database.run(results.report_hit, call.caller, *attempt, message, now=services.now()))
+
+
+@serve(TABLE, "POST", "/v1/attempts/{job}/{number}/finish", HOSTS)
+async def finish(call: Call) -> web.Response:
+    """End an attempt."""
+    message: FinishAttempt = await call.body(FinishAttempt)
+    attempt, services = _attempt(call), call.services
+    reply = await services.database.run(results.finish, call.caller, *attempt, message, now=services.now())
+    if reply.status is AttemptStatus.LOST:
+        services.waiters.wake(1)
+    return render(reply)
+
+
+def _attempt(call: Call) -> tuple[UUID, int]:
+    number = call.part("number")
+    if not number.isascii() or not number.isdigit() or len(number) > 7:
+        raise InvalidFieldError("number", "an attempt has a number from 1")
+    return parse_uid(call.part("job"), "job"), int(number)
+
+
+def _digest(call: Call) -> str:
+    digest = call.part("digest")
+    if len(digest) != 64 or not set(digest) <= set("0123456789abcdef"):
+        raise InvalidFieldError("digest", "a digest is the SHA-256, 64 digits of lower-case hexadecimal")
+    return digest

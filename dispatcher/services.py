@@ -1,0 +1,40 @@
+"""What the routes work with: one of each a process."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+
+from aiohttp import web
+
+from dispatcher.authority import Authority
+from dispatcher.blobs import BlobStore
+from dispatcher.database import Database
+from dispatcher.heard import HeardBook
+from dispatcher.peers import Peers
+from dispatcher.wakeups import Waiters
+
+
+def utc_now() -> datetime:
+    """Return the time, aware, in UTC."""
+    return datetime.now(UTC)
+
+
+@dataclass(slots=True)
+class Services:
+    """The parts of a running dispatcher."""
+
+    database: Database
+    blobs: BlobStore
+    authority: Authority
+    now: Callable[[], datetime] = utc_now
+    waiters: Waiters = field(default_factory=Waiters)
+    heard: HeardBook = field(default_factory=HeardBook)
+    peers: Peers = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.peers = Peers(self.database)
+
+
+SERVICES = web.AppKey("services", Services)

@@ -1,0 +1,225 @@
+"""The members of the grid: who a key belongs to, how newcomers join, who is revoked."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import TypeVar
+from uuid import UUID
+
+from sqlmodel import Session, col, select
+
+from dispatcher.tables import Grid, Group, Host, MemberKey, Token, User
+from dispatcher.usecases import leasing
+from dispatcher.usecases.access import body_digest, page, repeated
+from xwhep.errors import NameTakenError, NotFoundError, RevokedError, TokenRefusedError, UnknownIdentityError
+from xwhep.ids import new_uid
+from xwhep.members import Kind, Member
+from xwhep.model.base import Page
+from xwhep.model.members import CreateGroup, CreateToken, GroupView, HostView, UserView, WhoAmI
+from xwhep.rights import Caller, Role
+
+RowT = TypeVar("RowT", Host, User)
+
+KIND_OF_ROLE = {
+    Role.HOST: Kind.HOST,
+    Role.USER: Kind.USER,
+    Role.ADMINISTRATOR: Kind.USER,
+    Role.SERVICE: Kind.SERVICE,
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Newcomer:
+    """Who asks to join: the digest of the token's secret, of the own key, and what they want to be."""
+
+    token_digest: str
+    key_digest: str
+    kind: Kind
+    name: str
+
+
+@dataclass(frozen=True, slots=True)
+class Membership:
+    """What a certificate is made from."""
+
+    member: Member
+    name: str
+
+
+def grid_uid(session: Session) -> UUID:
+    """Return the id of this grid."""
+    return session.exec(select(Grid)).one().uid
+
+
+def identify(session: Session, key_digest: str) -> Caller:
+    """Return whose key this is.
+
+    Raises:
+        UnknownIdentityError: nobody's.
+        RevokedError: its owner was revoked.
+    """
+    row, role = _owner_of(session, key_digest)
+    if row.revoked_at is not None:
+        raise RevokedError
+    return Caller(row.uid, role, row.name)
+
+
+def _owner_of(session: Session, key_digest: str) -> tuple[User | Host, Role]:
+    key = session.get(MemberKey, key_digest)
+    if key is None:
+        raise UnknownIdentityError
+    if key.host_uid is not None:
+        return session.get_one(Host, key.host_uid), Role.HOST
+    user = session.get_one(User, key.user_uid)
+    return user, user.role
+
+
+def whoami(session: Session, caller: Caller) -> WhoAmI:
+    """Return the caller as the grid knows it."""
+    return WhoAmI(uid=caller.uid, role=caller.role, name=caller.name, grid_uid=grid_uid(session))
+
+
+# --- joining ---------------------------------------------------------------------------------------------------------
+
+
+def create_token(session: Session, request: CreateToken, digest: str, *, now: datetime) -> datetime:
+    """Keep a join token, by the digest of its secret, and return when it ends.
+
+    Raises:
+        NotFoundError: no group has this name.
+    """
+    group_uid = None
+    if request.group is not None:
+        group = session.exec(select(Group).where(Group.name == request.group)).first()
+        if group is None:
+            raise NotFoundError("group", request.group)
+        group_uid = group.uid
+    expires_at = now + timedelta(seconds=request.lifetime_s)
+    session.add(
+        Token(digest=digest, role=request.role, group_uid=group_uid, uses_left=request.uses, expires_at=expires_at)
+    )
+    return expires_at
+
+
+def join(session: Session, newcomer: Newcomer, *, now: datetime) -> Membership:
+    """Make a newcomer a member; a join sent again with the same key is the same join and uses nothing up.
+
+    Raises:
+        TokenRefusedError: the token is unknown, expired, used up, or for another kind of member.
+        RevokedError: the key's owner was revoked.
+    """
+    token = session.get(Token, newcomer.token_digest)
+    if token is None or token.expires_at <= now or KIND_OF_ROLE[token.role] is not newcomer.kind:
+        raise TokenRefusedError
+    if session.get(MemberKey, newcomer.key_digest) is not None:
+        return renew(session, newcomer.key_digest)
+    if token.uses_left <= 0:
+        raise TokenRefusedError
+    token.uses_left -= 1
+    return add_member(session, newcomer.name, newcomer.key_digest, token.role, group_uid=token.group_uid, now=now)
+
+
+def add_member(
+    session: Session, name: str, key_digest: str, role: Role, *, group_uid: UUID | None = None, now: datetime
+) -> Membership:
+    """Add a member with its key."""
+    uid = new_uid(now)
+    fields = {"uid": uid, "name": name, "group_uid": group_uid, "joined_at": now}
+    if role is Role.HOST:
+        session.add(Host.model_validate(fields))
+        key = MemberKey(digest=key_digest, host_uid=uid)
+    else:
+        session.add(User.model_validate({**fields, "role": role}))
+        key = MemberKey(digest=key_digest, user_uid=uid)
+    session.flush()
+    session.add(key)
+    session.flush()
+    return Membership(Member(grid_uid(session), KIND_OF_ROLE[role], uid), name)
+
+
+def renew(session: Session, key_digest: str) -> Membership:
+    """Return what to certify for a member's key again. Only reads.
+
+    Raises:
+        UnknownIdentityError: nobody's key.
+        RevokedError: its owner was revoked.
+    """
+    caller = identify(session, key_digest)
+    return Membership(Member(grid_uid(session), KIND_OF_ROLE[caller.role], caller.uid), caller.name)
+
+
+# --- hosts, users, groups --------------------------------------------------------------------------------------------
+
+
+def list_hosts(session: Session, after: str | None) -> Page[HostView]:
+    """Return all hosts, the newest first."""
+    return page(session, select(Host), (col(Host.joined_at), col(Host.uid)), after, HostView.model_validate)
+
+
+def show_host(session: Session, uid: UUID) -> HostView:
+    """Return a host."""
+    return HostView.model_validate(_load(session, Host, uid))
+
+
+def revoke_host(session: Session, uid: UUID, *, now: datetime) -> HostView:
+    """Revoke a host and give its attempts to others; doing it twice is doing it once."""
+    host = _load(session, Host, uid)
+    if host.revoked_at is None:
+        host.revoked_at = now
+        leasing.take_back(session, uid, now=now)
+    session.flush()
+    return HostView.model_validate(host)
+
+
+def list_users(session: Session, after: str | None) -> Page[UserView]:
+    """Return all users, the newest first."""
+    return page(session, select(User), (col(User.joined_at), col(User.uid)), after, UserView.model_validate)
+
+
+def revoke_user(session: Session, uid: UUID, *, now: datetime) -> UserView:
+    """Revoke a user; what the user had submitted goes on."""
+    user = _load(session, User, uid)
+    user.revoked_at = user.revoked_at or now
+    session.flush()
+    return UserView.model_validate(user)
+
+
+def revoke_member(session: Session, uid: UUID, *, now: datetime) -> HostView | UserView:
+    """Revoke whoever has this id, a host or a user.
+
+    Raises:
+        NotFoundError: nobody has it.
+    """
+    revoke: Callable[..., HostView | UserView] = revoke_user if session.get(Host, uid) is None else revoke_host
+    return revoke(session, uid, now=now)
+
+
+def _load(session: Session, table: type[RowT], uid: UUID) -> RowT:
+    row = session.get(table, uid)
+    if row is None:
+        raise NotFoundError("member", uid)
+    return row
+
+
+def create_group(session: Session, caller: Caller, request: CreateGroup, *, now: datetime) -> GroupView:
+    """Create a group.
+
+    Raises:
+        NameTakenError: there is one of this name.
+    """
+    digest = body_digest(request)
+    group = repeated(session, Group, caller, request.uid, digest)
+    if group is None:
+        if session.exec(select(Group).where(Group.name == request.name)).first():
+            raise NameTakenError("group", request.name)
+        group = Group(**request.model_dump(), owner_uid=caller.uid, body_digest=digest, created_at=now)
+        session.add(group)
+        session.flush()
+    return GroupView.model_validate(group)
+
+
+def list_groups(session: Session, after: str | None) -> Page[GroupView]:
+    """Return all groups, the newest first."""
+    return page(session, select(Group), (col(Group.created_at), col(Group.uid)), after, GroupView.model_validate)
