@@ -13,7 +13,7 @@ from aiohttp import web
 from dispatcher import authority
 from dispatcher.authority import Authority
 from tests.support.tls import GRID, HOST, listener_context, listening, make_identity, real_now
-from xwhep.enrolment import connection_error
+from xwhep.client.failures import connection_error
 from xwhep.errors import DispatcherNotVerifiedError, IdentityExpiredError, IdentityForeignError, UnavailableError
 from xwhep.members import parse_member
 from xwhep.pki.contexts import anonymous_context, client_context, server_context

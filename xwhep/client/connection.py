@@ -20,6 +20,7 @@ from typing import Any, Final, Self, TypeVar
 import aiohttp
 from pydantic import BaseModel, ValidationError
 
+from xwhep.client.failures import connection_error
 from xwhep.errors import DigestMismatchError, RemoteError, TooLargeError, UnavailableError, XwhepError, from_problem
 
 ReplyT = TypeVar("ReplyT", bound=BaseModel)
@@ -133,7 +134,7 @@ class Connection:
         except (aiohttp.ClientError, TimeoutError, ssl.SSLError, OSError) as error:
             if isinstance(error, OSError) and error.filename is not None:
                 raise  # a file of ours, not the network
-            raise UnavailableError(f"the dispatcher at {self.url} cannot be reached ({describe(error)})") from error
+            raise connection_error(self.url, error) from error
 
     async def _patiently(self, once: Callable[[], Awaitable[T]]) -> T:
         """Do `once`, again while the dispatcher cannot be reached and patience lasts."""
@@ -148,12 +149,6 @@ class Connection:
                     raise
                 attempt += 1
                 await asyncio.sleep(pause)
-
-
-def describe(error: Exception) -> str:
-    """Return what went wrong on the network in a few words, without addresses of memory or stack."""
-    text = str(error).strip() or type(error).__name__
-    return text.splitlines()[0][:200]
 
 
 def _parse(reply: type[ReplyT], body: bytes) -> ReplyT:
