@@ -57,8 +57,8 @@ class Authority:
     ) -> x509.Certificate:
         """Return a member's certificate: good for connecting to the dispatcher, 90 days long.
 
-        `name` is for people (`xwhep.members.check_name`); who the member is stands in the URI, what the member may do
-        in the database.
+        `name` is for people, at most 64 bytes (RFC 5280, appendix A.1, ub-common-name); who the member is stands in
+        the URI, what the member may do in the database.
         """
         builder = self._leaf(public_key, name, [x509.UniformResourceIdentifier(member.uri)], now)
         return self._sign(builder, ExtendedKeyUsageOID.CLIENT_AUTH)

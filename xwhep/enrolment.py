@@ -9,34 +9,35 @@ expired: the request is signed with the member's key, and the dispatcher knows t
 from __future__ import annotations
 
 import asyncio
-import os
 import ssl
 from pathlib import Path
+from typing import TypeVar
 from urllib.parse import urlsplit
 
-import aiohttp
 from cryptography import x509
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import BaseModel, TypeAdapter, ValidationError
 
+from xwhep.client.connection import Connection
+from xwhep.client.failures import connection_error
 from xwhep.errors import (
     CertificateMismatchError,
     DispatcherNotVerifiedError,
     InvalidFieldError,
-    RemoteError,
     UnavailableError,
     UnexpectedReplyError,
     XwhepError,
 )
-from xwhep.members import Kind, Member, check_name
-from xwhep.model.enrolment import CertificateReply, JoinRequest, RenewRequest
+from xwhep.members import Kind, Member
+from xwhep.model.base import Name
+from xwhep.model.enrolment import AuthorityReply, CertificateReply, JoinRequest, RenewRequest
 from xwhep.pki.certificates import Bundle, certificate_digest, is_issued_by, member_of, parse_bundle
 from xwhep.pki.contexts import anonymous_context, unverified_context
 from xwhep.pki.identity import Identity, forget_joining, joining_key, store_identity, update_identity
 from xwhep.pki.keys import load_key, signing_request
 from xwhep.pki.tokens import JoinToken
 
-_TIMEOUT = aiohttp.ClientTimeout(total=30)
-_REPLY_BYTES = 1 << 18
+ReplyT = TypeVar("ReplyT", bound=BaseModel)
+_TIMEOUT_S = 30  #: for one question and its answer
 
 
 async def join(url: str, token: JoinToken, kind: Kind, name: str, folder: Path) -> Identity:
@@ -48,18 +49,20 @@ async def join(url: str, token: JoinToken, kind: Kind, name: str, folder: Path) 
         CertificateMismatchError: another authority answers than the token names; nothing was sent to it.
         DispatcherNotVerifiedError: the token's authority did not certify who answers; nothing was sent.
         InvalidFieldError: `url` or `name` cannot be used.
-        RemoteError: the dispatcher refused, for instance with the code `token-refused`.
-        UnavailableError: nobody answers.
-        UnexpectedReplyError: the answer is not a dispatcher's.
+        UnavailableError: nobody answers, or not in words that this version understands.
+        UnexpectedReplyError: the answer does not fit the question.
+        XwhepError: the dispatcher refused, for instance with a `TokenRefusedError`.
     """
     address = dispatcher_address(url)
-    checked = _checked_name(name)
-    authority = await _recognised_authority(address, token)
+    _check_name(name)
+    context = anonymous_context(await _recognised_authority(address, token))
     csr = signing_request(joining_key(folder))
-    request = JoinRequest(secret=token.secret.hex(), kind=kind, name=checked, csr=csr)
+    request = JoinRequest(secret=token.secret.hex(), kind=kind, name=name, csr=csr)
     try:
-        reply = await _ask(address, "/v1/join", request, authority)
-    except RemoteError:
+        reply = await _ask(address, "/v1/join", CertificateReply, request, context)
+    except (UnavailableError, DispatcherNotVerifiedError):
+        raise  # the request may have arrived: the next join sends the same key
+    except XwhepError:
         forget_joining(folder)  # the refusal may be about the key: the next join makes another
         raise
     try:
@@ -72,10 +75,12 @@ async def renew(identity: Identity) -> Identity:
     """Return the identity with a fresh certificate for the same key, stored; an expired one renews as well.
 
     Raises:
-        DispatcherNotVerifiedError, RemoteError, UnavailableError, UnexpectedReplyError: as in `join`.
+        DispatcherNotVerifiedError, UnavailableError, UnexpectedReplyError: as in `join`.
+        XwhepError: the dispatcher refused, for instance with a `RevokedError`.
     """
     request = RenewRequest(csr=signing_request(load_key(identity.key_path)))
-    reply = await _ask(identity.dispatcher, "/v1/renew", request, identity.cas)
+    context = anonymous_context(identity.cas)
+    reply = await _ask(identity.dispatcher, "/v1/renew", CertificateReply, request, context)
     try:
         renewed = _believable(reply, identity.member.kind)
         return await asyncio.to_thread(update_identity, identity, *renewed)
@@ -102,39 +107,19 @@ def dispatcher_address(url: str) -> str:
     return f"https://{host}:{port}"
 
 
-def connection_error(address: str, error: Exception) -> XwhepError:
-    """Return the project's error for a connection that failed with an error of aiohttp's or of the system's."""
-    if isinstance(error, aiohttp.ClientConnectorCertificateError):
-        refusal = error.certificate_error
-        why = refusal.verify_message if isinstance(refusal, ssl.SSLCertVerificationError) else str(refusal)
-        return DispatcherNotVerifiedError(address, why.rstrip("."))
-    return UnavailableError(f"the dispatcher at {address} cannot be reached ({_plain_reason(error)})")
-
-
-def _plain_reason(error: Exception) -> str:
-    """Return what the system calls the fault; aiohttp's own text shows Python objects."""
-    if isinstance(error, TimeoutError):
-        return "no answer in time"
-    cause = error.os_error if isinstance(error, aiohttp.ClientConnectorError) else error
-    if isinstance(cause, ssl.SSLError):
-        return cause.reason or "the TLS handshake failed"
-    if isinstance(cause, OSError) and cause.errno and cause.errno > 0:  # a resolver's are negative on Linux
-        return os.strerror(cause.errno)
-    return (isinstance(cause, OSError) and cause.strerror) or str(cause) or "the connection was closed"
-
-
-def _checked_name(name: str) -> str:
+def _check_name(name: str) -> None:
     try:
-        return check_name(name)
-    except ValueError as error:
-        raise InvalidFieldError("name", str(error)) from error
+        TypeAdapter(Name).validate_python(name)
+    except ValidationError as error:
+        why = "a name has 1 to 63 letters, digits and . _ -, and starts with a letter or digit"
+        raise InvalidFieldError("name", why) from error
 
 
 async def _recognised_authority(address: str, token: JoinToken) -> Bundle:
     """Return the authority that the token names, fetched over a connection that is not trusted."""
-    pem = await _exchange(address, "/v1/ca", None, unverified_context())
+    reply = await _ask(address, "/v1/ca", AuthorityReply, None, unverified_context())
     try:
-        offered = parse_bundle(pem)
+        offered = parse_bundle(reply.ca.encode())
     except ValueError as error:
         raise UnexpectedReplyError(address, "it sent no certificate authority") from error
     recognised = tuple(ca for ca in offered if certificate_digest(ca) == token.ca_digest)
@@ -160,60 +145,12 @@ def _believable(reply: CertificateReply, kind: Kind) -> tuple[x509.Certificate, 
     return certificate, cas
 
 
-async def _ask(address: str, path: str, message: BaseModel, cas: Bundle) -> CertificateReply:
-    """Send `message` to a dispatcher that one of `cas` certified, and return what it answers."""
-    body = await _exchange(address, path, message.model_dump_json().encode(), anonymous_context(cas))
+async def _ask(
+    address: str, path: str, reply: type[ReplyT], message: BaseModel | None, context: ssl.SSLContext
+) -> ReplyT:
+    """Post `message`, or get the path when there is none, on a connection of its own, in bounded time."""
     try:
-        return CertificateReply.model_validate_json(body)
-    except ValidationError as error:
-        raise UnexpectedReplyError(address, "its reply holds no certificate") from error
-
-
-async def _exchange(address: str, path: str, message: bytes | None, context: ssl.SSLContext) -> bytes:
-    """Post `message`, or get the path when there is none, on a connection of its own; return the reply's body."""
-    headers = {"Content-Type": "application/json", "Accept-Encoding": "identity"}
-    try:
-        async with (
-            aiohttp.ClientSession(timeout=_TIMEOUT, auto_decompress=False) as session,
-            session.request(
-                "GET" if message is None else "POST",
-                address + path,
-                data=message,
-                headers=headers,
-                ssl=context,
-                allow_redirects=False,
-            ) as response,
-        ):
-            body = await _bounded_body(response, address)
-    except (aiohttp.ClientError, TimeoutError, OSError) as error:
+        async with asyncio.timeout(_TIMEOUT_S), Connection(address, context) as connection:
+            return await connection.call("GET" if message is None else "POST", path, reply, message)
+    except TimeoutError as error:
         raise connection_error(address, error) from error
-    if response.status != 200:
-        raise _refusal(address, response.status, body)
-    return body
-
-
-async def _bounded_body(response: aiohttp.ClientResponse, address: str) -> bytes:
-    body = bytearray()
-    async for chunk in response.content.iter_any():
-        body += chunk
-        if len(body) > _REPLY_BYTES:
-            raise UnexpectedReplyError(address, f"its reply is larger than {_REPLY_BYTES} bytes")
-    return bytes(body)
-
-
-class _Problem(BaseModel):
-    """The members of a problem document (RFC 9457) that this project writes."""
-
-    model_config = ConfigDict(extra="ignore", frozen=True)
-
-    code: str
-    detail: str
-    field: str | None = None
-
-
-def _refusal(address: str, status: int, body: bytes) -> XwhepError:
-    try:
-        problem = _Problem.model_validate_json(body)
-    except ValidationError:
-        return UnexpectedReplyError(address, f"HTTP status {status} without a reason")
-    return RemoteError(problem.code, problem.detail, status, problem.field)

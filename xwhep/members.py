@@ -11,9 +11,6 @@ from dataclasses import dataclass
 from enum import StrEnum
 from uuid import UUID
 
-#: X.520's upper bound of a common name (RFC 5280, appendix A.1, ub-common-name), counted in bytes of UTF-8
-NAME_BYTES = 64
-
 _UUID = r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}"
 _URI = re.compile(f"urn:xwhep:(?P<grid>{_UUID}):(?P<kind>host|user|service):(?P<uid>{_UUID})")
 
@@ -50,16 +47,3 @@ def parse_member(uri: str) -> Member:
     if match is None:
         raise ValueError("not the URI of a grid's member")
     return Member(UUID(match["grid"]), Kind(match["kind"]), UUID(match["uid"]))
-
-
-def check_name(name: str) -> str:
-    """Return `name` when a person can read it on one line and a certificate can hold it.
-
-    Raises:
-        ValueError: it is empty, longer than `NAME_BYTES`, padded, or has characters that do not print.
-    """
-    if not name or len(name.encode(errors="surrogatepass")) > NAME_BYTES:
-        raise ValueError(f"a name has 1 to {NAME_BYTES} bytes of UTF-8")
-    if not name.isprintable() or name != name.strip():
-        raise ValueError("a name has characters that print, and no space at its ends")
-    return name

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from xwhep.members import Kind, Member, check_name, parse_member
+from xwhep.members import Kind, Member, parse_member
 
 GRID = UUID("0197a000-0000-7000-8000-000000000001")
 UID = UUID("0197a000-0000-7000-8000-000000000002")
@@ -45,16 +45,3 @@ def test_only_the_form_that_is_written_is_read(uri: str) -> None:
 def test_other_text_names_no_member(text: str) -> None:
     with pytest.raises(ValueError, match="not the URI"):
         parse_member(text)
-
-
-@pytest.mark.parametrize("name", ["a", "Zoë's laptop", "lab-07.example.org", "x" * 64, "é" * 32])
-def test_a_name_is_what_people_can_read(name: str) -> None:
-    assert check_name(name) == name
-
-
-@pytest.mark.parametrize(
-    "name", ["", "x" * 65, "é" * 33, "two\nlines", "bell\a", "right\u202eleft", " padded", "\ud800"]
-)
-def test_a_name_that_cannot_be_shown_is_refused(name: str) -> None:
-    with pytest.raises(ValueError, match="a name has"):
-        check_name(name)
