@@ -79,9 +79,11 @@ class Database:
 
     async def read(self, use_case: UseCase[P, T], /, *args: P.args, **kwargs: P.kwargs) -> T:
         """Run a use case that only reads, beside the writer."""
-        return await asyncio.get_running_loop().run_in_executor(
-            self._readers, lambda: self._read(lambda session: use_case(session, *args, **kwargs))
-        )
+
+        def work(session: Session) -> T | XwhepError:
+            return use_case(session, *args, **kwargs)
+
+        return await asyncio.get_running_loop().run_in_executor(self._readers, self._read, work)
 
     def close(self) -> None:
         """Finish what was ordered, then let go of the file."""
@@ -96,7 +98,7 @@ class Database:
         self._orders.put(order)
         return order.future
 
-    def _read(self, work: Callable[[Session], T]) -> T:
+    def _read(self, work: Callable[[Session], T | XwhepError]) -> T:
         with translated(), Session(self._read_engine, expire_on_commit=False) as session:
             return _unless_error(work(session))
 
@@ -157,7 +159,7 @@ def _attempt(session: Session, order: _Order) -> _Answer:
     return _Answer(None, value) if isinstance(value, XwhepError) else _Answer(value, None)
 
 
-def _unless_error(value: T) -> T:
+def _unless_error(value: T | XwhepError) -> T:
     if isinstance(value, XwhepError):
         raise value
     return value

@@ -419,6 +419,51 @@ class FalseResultError(XwhepError):
         super().__init__(f"the result was refused: {why}")
 
 
+# --- installations ---------------------------------------------------------------------------------------------------
+
+
+class AlreadyInstalledError(XwhepError):
+    """A dispatcher is in the folder already; its keys are never written over."""
+
+    code = "already-installed"
+    http_status = 409
+
+    def __init__(self, folder: object) -> None:
+        super().__init__(f"there is a dispatcher in {folder} already; choose another XWHEP_HOME or remove that one")
+
+
+class NotInstalledError(XwhepError):
+    """There is no dispatcher in the folder."""
+
+    code = "not-installed"
+    http_status = 404
+
+    def __init__(self, folder: object) -> None:
+        super().__init__(f"there is no dispatcher in {folder}; run `xwhep-dispatcher init` first")
+
+
+class SchemaMismatchError(XwhepError):
+    """The database was made by another version of the dispatcher."""
+
+    code = "schema-mismatch"
+    http_status = 500
+
+    def __init__(self, found: int, expected: int) -> None:
+        super().__init__(
+            f"the database has schema version {found} and this dispatcher needs {expected}; use the one that made it"
+        )
+
+
+class PortTakenError(XwhepError):
+    """The dispatcher cannot listen where it should."""
+
+    code = "port-taken"
+    http_status = 500
+
+    def __init__(self, host: str, port: int, why: str) -> None:
+        super().__init__(f"cannot listen on {host} port {port} ({why.lower()}); choose another with --port")
+
+
 # --- configuration ---------------------------------------------------------------------------------------------------
 
 

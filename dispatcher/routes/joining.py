@@ -10,7 +10,7 @@ from dispatcher.routes.door import Call, Route, render, serve
 from dispatcher.usecases import members
 from dispatcher.usecases.members import Membership, Newcomer
 from xwhep.model.base import Reply
-from xwhep.model.enrolment import CertificateReply, JoinRequest, RenewRequest
+from xwhep.model.enrolment import AuthorityReply, CertificateReply, JoinRequest, RenewRequest
 from xwhep.pki.certificates import bundle_pem
 from xwhep.pki.keys import public_key_digest
 from xwhep.pki.tokens import secret_digest
@@ -34,8 +34,7 @@ async def health(call: Call) -> web.Response:
 @serve(TABLE, "GET", "/v1/ca", None)
 async def authorities(call: Call) -> web.Response:
     """Return the certificates of the grid's authorities, PEM."""
-    body = bundle_pem(call.services.authority.cas)
-    return web.Response(body=body, content_type="application/pem-certificate-chain")
+    return render(AuthorityReply(ca=bundle_pem(call.services.authority.cas).decode("ascii")))
 
 
 @serve(TABLE, "POST", "/v1/join", None)

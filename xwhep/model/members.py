@@ -8,14 +8,13 @@ from uuid import UUID
 from pydantic import BaseModel, Field
 
 from xwhep.model.base import Cpu, Moment, Name, Os, Reply, Request
-from xwhep.model.enrolment import MemberName
 from xwhep.rights import Role
 
 
 class MemberFields(BaseModel):
     """What every member has."""
 
-    name: MemberName
+    name: Name
 
 
 class WhoAmI(MemberFields, Reply):

@@ -1,0 +1,20 @@
+"""The settings of a dispatcher: the section `[dispatcher]` of the configuration."""
+
+from __future__ import annotations
+
+from typing import Annotated, ClassVar
+
+from pydantic import Field
+from pydantic_settings import SettingsConfigDict
+
+from xwhep.config import Settings
+
+
+class DispatcherSettings(Settings):
+    """Where the dispatcher listens."""
+
+    section: ClassVar[str] = "dispatcher"
+    model_config = SettingsConfigDict(env_prefix="XWHEP_DISPATCHER__")
+
+    host: str = "0.0.0.0"  # noqa: S104 - volunteers come from everywhere; what they may do, certificates decide
+    port: Annotated[int, Field(ge=0, le=65535)] = 4380  #: 0: any free one

@@ -1,0 +1,150 @@
+"""A dispatcher's folder: made once by `init`, opened by `serve` and by the commands beside it.
+
+dispatcher/names.json     the names in the server's certificate
+dispatcher/ca/            the grid's authority
+dispatcher/server/        the server's key and certificate
+dispatcher/grid.sqlite    the database
+dispatcher/blobs/         content
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+from uuid import UUID
+
+from sqlmodel import Session, select
+
+from dispatcher import authority
+from dispatcher.authority import Authority
+from dispatcher.blobs import BlobStore
+from dispatcher.database import Database
+from dispatcher.services import Services
+from dispatcher.tables import METADATA, SCHEMA_VERSION, App, Grid
+from dispatcher.usecases import members
+from dispatcher.usecases.searches import VANITY_APP_UID
+from xwhep.errors import AlreadyInstalledError, NotInstalledError, SchemaMismatchError
+from xwhep.files import make_private_folder, replace_file
+from xwhep.ids import new_uid
+from xwhep.model.apps import Kind, Limits
+from xwhep.pki.identity import Identity, joining_key, store_identity
+from xwhep.pki.keys import public_key_digest
+from xwhep.rights import Role
+
+
+@dataclass(frozen=True, slots=True)
+class Installation:
+    """Where a dispatcher keeps what it has."""
+
+    folder: Path
+
+    @property
+    def names_file(self) -> Path:
+        """The names of the server."""
+        return self.folder / "names.json"
+
+    @property
+    def ca(self) -> Path:
+        """The folder of the authority."""
+        return self.folder / "ca"
+
+    @property
+    def server(self) -> Path:
+        """The folder of the server's key and certificate."""
+        return self.folder / "server"
+
+    @property
+    def database(self) -> Path:
+        """The file of the database."""
+        return self.folder / "grid.sqlite"
+
+    def names(self) -> list[str]:
+        """Return the names under which the dispatcher is reached."""
+        names: list[str] = json.loads(self.names_file.read_text(encoding="utf-8"))
+        return names
+
+    def open_authority(self) -> Authority:
+        """Return the grid's authority."""
+        return authority.load(self.ca)
+
+    def open(self) -> Services:
+        """Return the parts of the dispatcher that lives here.
+
+        Raises:
+            NotInstalledError: none does.
+            SchemaMismatchError: its database is of another version.
+        """
+        if not self.names_file.exists():
+            raise NotInstalledError(self.folder)
+        database = Database(self.database)
+        database.run_now(check_schema)
+        return Services(database, BlobStore(self.folder / "blobs"), self.open_authority())
+
+
+def check_schema(session: Session) -> None:
+    """Check that the database has the tables that this code expects.
+
+    Raises:
+        SchemaMismatchError: it is of another version.
+    """
+    found = session.exec(select(Grid.schema_version)).one()
+    if found != SCHEMA_VERSION:
+        raise SchemaMismatchError(found, SCHEMA_VERSION)
+
+
+def install(folder: Path, names: Sequence[str], admin: tuple[Path, str, str], *, now: datetime) -> Identity:
+    """Make a dispatcher and its first administrator.
+
+    `admin` is the folder for the administrator's identity, the name, and the dispatcher's address as the administrator
+    reaches it. The file of names is written last: until then nothing counts as installed.
+
+    Raises:
+        AlreadyInstalledError: there is one in the folder.
+        InvalidFieldError: a name is none.
+    """
+    installation = Installation(folder)
+    if installation.names_file.exists():
+        raise AlreadyInstalledError(folder)
+    authority.server_names(names)
+    make_private_folder(folder)
+    for left in (installation.database, *folder.glob("grid.sqlite-*")):
+        left.unlink(missing_ok=True)  # of an installation that was cut short
+    grid_uid = new_uid(now)
+    if not (installation.ca / "ca.pem").exists():
+        authority.save(authority.create(grid_uid, now), installation.ca)
+    grid_authority = authority.load(installation.ca)
+    grid_authority.ensure_server_certificate(installation.server, names, now)
+    database = Database(installation.database)
+    METADATA.create_all(database.engine)
+    identity = database.run_now(_begin, grid_uid, grid_authority, admin, now=now)
+    database.close()
+    replace_file(installation.names_file, json.dumps(list(names)).encode())
+    return identity
+
+
+def _begin(
+    session: Session, grid_uid: UUID, grid_authority: Authority, admin: tuple[Path, str, str], *, now: datetime
+) -> Identity:
+    """Write the first rows: the grid, its administrator, the app that it brings along."""
+    folder, name, url = admin
+    session.add(Grid(uid=grid_uid, schema_version=SCHEMA_VERSION, created_at=now))
+    session.flush()
+    key = joining_key(folder)
+    membership = members.add_member(session, name, public_key_digest(key), Role.ADMINISTRATOR, now=now)
+    vanity = {
+        "uid": VANITY_APP_UID,
+        "owner_uid": membership.member.uid,
+        "name": "vanity",
+        "version": "1",
+        "kind": Kind.VANITY,
+        "limits": Limits(),
+        "body_digest": "",
+        "registered_at": now,
+    }
+    session.add(App.model_validate(vanity))
+    session.flush()
+    certificate = grid_authority.issue_member(key.public_key(), membership.member, name, now)
+    return store_identity(folder, url, certificate, grid_authority.cas)

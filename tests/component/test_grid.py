@@ -1,0 +1,136 @@
+"""The way of one job and of one search, over real TLS against the real database."""
+
+from __future__ import annotations
+
+import hashlib
+from pathlib import Path
+
+import pytest
+
+from dispatcher.services import utc_now
+from tests.support.grid import a_grid
+from xwhep.bitcoin.patterns import parse_pattern
+from xwhep.bitcoin.split_key import Hit, combine, keygen
+from xwhep.client.owner import OwnerClient
+from xwhep.errors import FalseResultError, KeyUsedError, LeaseLostError
+from xwhep.ids import new_uid
+from xwhep.lifecycle import AttemptStatus, BatchStatus, Status
+from xwhep.model.apps import Kind, RegisterApp, Target
+from xwhep.model.attempts import (
+    PROTOCOL,
+    AttemptProgress,
+    FinishAttempt,
+    Heartbeat,
+    Lease,
+    LeaseRequest,
+    NativeWork,
+    Outcome,
+    ReportHit,
+    VanityWork,
+)
+from xwhep.model.base import Cpu, Os
+from xwhep.model.batches import SubmitSearch
+from xwhep.model.data import RegisterData
+from xwhep.model.jobs import Output, SubmitJob, SubmitJobs
+
+
+def poll(*kinds: Kind, wait_s: float = 0) -> LeaseRequest:
+    return LeaseRequest(protocol=PROTOCOL, os=Os.LINUX, cpu=Cpu.X86_64, kinds=frozenset(kinds), wait_s=wait_s)
+
+
+async def put(owner: OwnerClient, folder: Path, content: bytes) -> str:
+    digest = hashlib.sha256(content).hexdigest()
+    file = folder / digest
+    file.write_bytes(content)
+    uid = new_uid(utc_now())
+    await owner.register_data(RegisterData(uid=uid, name="content", digest=digest, size_bytes=len(content)))
+    await owner.store(uid, file, len(content))
+    return digest
+
+
+async def test_a_native_job_goes_the_whole_way(tmp_path: Path) -> None:
+    async with a_grid(tmp_path) as grid, grid.owner("alice") as alice, grid.host("bob") as bob:
+        program = await put(alice, tmp_path, b"#!/bin/sh\necho hello\n")
+        app = await alice.register_app(
+            RegisterApp(
+                uid=new_uid(utc_now()),
+                name="hello",
+                version="1",
+                kind=Kind.NATIVE,
+                targets=[Target(os=Os.LINUX, cpu=Cpu.ANY, blob=program, entry="hello.sh")],
+            )
+        )
+        job = SubmitJob(uid=new_uid(utc_now()), app_uid=app.uid, arguments=["a b", "--ro-bind"])
+        await alice.submit_jobs(SubmitJobs(jobs=[job]))
+        await alice.submit_jobs(SubmitJobs(jobs=[job]))
+
+        lease = (await bob.lease(poll(Kind.NATIVE))).lease
+        assert isinstance(lease, Lease)
+        assert isinstance(lease.work, NativeWork)
+        await bob.fetch(lease.job_uid, lease.attempt, lease.work.program, tmp_path / "program")
+        out = tmp_path / "stdout"
+        out.write_bytes(b"hello\n")
+        output = Output(name="stdout", digest=hashlib.sha256(b"hello\n").hexdigest(), size_bytes=6)
+        await bob.store(lease.job_uid, lease.attempt, output, out)
+        end = FinishAttempt(outcome=Outcome.FINISHED, exit_status=0, outputs=[output])
+        first = await bob.finish(lease.job_uid, lease.attempt, end)
+        again = await bob.finish(lease.job_uid, lease.attempt, end)
+        seen = await alice.job(job.uid)
+        await alice.fetch_output(job.uid, seen.outputs[0], tmp_path / "fetched")
+
+    assert first.status is again.status is AttemptStatus.FINISHED
+    assert lease.work.arguments == ["a b", "--ro-bind"]
+    assert seen.status is Status.COMPLETED
+    assert (tmp_path / "fetched").read_bytes() == b"hello\n"
+
+
+async def test_a_search_ends_with_the_first_true_hit(tmp_path: Path) -> None:
+    secret, public_key = keygen()
+    pattern = parse_pattern("1L")
+    async with a_grid(tmp_path) as grid, grid.owner("alice") as alice, grid.host("bob") as bob, grid.host("eve") as eve:
+        search = SubmitSearch(uid=new_uid(utc_now()), name="mine", pattern="1L", public_key=public_key.hex())
+        batch = await alice.submit_batch(search)
+        with pytest.raises(KeyUsedError):
+            await alice.submit_batch(search.model_copy(update={"uid": new_uid(utc_now())}))
+        lease = (await bob.lease(poll(Kind.VANITY))).lease
+        other = (await eve.lease(poll(Kind.VANITY))).lease
+        assert lease is not None
+        assert other is not None
+        hit = first_hit(lease)
+        with pytest.raises(FalseResultError):
+            await eve.report_hit(other.job_uid, other.attempt, hit)
+        await bob.report_hit(lease.job_uid, lease.attempt, hit)
+        with pytest.raises(LeaseLostError):
+            await bob.report_hit(lease.job_uid, lease.attempt, hit)
+        ended = await alice.batch(batch.uid)
+        stop = await eve.heartbeat(Heartbeat(attempts=[AttemptProgress(job_uid=other.job_uid, attempt=other.attempt)]))
+
+    assert ended.status is BatchStatus.COMPLETED
+    assert ended.search is not None
+    assert ended.search.result is not None
+    result = ended.search.result
+    assert result.address.startswith("1L")
+    assert combine(secret, Hit(int(result.s, 16), result.e, result.sign), pattern.ranges) > 0
+    assert [ref.job_uid for ref in stop.stop] == [other.job_uid]
+
+
+def first_hit(lease: Lease) -> ReportHit:
+    """Search a unit on Python integers until something is found."""
+    from xwhep.bitcoin.split_key import check
+    from xwhep.secp256k1 import decode
+    from xwhep.units import offset
+
+    assert isinstance(lease.work, VanityWork)
+    key = decode(bytes.fromhex(lease.work.public_key))
+    ranges = tuple((int(low, 16), int(high, 16)) for low, high in lease.work.ranges)
+    for i in range(257):
+        for lane in range(16):
+            s = offset(lease.work.batch_uid, lease.work.number, lane, 0, i)
+            for e in range(3):
+                for sign in (1, -1):
+                    try:
+                        check(key, Hit(s, e, sign), ranges)
+                    except FalseResultError:
+                        continue
+                    return ReportHit(s=s.to_bytes(32, "big").hex(), e=e, sign=sign)  # type: ignore[arg-type]
+    raise AssertionError("nothing found")
