@@ -1,0 +1,82 @@
+"""What a contained run is given and what it gives back; values only."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+from pathlib import Path, PurePosixPath
+
+from xwhep.errors import InvalidFieldError
+
+
+class Reason(StrEnum):
+    """Why a run ended."""
+
+    EXITED = "exited"  #: by itself; see the exit status
+    NOT_STARTED = "not-started"  #: the file cannot be executed on this machine
+    WALL_TIME = "wall-time"
+    CPU_TIME = "cpu-time"
+    MEMORY = "memory"
+    DISK = "disk"  #: the working folder is full, or holds too many files
+    OUTPUT = "output"  #: more on standard output or error than allowed
+    KILLED = "killed"  #: somebody on this machine told the supervisor to stop
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """The most a run may take; the machine gives at most `memory_bytes` + `disk_bytes` + 32 MiB of memory for it."""
+
+    wall_s: float
+    cpu_s: int  #: of all processes together
+    memory_bytes: int  #: address space of each process, and resident memory of all together
+    disk_bytes: int  #: of the working folder, which is held in memory
+    processes: int  #: threads included
+    output_bytes: int  #: of standard output, and of standard error
+    files: int  #: in the working folder and the temporary folders together; open ones at most 1,024 a process
+
+
+@dataclass(frozen=True, slots=True)
+class Program:
+    """One program with all it may see.
+
+    Raises:
+        InvalidFieldError: a text holds a NUL, or an input would lie outside the working folder or in `out`.
+    """
+
+    entry: Path  #: the executable or script on the host; its mode does not matter
+    arguments: tuple[str, ...] = ()  #: reach the program verbatim, after its name
+    environment: Mapping[str, str] = field(default_factory=dict)
+    stdin: Path | None = None
+    inputs: Mapping[str, Path] = field(default_factory=dict)  #: path inside the working folder -> file on the host
+
+    def __post_init__(self) -> None:
+        for name, texts in (("arguments", self.arguments), ("environment", (*self.environment.values(),))):
+            if any("\0" in text for text in texts):
+                raise InvalidFieldError(name, "a text that a program is given cannot hold a NUL")
+        for name in self.environment:
+            if not name or "=" in name or "\0" in name:
+                raise InvalidFieldError("environment", f"{name!r} cannot be the name of a variable")
+        for name in self.inputs:
+            _check_input(name)
+
+
+def _check_input(name: str) -> None:
+    parts = PurePosixPath(name).parts
+    if str(PurePosixPath(name)) != name or "\0" in name or name.startswith("/") or ".." in parts or not parts:
+        raise InvalidFieldError("inputs", f"{name!r} is no plain path inside the working folder")
+    if parts[0] == "out":
+        raise InvalidFieldError("inputs", f"{name!r} lies in out/, which is kept for results")
+
+
+@dataclass(frozen=True, slots=True)
+class Ended:
+    """How a run ended and what it took."""
+
+    reason: Reason
+    exit_status: int | None  #: 128 + n when signal n ended the program; None when it was stopped or not started
+    detail: str  #: one sentence for the developer
+    wall_s: float
+    cpu_s: float  #: user and system time of all its processes, the sandbox's own start included
+    max_rss_bytes: int  #: of the largest process
+    refused: tuple[str, ...] = ()  #: what in out/ was not taken, and why; at most 20 sentences
