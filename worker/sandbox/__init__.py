@@ -17,6 +17,9 @@ What each layer takes away:
 * limits by the supervisor, which looks ten times a second: wall time, CPU time, memory and number of files of the whole
   tree; standard output and error pass through it and are cut at their cap.
 
+The kernel's bounds are exact. Those of the supervisor can be passed for a tenth of a second: by as much memory as all
+processes can fill meanwhile, in particular, but never by more than the address space of all of them together.
+
 What the program left in `out/` is copied out by the supervisor after the last process is dead: regular files alone, no
 link followed, count and size bounded (`outputs`).
 """

@@ -97,7 +97,8 @@ class Sandbox:
             ["bwrap", "--args", str(arguments), "--", f"{view.ENTRY}/{order.entry[0]}", *order.arguments],
             {"LD_LIBRARY_PATH": shown["libraries"]} if "libraries" in shown else {},
             file_actions=[(os.POSIX_SPAWN_DUP2, descriptor, number) for number, descriptor in streams],
-            setsigdef=[signal.SIGPIPE, signal.SIGTERM],
+            setsigmask=[],
+            setsigdef=[signal.SIGPIPE],
         )
         for descriptor in (*inherited.values(), arguments, stdin_inside, stdout_inside, stderr_inside):
             os.close(descriptor)

@@ -78,5 +78,5 @@ class Ended:
     detail: str  #: one sentence for the developer
     wall_s: float
     cpu_s: float  #: user and system time of all its processes, the sandbox's own start included
-    max_rss_bytes: int  #: of the largest process
+    max_rss_bytes: int  #: of the largest process, or the most seen of all together; the sandbox counts some 20 MB
     refused: tuple[str, ...] = ()  #: what in out/ was not taken, and why; at most 20 sentences

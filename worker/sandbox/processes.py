@@ -37,7 +37,12 @@ def die_with(parent: int) -> None:
 
 
 def adopt_orphans() -> None:
-    """Become the parent of every descendant whose own parent dies."""
+    """Become the parent of every descendant whose own parent dies.
+
+    Raises:
+        OSError: the kernel does not tell who is whose child, so that none could be found.
+    """
+    Path(f"/proc/self/task/{os.getpid()}/children").read_bytes()
     _checked(_libc.prctl(_PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0), "prctl")
 
 

@@ -76,6 +76,7 @@ def probe(bubblewraps: Sequence[Bubblewrap] | None = None) -> str | None:
 async def run(program: Program, limits: Limits, folder: Path, bubblewraps: Sequence[Bubblewrap] | None = None) -> Ended:
     """Run a program contained and return how it ended, with every process it started dead.
 
+    To be called in a thread that lives at least as long as the run: the end of the thread ends it (PR_SET_PDEATHSIG).
     Standard output and error end in `folder`/stdout and `folder`/stderr, the files it wrote into its `out/` in
     `folder`/out/. Cancelling kills all of it before the cancellation goes on.
 
@@ -171,6 +172,7 @@ async def _supervise(order: dict[str, Any]) -> dict[str, Any]:
         stderr=asyncio.subprocess.PIPE,
         env={},
         cwd="/",
+        start_new_session=True,  # a terminal's Ctrl-C is for the worker, which then tells the supervisor
     )
     try:
         answer, errors = await _converse(supervisor, json.dumps(order).encode() + b"\n")

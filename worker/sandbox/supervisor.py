@@ -16,7 +16,6 @@ import os
 import resource
 import signal
 import sys
-from contextlib import suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -84,7 +83,8 @@ def _contained(order: Order, files: Files, shown: dict[str, str]) -> Report:
     report = _watched(sandbox, watch, files)
     report.wall_s = watch.wall_s
     taken = resource.getrusage(resource.RUSAGE_CHILDREN)
-    report.cpu_s, report.max_rss_bytes = taken.ru_utime + taken.ru_stime, taken.ru_maxrss * 1024
+    report.cpu_s = max(watch.cpu_s, taken.ru_utime + taken.ru_stime)
+    report.max_rss_bytes = max(watch.resident_bytes, taken.ru_maxrss * 1024)
     _take_files(sandbox, files, order.limits, report)
     return report
 
@@ -94,6 +94,7 @@ def _watched(sandbox: Sandbox, watch: Watch, files: Files) -> Report:
         try:
             watch.until_the_end()
         finally:
+            watch.measure()
             processes.kill_children()
         watch.drain()
         watch.look_at_files()
@@ -120,8 +121,11 @@ def _never_executed(line: str) -> Report:
 
 def _take_files(sandbox: Sandbox, files: Files, limits: dict[str, Any], report: Report) -> None:
     budget = Budget(limits["files"], limits["disk_bytes"])
-    with suppress(FileNotFoundError, NotADirectoryError):  # the program may have replaced its out/
+    try:
         out = os.open("out", os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW, dir_fd=sandbox.scratch[0])
+    except OSError as error:  # the program replaced it
+        budget.refuse("", error.strerror or "cannot be read")
+    else:
         try:
             copy_out(out, files.out, budget)
         except TooMuchError as error:
@@ -131,6 +135,8 @@ def _take_files(sandbox: Sandbox, files: Files, limits: dict[str, Any], report: 
 
 def main() -> None:
     """Serve one order."""
+    # seen by the watch when it looks; before that, dying of it would leave a bubblewrap that nobody kills
+    signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGTERM})
     line = sys.stdin.buffer.readline()
     if not line:
         return  # cancelled before it began

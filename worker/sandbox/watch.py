@@ -38,13 +38,9 @@ class Watch:
         self._room = {sandbox.stdout: limits["output_bytes"], sandbox.stderr: limits["output_bytes"]}
         self._targets = {sandbox.stdout: files.stdout, sandbox.stderr: files.stderr}
         self._fed = b""
+        self.cpu_s = 0.0  #: of all processes, as last seen
+        self.resident_bytes = 0  #: of all processes together, the most that was seen
         self._started = time.monotonic()
-        self._told = False
-        signal.signal(signal.SIGTERM, lambda *_: self._tell())
-        signal.signal(signal.SIGPIPE, signal.SIG_IGN)
-
-    def _tell(self) -> None:
-        self._told = True
 
     @property
     def wall_s(self) -> float:
@@ -106,10 +102,17 @@ class Watch:
             while self._pass_on(source):
                 pass
 
+    def measure(self) -> processes.Usage:
+        """Return what the processes take now. The kernel forgets it when it kills them with their PID namespace."""
+        used = processes.usage(self._sandbox.init)
+        self.cpu_s = max(self.cpu_s, used.cpu_s)
+        self.resident_bytes = max(self.resident_bytes, used.resident_bytes)
+        return used
+
     def look(self) -> None:
         """Compare what is taken with the limits."""
-        limits, used = self._limits, processes.usage(self._sandbox.init)
-        if self._told:
+        limits, used = self._limits, self.measure()
+        if signal.SIGTERM in signal.sigpending():
             self._give_up(0)
         if self.wall_s > limits["wall_s"]:
             raise Stopped("wall-time", f"it ran for more than {limits['wall_s']} seconds")
