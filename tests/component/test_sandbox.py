@@ -262,6 +262,12 @@ async def test_a_file_that_cannot_be_executed_is_told_clearly(tmp_path: Path, co
     assert (ended.reason, ended.exit_status, ended.detail) == (Reason.NOT_STARTED, None, why)
 
 
+async def test_arguments_that_are_too_long_are_told_clearly(tmp_path: Path) -> None:
+    done = await contained(tmp_path, "print('ran')", arguments=("x" * 2**20,))
+
+    assert (done.ended.reason, done.ended.detail) == (Reason.NOT_STARTED, "the program's arguments are too long")
+
+
 async def test_without_bubblewrap_a_program_is_refused(tmp_path: Path) -> None:
     with pytest.raises(CannotContainError, match=r"bwrap\) was not found; install"):
         await run(program(tmp_path, "print('ran unprotected')"), LIMITS, attempt(tmp_path), [])

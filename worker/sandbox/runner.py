@@ -88,7 +88,8 @@ async def run(program: Program, limits: Limits, folder: Path, bubblewraps: Seque
 
     Raises:
         CannotContainError: this machine cannot confine the program; it was not started.
-        OSError: the folder cannot be written, or an input cannot be read.
+        OSError: the folder cannot be written, an input cannot be read, or somebody killed the supervisor; the program
+            may have run.
     """
     _refuse_unsuitable_machine()
     if why := await asyncio.to_thread(_why_not_executable, program.entry):
@@ -98,6 +99,8 @@ async def run(program: Program, limits: Limits, folder: Path, bubblewraps: Seque
     for bwrap in installed() if bubblewraps is None else bubblewraps:
         libraries = None if bwrap.libraries is None else str(bwrap.libraries)
         answer = await _supervise({**order, "bwrap": str(bwrap.path), "libraries": libraries})
+        if "failed" in answer:
+            raise OSError(answer["failed"])
         if "cannot" not in answer:
             return Ended(**{**answer, "reason": Reason(answer["reason"]), "refused": tuple(answer["refused"])})
         why = f"{bwrap.path}: {answer['cannot']}"
@@ -179,10 +182,11 @@ async def _supervise(order: dict[str, Any]) -> dict[str, Any]:
     finally:
         _hang_up(supervisor)
         await _end_of(supervisor)
-    if not answer:
-        lines = errors.decode(errors="replace").strip().splitlines()
-        return {"cannot": f"the supervisor failed: {lines[-1] if lines else 'it was killed'}"}
-    return dict(json.loads(answer))
+    if answer:
+        return dict(json.loads(answer))
+    # not known whether the program ran, so this must not lead to another try
+    lines = errors.decode(errors="replace").strip().splitlines()
+    return {"failed": f"the sandbox's supervisor ended early: {lines[-1] if lines else 'it was killed'}"}
 
 
 async def _converse(supervisor: asyncio.subprocess.Process, line: bytes) -> tuple[bytes, bytes]:

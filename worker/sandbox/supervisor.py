@@ -2,7 +2,7 @@
 
 Run as `python -I -S supervisor.py`, with the standard library alone, by `runner`. Standard input: one line of JSON (see
 `Order`), then nothing; its end means that the worker cancelled or died, and everything is killed. Standard output: one
-JSON object, either the fields of `Ended` or {"cannot": why}. It starts no thread.
+JSON object: the fields of `Ended`, or {"cannot": why} if the program was not started, or {"failed": why}. No thread.
 
 Why a process of its own: the parent-death signal alone leaks what is started in the first milliseconds, and is bound
 to a thread. This process survives the worker, adopts every orphan, and does not end before the last of them is dead. If
@@ -11,6 +11,7 @@ it is killed itself, bubblewrap's --die-with-parent remains.
 
 from __future__ import annotations
 
+import errno
 import json
 import os
 import resource
@@ -55,11 +56,14 @@ def supervise(order: Order) -> Report:
     shown = {"entry": order.entry[1], "bwrap": order.bwrap}
     shown |= {} if order.libraries is None else {"libraries": order.libraries}
     shown |= {f"input-{number}": path for number, path in enumerate(order.inputs.values())}
-    if order.uid is not None:
-        shown = processes.stage(shown, _STAGE)
-        processes.become(order.uid)
-    processes.die_with(order.parent)
-    processes.adopt_orphans()
+    try:
+        if order.uid is not None:
+            shown = processes.stage(shown, _STAGE)
+            processes.become(order.uid)
+        processes.die_with(order.parent)
+        processes.adopt_orphans()
+    except OSError as error:
+        raise CannotContainHere(str(error)) from error
     try:
         return _contained(order, files, shown)
     except CannotContainHere as error:
@@ -70,7 +74,12 @@ def supervise(order: Order) -> Report:
 
 
 def _contained(order: Order, files: Files, shown: dict[str, str]) -> Report:
-    sandbox = Sandbox(order, shown)
+    try:
+        sandbox = Sandbox(order, shown)
+    except OSError as error:
+        if error.errno == errno.E2BIG:
+            return Report("not-started", None, "the program's arguments are too long")
+        raise CannotContainHere(str(error)) from error
     watch = Watch(sandbox, files, order.limits)
     try:
         sandbox.wait_until_built()
@@ -143,8 +152,10 @@ def main() -> None:
     order = json.loads(line)
     try:
         answer = asdict(supervise(Order(**order)))
-    except (CannotContainHere, OSError) as error:
+    except CannotContainHere as error:
         answer = {"cannot": str(error)}
+    except OSError as error:  # the program may have run
+        answer = {"failed": str(error)}
     sys.stdout.write(json.dumps(answer))
 
 
