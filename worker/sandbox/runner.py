@@ -191,7 +191,7 @@ async def _supervise(order: dict[str, Any]) -> dict[str, Any]:
 
 async def _converse(supervisor: asyncio.subprocess.Process, line: bytes) -> tuple[bytes, bytes]:
     """Send one line, leave the pipe open, and return all that comes back."""
-    assert supervisor.stdin and supervisor.stdout and supervisor.stderr  # noqa: S101, PT018 - all three are pipes
+    assert supervisor.stdin and supervisor.stdout and supervisor.stderr  # noqa: PT018 - all three are pipes
     with suppress(ConnectionError):  # it ended early; its answer or its error says why
         supervisor.stdin.write(line)
         await supervisor.stdin.drain()
