@@ -132,5 +132,5 @@ def first_hit(lease: Lease) -> ReportHit:
                         check(key, Hit(s, e, sign), ranges)
                     except FalseResultError:
                         continue
-                    return ReportHit(s=s.to_bytes(32, "big").hex(), e=e, sign=sign)  # type: ignore[arg-type]
+                    return ReportHit(s=s.to_bytes(32, "big").hex(), e=e, sign=sign)
     raise AssertionError("nothing found")
