@@ -491,6 +491,30 @@ class CannotContainError(XwhepError):
         super().__init__(f"native jobs cannot be contained on this machine: {why}")
 
 
+class KernelCacheError(XwhepError):
+    """The folder for compiled kernels cannot be used."""
+
+    code = "kernel-cache"
+    http_status = 507
+
+    def __init__(self, folder: object, why: str) -> None:
+        super().__init__(
+            f"compiled kernels cannot be kept in {folder}: {why}; free it, or set XWHEP_HOME to another folder"
+        )
+
+
+class MiscalculationError(XwhepError):
+    """A kernel's find that is none of its finds: this machine, or the kernel on it, computes wrongly."""
+
+    code = "miscalculation"
+
+    def __init__(self, kernel: str) -> None:
+        super().__init__(
+            f"this machine computed a wrong key with the kernel {kernel}, and its results cannot be trusted; report it"
+            " with the processor's name, and check whether the machine is overclocked or too hot"
+        )
+
+
 def _catalogue() -> dict[str, type[XwhepError]]:
     """Return every error class by its code."""
     classes = XwhepError.__subclasses__()

@@ -1,0 +1,107 @@
+"""Single operations of the kernels, compiled alone: numbers in, numbers out, all lanes at once."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any, NamedTuple
+
+import numpy as np
+from llvmlite import ir
+
+from worker.vanity.engine import host_features, usable_kernels
+from worker.vanity.field import Element, Field
+from worker.vanity.group import Kernel
+from worker.vanity.hashes import RIPEMD160_START, SHA256_START, hash160_block, ripemd160_block, sha256_block
+from worker.vanity.vectors import Place, Vec, compiled, traced
+
+KERNELS = usable_kernels(host_features())
+HASH_LANES = 8
+
+Twin = Callable[[int, int], int]
+Operation = Callable[[Field, Element, Element], Element]
+
+#: what the fields compute, and the same on integers
+FIELD_OPERATIONS: dict[str, tuple[Operation, Twin]] = {
+    "multiply": (lambda field, x, y: field.multiply(x, y), lambda x, y: x * y),
+    "multiply and add": (lambda field, x, y: field.multiply(x, y, field.negative(x, y)), lambda x, y: x * y - x - y),
+    "square": (lambda field, x, _: field.square(x), lambda x, _: x * x),
+    "square and add": (lambda field, x, y: field.square(x, field.negative(x, y)), lambda x, y: x * x - x - y),
+    "add": (lambda field, x, y: field.add(x, y), lambda x, y: x + y),
+    "subtract": (lambda field, x, y: field.subtract(x, y), lambda x, y: x - y),
+    "negative": (lambda field, x, y: field.carry(field.negative(x, y)), lambda x, y: -x - y),
+}
+
+
+class Operands(NamedTuple):
+    """Addresses."""
+
+    inputs: Any
+    results: Any
+
+
+@traced()
+def _compute(kernel: Kernel, memory: Operands) -> None:
+    field = kernel.field
+    x, y = (field.load(memory.inputs.at(position, field.vector_bytes)) for position in (0, 1))
+    for position, (operation, _) in enumerate(FIELD_OPERATIONS.values()):
+        field.store(operation(field, x, y), memory.results.at(position, field.vector_bytes))
+
+
+@compiled
+def _run_field(kernel: Kernel, memory: Operands) -> None:
+    _compute(kernel, memory)
+
+
+def field_limbs(kernel: Kernel, x: Sequence[int], y: Sequence[int]) -> dict[str, np.ndarray[Any, Any]]:
+    """Return what each operation makes of x and y, `width` numbers each, as arrays [limb, lane]."""
+    inputs = np.concatenate([kernel.field.pack(x), kernel.field.pack(y)])
+    results = np.zeros((len(FIELD_OPERATIONS), *inputs.shape[1:]), np.uint64)
+    _run_field(kernel, Operands(inputs.ctypes.data, results.ctypes.data))
+    return dict(zip(FIELD_OPERATIONS, results, strict=True))
+
+
+def field_results(kernel: Kernel, x: Sequence[int], y: Sequence[int]) -> dict[str, list[int]]:
+    """Return what each operation makes of x and y, `width` numbers each, as numbers that are not reduced."""
+    limbs = field_limbs(kernel, x, y)
+    return {name: kernel.field.unpack(result[np.newaxis]) for name, result in limbs.items()}
+
+
+def _start(place: Place, words: Sequence[int]) -> tuple[Vec, ...]:
+    kind = ir.VectorType(ir.IntType(32), HASH_LANES)
+    return tuple(Vec(place.builder, ir.Constant(kind, [word] * HASH_LANES)) for word in words)
+
+
+@traced()
+def _hash(memory: Operands) -> None:
+    message = [memory.inputs.load(HASH_LANES, 32, word * HASH_LANES * 4) for word in range(16)]
+    digests = (
+        sha256_block(_start(memory.inputs, SHA256_START), message),
+        ripemd160_block(_start(memory.inputs, RIPEMD160_START), message),
+        hash160_block(message[:9]),
+    )
+    for number, word in enumerate(word for digest in digests for word in digest):
+        memory.results.store(word, number * HASH_LANES * 4)
+
+
+@compiled
+def _run_hashes(memory: Operands) -> None:
+    _hash(memory)
+
+
+def hash_blocks(blocks: Sequence[bytes]) -> list[tuple[bytes, bytes, bytes]]:
+    """Return SHA-256's and RIPEMD-160's state after one block each, and hash160 of the block's first 33 bytes.
+
+    The block's 64 bytes are read as big-endian words for SHA-256 and hash160, as little-endian ones for RIPEMD-160.
+    """
+    results = [_hash_words(np.array([np.frombuffer(block, order) for block in blocks])) for order in (">u4", "<u4")]
+    return [
+        (big[:8].astype(">u4").tobytes(), little[8:13].astype("<u4").tobytes(), big[13:].astype("<u4").tobytes())
+        for big, little in zip(*results, strict=True)
+    ]
+
+
+def _hash_words(words: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
+    inputs = np.ascontiguousarray(words.T, dtype=np.uint32)
+    results = np.zeros((18, HASH_LANES), np.uint32)
+    _run_hashes(Operands(inputs.ctypes.data, results.ctypes.data))
+    return results.T

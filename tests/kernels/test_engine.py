@@ -1,0 +1,66 @@
+"""The choices of the kernels' host side."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from numba.core import config
+
+from worker.vanity.engine import SLICE_S, choose_kernel, first_words, host_features, next_slice, usable_kernels
+from xwhep.errors import InvalidFieldError
+
+words = st.integers(0, 2**32 - 1)
+word_ranges = st.tuples(words, words).map(lambda pair: (min(pair), max(pair)))
+
+
+def test_a_processor_gets_the_fastest_kernel_it_can_run() -> None:
+    ifma = usable_kernels({"avx512f": True, "avx512ifma": True})
+    avx512 = usable_kernels({"avx512f": True, "avx512ifma": False})
+    others = usable_kernels({})
+
+    assert [kernel.name for kernel in ifma] == ["field52x8-hash32", "field26x8-hash32", "field26x4-hash8"]
+    assert avx512 == ifma[1:]
+    assert others == ifma[2:]
+
+
+def test_features_can_be_taken_away(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(config, "CPU_FEATURES", "+avx2,-avx512f")
+
+    assert host_features() == {"avx2": True, "avx512f": False}
+    assert choose_kernel().name == "field26x4-hash8"
+
+
+def test_a_kernel_can_be_chosen_by_name() -> None:
+    assert choose_kernel("field26x4-hash8").name == "field26x4-hash8"
+
+
+def test_an_unknown_kernel_is_refused_with_those_there_are() -> None:
+    with pytest.raises(InvalidFieldError, match=r"kernel: warp9 is none that this machine can run: .*field26x4-hash8"):
+        choose_kernel("warp9")
+
+
+@given(ranges=st.lists(word_ranges, min_size=1, max_size=6), word=words)
+def test_first_words_are_those_of_the_ranges(ranges: list[tuple[int, int]], word: int) -> None:
+    hashes = tuple((first << 128 | 99, last << 128 | 2**100) for first, last in ranges)
+    probes = {word, *(edge + by for pair in ranges for edge in pair for by in (-1, 0, 1))}
+
+    rows = first_words(hashes).tolist()
+
+    for probe in probes:
+        assert any(low <= probe <= low + span for low, span in rows) == any(a <= probe <= b for a, b in ranges)
+
+
+@given(ranges=st.lists(word_ranges, min_size=1, max_size=6))
+def test_first_words_are_disjoint_and_ascending(ranges: list[tuple[int, int]]) -> None:
+    rows = first_words(tuple((first << 128, last << 128) for first, last in ranges)).astype(np.int64)
+
+    assert all(low > end + 1 for low, end in zip(rows[1:, 0], rows[:-1].sum(axis=1), strict=True))
+
+
+def test_a_slice_is_as_long_as_commands_can_wait() -> None:
+    assert next_slice(100, SLICE_S) == 100
+    assert next_slice(100, 4 * SLICE_S) == 25
+    assert next_slice(1, 100.0) == 1
+    assert next_slice(10, 0.0) == 40

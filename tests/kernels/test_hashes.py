@@ -1,0 +1,76 @@
+"""The hashes on vectors, against hashlib, another RIPEMD-160, and published vectors."""
+
+from __future__ import annotations
+
+import hashlib
+
+from Crypto.Hash import RIPEMD160
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from tests.kernels.harness import HASH_LANES, hash_blocks
+
+BLOCK = 64
+messages = st.binary(max_size=BLOCK - 9)
+
+
+def padded(message: bytes, order: str) -> bytes:
+    """Return the one block of a short message. Source: FIPS 180-4, 5.1.1; RIPEMD-160 counts bits little-endian."""
+    zeros = bytes(BLOCK - 9 - len(message))
+    return message + b"\x80" + zeros + (8 * len(message)).to_bytes(8, "big" if order == "big" else "little")
+
+
+def all_lanes(message: bytes) -> list[bytes]:
+    return [message] * HASH_LANES
+
+
+@settings(deadline=None)
+@given(batch=st.lists(messages, min_size=HASH_LANES, max_size=HASH_LANES))
+def test_each_lane_hashes_like_hashlib(batch: list[bytes]) -> None:
+    sha256 = [digests[0] for digests in hash_blocks([padded(message, "big") for message in batch])]
+    ripemd160 = [digests[1] for digests in hash_blocks([padded(message, "little") for message in batch])]
+
+    assert sha256 == [hashlib.sha256(message).digest() for message in batch]
+    assert ripemd160 == [RIPEMD160.new(message).digest() for message in batch]
+
+
+@settings(deadline=None)
+@given(keys=st.lists(st.binary(min_size=33, max_size=33), min_size=HASH_LANES, max_size=HASH_LANES))
+def test_each_lane_computes_the_hash160_of_a_key(keys: list[bytes]) -> None:
+    hash160 = [digests[2] for digests in hash_blocks([padded(key, "big") for key in keys])]
+
+    assert hash160 == [RIPEMD160.new(hashlib.sha256(key).digest()).digest() for key in keys]
+
+
+def test_sha256_of_abc_is_the_published_one() -> None:
+    # FIPS 180-4 example: "SHA256.pdf" of NIST's "Cryptographic Standards and Guidelines: Example Values"
+    digests = hash_blocks(all_lanes(padded(b"abc", "big")))
+
+    assert {sha256.hex() for sha256, _, _ in digests} == {
+        "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad"
+    }
+
+
+def test_ripemd160_of_the_authors_messages_are_the_published_ones() -> None:
+    # H. Dobbertin, A. Bosselaers, B. Preneel, "RIPEMD-160: A Strengthened Version of RIPEMD", appendix B
+    published = {
+        b"": "9c1185a5c5e9fc54612808977ee8f548b2258d31",
+        b"a": "0bdc9d2d256b3ee9daae347be6f4dc835a467ffe",
+        b"abc": "8eb208f7e05d987a9b044a8e98c6b087f15a0bfc",
+        b"message digest": "5d0689ef49d2fae572b881b123a85ffa21595f36",
+        b"abcdefghijklmnopqrstuvwxyz": "f71c27109c692c1b56bbdceb5b9d2865b3708dbc",
+    }
+
+    for message, digest in published.items():
+        digests = hash_blocks(all_lanes(padded(message, "little")))
+
+        assert {ripemd160.hex() for _, ripemd160, _ in digests} == {digest}
+
+
+def test_hash160_of_the_generator_is_the_published_one() -> None:
+    # the address of the private key 1, compressed: 1BgGZ9tcN4rm9KBzDn7KprQz87SZ26SAMH
+    key = bytes.fromhex("0279be667ef9dcbbac55a06295ce870b07029bfcdb2dce28d959f2815b16f81798")
+
+    digests = hash_blocks(all_lanes(padded(key, "big")))
+
+    assert {hash160.hex() for _, _, hash160 in digests} == {"751e76e8199196d454941c45d1b3a323f1433bd6"}

@@ -1,0 +1,79 @@
+"""Where compiled kernels are kept."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from worker.vanity import cache
+from xwhep.errors import KernelCacheError
+
+
+@pytest.fixture(autouse=True)
+def without_numba(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let these tests run after others that imported numba; and put back what they set."""
+    monkeypatch.delitem(sys.modules, "numba", raising=False)
+    monkeypatch.setenv("NUMBA_CACHE_DIR", "unset")
+
+
+def test_numba_is_told_a_folder_of_the_users_own(tmp_path: Path) -> None:
+    folder = cache.activate(tmp_path / "kernels")
+
+    assert os.environ["NUMBA_CACHE_DIR"] == str(folder)
+    assert folder.parent == tmp_path / "kernels"
+    assert os.name != "posix" or folder.stat().st_mode & 0o777 == 0o700
+
+
+def test_any_edit_of_a_source_makes_another_folder(tmp_path: Path) -> None:
+    (tmp_path / "field.py").write_text("x = 1")
+    (tmp_path / "group.py").write_text("")
+    before = cache.source_digest(tmp_path)
+
+    (tmp_path / "field.py").write_text("x = 2")
+    edited = cache.source_digest(tmp_path)
+    (tmp_path / "field.py").rename(tmp_path / "field2.py")
+    renamed = cache.source_digest(tmp_path)
+
+    assert len({before, edited, renamed}) == 3
+
+
+def test_the_same_sources_keep_their_folder(tmp_path: Path) -> None:
+    assert cache.activate(tmp_path) == cache.activate(tmp_path)
+
+
+def test_a_folder_that_cannot_be_made_is_an_error_that_names_it(tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+
+    with pytest.raises(KernelCacheError, match=r"compiled kernels cannot be kept in .*file"):
+        cache.activate(tmp_path / "file")
+
+
+def test_a_cache_is_cold_until_something_is_compiled(tmp_path: Path) -> None:
+    assert cache.is_cold(tmp_path)
+
+    (tmp_path / "search_1").mkdir()
+    (tmp_path / "search_1" / "search.1.nbc").touch()
+
+    assert not cache.is_cold(tmp_path)
+
+
+def test_the_home_folder_decides_where_the_cache_is(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setenv("XWHEP_HOME", str(tmp_path))
+    at_home = cache.default_root()
+    monkeypatch.delenv("XWHEP_HOME")
+
+    assert at_home == tmp_path / "cache" / "kernels"
+    assert cache.default_root().is_absolute()
+
+
+def test_what_the_daemon_uses_imports_no_numba() -> None:
+    modules = "worker, worker.vanity, worker.vanity.cache, worker.vanity.reference"
+    program = f"import sys, {modules}; sys.exit(any(name in sys.modules for name in ('numba', 'llvmlite', 'numpy')))"
+
+    finished = subprocess.run([sys.executable, "-c", program], check=False, timeout=60)
+
+    assert finished.returncode == 0

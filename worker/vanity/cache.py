@@ -1,0 +1,57 @@
+"""Where compiled kernels are kept: a folder for each state of their sources.
+
+numba's disk cache looks at the file of a compiled function alone, and would run stale code after an edit of what that
+function calls. So the folder is named by the digest of all of this package's sources; it must be set before numba is
+imported, which this module never does. The files in it are executed: the folder is the user's alone.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+import tempfile
+from hashlib import sha256
+from pathlib import Path
+from typing import Final
+
+from xwhep.config import home
+from xwhep.errors import KernelCacheError
+
+PACKAGE: Final = Path(__file__).parent
+
+
+def default_root() -> Path:
+    """Return where kernels are kept if nobody says otherwise."""
+    return home() / "cache" / "kernels"
+
+
+def source_digest(package: Path = PACKAGE) -> str:
+    """Return the SHA-256, hexadecimal, over the names and contents of all Python files of a package."""
+    digest = sha256()
+    for path in sorted(package.glob("*.py")):
+        for part in (path.name.encode(), path.read_bytes()):
+            digest.update(len(part).to_bytes(8, "big") + part)
+    return digest.hexdigest()
+
+
+def activate(root: Path) -> Path:
+    """Make numba keep its kernels below `root`, and return the folder; to be called before numba is imported.
+
+    Raises:
+        KernelCacheError: the folder cannot be made or written.
+    """
+    assert "numba" not in sys.modules, "numba has already read its settings"
+    folder = root / source_digest()[:32]
+    try:
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        with tempfile.TemporaryFile(dir=folder):
+            pass
+    except OSError as error:
+        raise KernelCacheError(folder, error.strerror or str(error)) from error
+    os.environ["NUMBA_CACHE_DIR"] = str(folder)
+    return folder
+
+
+def is_cold(folder: Path) -> bool:
+    """Tell whether no kernel has been compiled into the folder yet."""
+    return next(folder.rglob("*.nbc"), None) is None

@@ -1,0 +1,139 @@
+"""The search loop: step after step over all keys, hits into a bounded buffer.
+
+A key is a candidate if its hash160's first 32-bit word lies in one of the ranges; the rest is for the host to check.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from worker.vanity.group import (
+    IMAGES,
+    SIDES,
+    Kernel,
+    Memory,
+    accumulate,
+    adopt_next_centres,
+    begin,
+    compute_next_centres,
+    group_count,
+    hash_parts,
+    matches,
+    multiply,
+    square,
+    write_both_sides,
+    write_centres,
+    write_digests,
+)
+from worker.vanity.vectors import compiled
+from xwhep.units import GROUP
+
+#: the most rows of hits that a step can need: one for each x of a lane; a row's mask covers lanes and parities
+ROWS_PER_STEP = (SIDES * GROUP + 1) * IMAGES
+
+# Scratch elements of `invert`; XN is A^(2^N - 1).
+A, X2, X3, X22, X44, X88, X, SPARE = range(8)
+SCRATCH_ELEMENTS = 8
+
+#: A^(P - 2), in rows (to, from, squarings, factor): to = from^(2^squarings) * factor. The addition chain is that of
+#: libsecp256k1, src/field_impl.h, secp256k1_fe_impl_inv: 255 squarings and 15 products.
+INVERSION = np.array(
+    [
+        (X2, A, 1, A),
+        (X3, X2, 1, A),
+        (X, X3, 3, X3),  # X6
+        (X, X, 3, X3),  # X9
+        (X, X, 2, X2),  # X11
+        (X22, X, 11, X),
+        (X44, X22, 22, X22),
+        (X88, X44, 44, X44),
+        (X, X88, 88, X88),  # X176
+        (X, X, 44, X44),  # X220
+        (X, X, 3, X3),  # X223
+        (X, X, 23, X22),
+        (X, X, 5, A),
+        (X, X, 3, X2),
+        (A, X, 2, A),
+    ],
+    dtype=np.int64,
+)
+
+
+@compiled
+def invert(kernel: Kernel, memory: Memory[int]) -> None:
+    """Replace the accumulator by its inverse (of 0: by 0)."""
+    for row in range(len(INVERSION)):
+        to, source, squarings, factor = INVERSION[row]
+        for squaring in range(squarings):
+            for group in range(group_count(kernel)):
+                square(kernel, memory, group, SPARE, SPARE if squaring else source)
+        for group in range(group_count(kernel)):
+            multiply(kernel, memory, group, to, SPARE, factor)
+
+
+@compiled
+def candidates(kernel: Kernel, memory: Memory[int], variant: int, ranges: NDArray[np.uint32]) -> np.uint64:
+    """Return a bit for each key of the variant that is in one of the ranges, rows of (low, span).
+
+    A function of its own, since LLVM would unroll the loop over variants around the hashes' 45 kB of code.
+    """
+    for part in range(hash_parts(kernel)):
+        write_digests(kernel, memory, variant, part)
+    mask = np.uint64(0)
+    for row in range(ranges.shape[0]):
+        mask |= matches(memory, ranges[row, 0], ranges[row, 1])
+    return mask
+
+
+@compiled
+def collect_candidates(
+    kernel: Kernel, memory: Memory[int], point: tuple[int, int], ranges: NDArray[np.uint32], hits: NDArray[np.int64]
+) -> int:
+    """Put the candidates among the messages of a point (step, i) into `hits`; return how many rows these took."""
+    step, i = point
+    count = 0
+    for variant in range(SIDES * IMAGES if i else IMAGES):
+        mask = candidates(kernel, memory, variant, ranges)
+        if mask != 0:
+            hits[count, 0], hits[count, 1], hits[count, 2], hits[count, 3] = step, i, variant, mask
+            count += 1
+    return count
+
+
+@compiled
+def invert_differences(kernel: Kernel, memory: Memory[int]) -> None:
+    """Compute the product of all rows' differences, its inverse, and with it the next centres."""
+    for group in range(group_count(kernel)):
+        begin(kernel, memory, group)
+    for row in range(GROUP + 1):
+        for group in range(group_count(kernel)):
+            accumulate(kernel, memory, group, row)
+    invert(kernel, memory)
+    for group in range(group_count(kernel)):
+        compute_next_centres(kernel, memory, group, GROUP)
+
+
+@compiled
+def search(
+    kernel: Kernel, memory: Memory[int], ranges: NDArray[np.uint32], hits: NDArray[np.int64], steps: int
+) -> tuple[int, int]:
+    """Do up to `steps` steps, fewer if `hits` has no room for another's worst case; return (steps done, rows of hits).
+
+    A row of `hits` is (step, i, side * IMAGES + e, mask): the point C +- iG, its image e, and a bit for each lane of
+    `Memory.digests`. `ranges` are rows (low, span) of first words.
+    """
+    count = 0
+    for step in range(steps):
+        if hits.shape[0] - count < ROWS_PER_STEP:
+            return step, count
+        invert_differences(kernel, memory)
+        for row in range(GROUP - 1, -1, -1):
+            for group in range(group_count(kernel)):
+                write_both_sides(kernel, memory, group, row)
+            count += collect_candidates(kernel, memory, (step, row + 1), ranges, hits[count:])
+        for group in range(group_count(kernel)):
+            write_centres(kernel, memory, group)
+            adopt_next_centres(kernel, memory, group)
+        count += collect_candidates(kernel, memory, (step, 0), ranges, hits[count:])
+    return steps, count
