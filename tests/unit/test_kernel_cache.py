@@ -71,7 +71,7 @@ def test_the_home_folder_decides_where_the_cache_is(monkeypatch: pytest.MonkeyPa
 
 
 def test_what_the_daemon_uses_imports_no_numba() -> None:
-    modules = "worker, worker.vanity, worker.vanity.cache, worker.vanity.reference"
+    modules = "worker, worker.vanity, worker.vanity.cache, worker.vanity.pipe, worker.vanity.reference"
     program = f"import sys, {modules}; sys.exit(any(name in sys.modules for name in ('numba', 'llvmlite', 'numpy')))"
 
     finished = subprocess.run([sys.executable, "-c", program], check=False, timeout=60)

@@ -1,0 +1,215 @@
+"""The child as the daemon sees it: a process with a pipe at either end."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import suppress
+from pathlib import Path
+from uuid import UUID
+
+import pytest
+
+from worker.vanity import pipe, reference
+from worker.vanity.pipe import Command, Done, Event, Failed, Found, Message, Order, Progress, Started, UnitMessage
+from xwhep.bitcoin import split_key
+from xwhep.bitcoin.addresses import Form
+from xwhep.bitcoin.patterns import Ranges, parse_pattern
+from xwhep.secp256k1 import G, multiply
+from xwhep.units import KEYS_PER_STEP, Unit, keys_of
+
+ROOT = Path(__file__).parents[2]
+NOTHING: Ranges = ((2**160 - 1, 2**160 - 1),)
+ENDLESS = 2**32
+
+
+def unit_of(ranges: Ranges, steps: int) -> Unit:
+    public_key = multiply(G, 0xBEEF)
+    assert public_key is not None
+    return Unit(UUID(int=9), 1, steps, Form.P2PKH_COMPRESSED, public_key, ranges)
+
+
+class Child:
+    """A running child."""
+
+    def __init__(self, *arguments: str) -> None:
+        command = [sys.executable, "-m", "worker.vanity", *arguments]
+        self.process = subprocess.Popen(command, cwd=ROOT, stdin=subprocess.PIPE, stdout=subprocess.PIPE)
+
+    def tell(self, message: Message) -> None:
+        self.write(pipe.render(message))
+
+    def write(self, line: bytes) -> None:
+        assert self.process.stdin is not None
+        self.process.stdin.write(line)
+        self.process.stdin.flush()
+
+    def hang_up(self) -> None:
+        assert self.process.stdin is not None
+        self.process.stdin.close()
+
+    def events(self) -> Iterator[Event]:
+        assert self.process.stdout is not None
+        yield from map(pipe.parse_event, self.process.stdout)
+
+    def until(self, wanted: type[Message]) -> Event:
+        return next(event for event in self.events() if isinstance(event, wanted))
+
+    def exit_status(self) -> int:
+        return self.process.wait(timeout=60)
+
+
+@pytest.fixture
+def start(kernel_root: Path) -> Iterator[Callable[..., Child]]:
+    """Yield what starts children, which end with the test."""
+    children: list[Child] = []
+
+    def start_child(*arguments: str) -> Child:
+        children.append(Child("--cache", str(kernel_root), *arguments))
+        return children[-1]
+
+    yield start_child
+
+    for child in children:
+        with suppress(BrokenPipeError), child.process:
+            child.process.kill()
+
+
+def test_a_child_reports_every_hit_of_its_unit_and_ends(start: Callable[..., Child]) -> None:
+    unit = unit_of(parse_pattern("1Ab").ranges, steps=1)
+    child = start()
+
+    child.tell(UnitMessage.of(unit, nice=5))
+    events = list(child.events())
+
+    hits = [event.hit() for event in events if isinstance(event, Found)]
+    assert set(hits) == reference.hits(unit)
+    assert events[-1] == Done(keys=KEYS_PER_STEP, next_step=1)
+    assert child.exit_status() == 0
+
+
+def test_a_resumed_unit_counts_only_its_own_keys(start: Callable[..., Child]) -> None:
+    child = start()
+
+    child.tell(UnitMessage.of(unit_of(NOTHING, steps=5), first_step=3))
+
+    assert child.until(Done) == Done(keys=keys_of(2), next_step=5)
+
+
+def test_a_stopped_child_says_how_far_it_came(start: Callable[..., Child]) -> None:
+    child = start()
+    child.tell(UnitMessage.of(unit_of(NOTHING, ENDLESS)))
+    child.until(Progress)
+
+    child.tell(Command(do=Order.STOP))
+    done = child.until(Done)
+
+    assert isinstance(done, Done)
+    assert 0 < done.keys == keys_of(done.next_step)
+    assert child.exit_status() == 0
+
+
+def test_a_child_ends_when_its_parent_does(start: Callable[..., Child]) -> None:
+    child = start()
+    child.tell(UnitMessage.of(unit_of(NOTHING, ENDLESS)))
+    child.until(Started)
+
+    child.hang_up()
+
+    assert child.exit_status() == 0
+
+
+def test_a_child_that_checks_a_flood_of_hits_stops_at_once(start: Callable[..., Child]) -> None:
+    child = start()
+    child.tell(UnitMessage.of(unit_of(parse_pattern("1").ranges, ENDLESS)))
+    hit = child.until(Found)
+    assert isinstance(hit, Found)
+
+    child.tell(Command(do=Order.STOP))
+
+    assert child.until(Done) == Done(keys=0, next_step=0)
+    split_key.check(unit_of(NOTHING, 1).public_key, hit.hit(), parse_pattern("1").ranges)
+
+
+def test_a_paused_child_goes_on_when_resumed(start: Callable[..., Child]) -> None:
+    child = start()
+    child.tell(UnitMessage.of(unit_of(NOTHING, ENDLESS)))
+    child.until(Started)
+
+    child.tell(Command(do=Order.PAUSE))
+    child.tell(Command(do=Order.RESUME))
+
+    assert isinstance(child.until(Progress), Progress)
+
+
+def test_a_paused_child_stops_when_told(start: Callable[..., Child]) -> None:
+    child = start()
+    child.tell(UnitMessage.of(unit_of(NOTHING, ENDLESS)))
+    child.until(Started)
+
+    child.tell(Command(do=Order.PAUSE))
+    child.tell(Command(do=Order.STOP))
+
+    assert child.exit_status() == 0
+
+
+def test_a_child_without_a_unit_ends(start: Callable[..., Child]) -> None:
+    child = start()
+
+    child.hang_up()
+
+    assert list(child.events()) == []
+    assert child.exit_status() == 0
+
+
+def test_a_bad_unit_ends_the_child_with_a_reason(start: Callable[..., Child]) -> None:
+    child = start()
+
+    child.write(b'{"batch": "no"}\n')
+
+    failed = child.until(Failed)
+    assert isinstance(failed, Failed)
+    assert failed.code == "invalid-field"
+    assert failed.text.startswith("batch: ")
+    assert child.exit_status() == 1
+
+
+def test_a_bad_command_ends_the_child_with_a_reason(start: Callable[..., Child]) -> None:
+    child = start()
+    child.tell(UnitMessage.of(unit_of(NOTHING, ENDLESS)))
+
+    child.write(b'{"do":"dance"}\n')
+
+    failed = child.until(Failed)
+    assert isinstance(failed, Failed)
+    assert failed.code == "invalid-field"
+    assert child.exit_status() == 1
+
+
+def test_a_compiling_child_says_which_kernel_it_compiled_and_ends(start: Callable[..., Child]) -> None:
+    child = start("--compile", "--kernel", "field26x4-hash8")
+
+    assert child.until(pipe.Compiled) == pipe.Compiled(kernel="field26x4-hash8")
+    assert child.exit_status() == 0
+
+
+def test_an_unknown_kernel_is_refused(start: Callable[..., Child]) -> None:
+    child = start("--compile", "--kernel", "none")
+
+    failed = child.until(Failed)
+
+    assert isinstance(failed, Failed)
+    assert failed.code == "invalid-field"
+    assert child.exit_status() == 1
+
+
+def test_a_cache_that_cannot_be_written_is_reported(start: Callable[..., Child], tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    child = start("--cache", str(tmp_path / "file"), "--compile")
+
+    failed = child.until(Failed)
+
+    assert isinstance(failed, Failed)
+    assert failed.code == "kernel-cache"
+    assert child.exit_status() == 1

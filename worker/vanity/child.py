@@ -1,0 +1,158 @@
+"""The process that searches one unit: one thread that computes, one that listens to the daemon.
+
+The daemon's end of the pipe is this process's life: when it closes, the search stops.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+from queue import Empty, SimpleQueue
+from threading import Thread
+from typing import BinaryIO, Final, TypeAlias
+
+import psutil
+
+from worker.vanity import cache, pipe
+from worker.vanity.engine import UnitSearch, choose_kernel, compile_kernel, next_slice
+from worker.vanity.group import Kernel
+from xwhep.errors import XwhepError
+from xwhep.units import keys_of
+
+PROGRESS_S: Final = 1.0
+
+Emit: TypeAlias = Callable[[pipe.Message], None]
+
+
+class Listener:
+    """The orders that come down the pipe, read by a thread that ends with the process."""
+
+    def __init__(self, stream: BinaryIO) -> None:
+        self._orders: SimpleQueue[pipe.Order | XwhepError] = SimpleQueue()
+        self._paused = False
+        self._stopped = False
+        Thread(target=self._listen, args=(stream,), name="listener", daemon=True).start()
+
+    def must_stop(self) -> bool:
+        """Obey what has come; wait while paused; tell whether to stop.
+
+        Raises:
+            XwhepError: what came was no command.
+        """
+        while not self._stopped:
+            try:
+                order = self._orders.get(block=self._paused)
+            except Empty:
+                return False
+            if isinstance(order, XwhepError):
+                raise order
+            self._paused = order is pipe.Order.PAUSE
+            self._stopped = order is pipe.Order.STOP
+        return True
+
+    def _listen(self, stream: BinaryIO) -> None:
+        try:
+            while line := pipe.read_line(stream):
+                self._orders.put(pipe.parse_command(line).do)
+        except XwhepError as error:
+            self._orders.put(error)
+        finally:
+            self._orders.put(pipe.Order.STOP)
+
+
+class Meter:
+    """The keys tried, and their rate while the search ran."""
+
+    def __init__(self, emit: Emit) -> None:
+        self.emit = emit
+        self._keys = 0
+        self._elapsed_s = 0.0
+        self.total_keys = 0
+
+    def count(self, keys: int, elapsed_s: float) -> None:
+        """Add a slice; report when enough of them have come together."""
+        self.total_keys += keys
+        self._keys += keys
+        self._elapsed_s += elapsed_s
+        if self._elapsed_s >= PROGRESS_S:
+            self.emit(pipe.Progress(keys=self.total_keys, keys_per_s=self._keys / self._elapsed_s))
+            self._keys, self._elapsed_s = 0, 0.0
+
+
+def run(stdin: BinaryIO, stdout: BinaryIO, folder: Path, kernel_name: str | None) -> int:
+    """Search the unit that comes first down the pipe; return the exit status. Without a unit there is nothing to do."""
+    emit = _emitter(stdout)
+    try:
+        line = pipe.read_line(stdin)
+        if line is not None:
+            _search_unit(pipe.parse_unit(line), Listener(stdin), emit, (folder, kernel_name))
+    except XwhepError as error:
+        emit(pipe.Failed(code=error.code, text=error.text))
+        return 1
+    return 0
+
+
+def run_compiler(stdout: BinaryIO, folder: Path, kernel_name: str | None) -> int:
+    """Compile the kernel into the cache and say which one it is; return the exit status."""
+    emit = _emitter(stdout)
+    try:
+        emit(pipe.Compiled(kernel=_ready_kernel(emit, folder, kernel_name).name))
+    except XwhepError as error:
+        emit(pipe.Failed(code=error.code, text=error.text))
+        return 1
+    return 0
+
+
+def _search_unit(message: pipe.UnitMessage, listener: Listener, emit: Emit, choice: tuple[Path, str | None]) -> None:
+    unit = message.unit()
+    lower_priority(message.nice)
+    kernel = _ready_kernel(emit, *choice)
+    unit_search = UnitSearch(kernel, unit, message.first_step)
+    emit(pipe.Started(kernel=kernel.name))
+    emit(_search(unit_search, listener, Meter(emit)))
+
+
+def _ready_kernel(emit: Emit, folder: Path, kernel_name: str | None) -> Kernel:
+    """Return the kernel, compiled; say so beforehand if that takes long."""
+    kernel = choose_kernel(kernel_name)
+    if cache.is_cold(folder):
+        emit(pipe.Compiling())
+    compile_kernel(kernel)
+    return kernel
+
+
+def _search(unit_search: UnitSearch, listener: Listener, meter: Meter) -> pipe.Done:
+    """Search slice after slice, until the end or a stop; keys count once all hits among them have been reported."""
+    finished, steps = unit_search.next_step, 1
+    while finished < unit_search.unit.steps and not listener.must_stop():
+        started_s = time.monotonic()
+        candidates = unit_search.advance(steps)
+        elapsed_s = time.monotonic() - started_s
+        for candidate in candidates:
+            if listener.must_stop():
+                return pipe.Done(keys=meter.total_keys, next_step=finished)
+            if hit := unit_search.check(candidate):
+                meter.emit(pipe.Found.of(hit))
+        done, finished = unit_search.next_step - finished, unit_search.next_step
+        meter.count(keys_of(done), time.monotonic() - started_s)
+        steps = next_slice(done, elapsed_s)
+    return pipe.Done(keys=meter.total_keys, next_step=finished)
+
+
+def lower_priority(nice: int) -> None:
+    """Yield to other programs: by `nice` on POSIX, as an idle process on Windows if `nice` is above 0."""
+    if sys.platform != "win32":
+        os.nice(nice)
+    elif nice > 0:
+        psutil.Process().nice(psutil.IDLE_PRIORITY_CLASS)
+
+
+def _emitter(stdout: BinaryIO) -> Emit:
+    def emit(message: pipe.Message) -> None:
+        stdout.write(pipe.render(message))
+        stdout.flush()
+
+    return emit

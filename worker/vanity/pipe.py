@@ -1,0 +1,217 @@
+"""What the daemon and its vanity child say to each other: one JSON object a line, UTF-8.
+
+Down the child's standard input come a `UnitMessage`, then `Command`s; its end means "stop". Up its standard output come
+events. A line is bounded, its fields are known, and everything else is an error. This module never imports numba.
+"""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from typing import Annotated, BinaryIO, Final, Literal, Self, TypeAlias, TypeVar
+from uuid import UUID
+
+from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
+
+from xwhep.bitcoin.addresses import Form
+from xwhep.bitcoin.split_key import Hit
+from xwhep.errors import BadRequestError, InvalidFieldError, TooLargeError
+from xwhep.secp256k1 import decode, encode
+from xwhep.units import MAX_NUMBER, MAX_STEPS, Unit
+
+MAX_LINE_BYTES: Final = 64 * 1024
+MAX_RANGES: Final = 64  #: more would slow the kernel: it compares each key with every one
+
+Hash160Hex: TypeAlias = Annotated[str, Field(pattern=r"^[0-9a-f]{40}$")]
+Keys: TypeAlias = Annotated[int, Field(ge=0)]  #: tried since the child started
+
+
+class Message(BaseModel):
+    """One line of the pipe."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+# --- to the child ----------------------------------------------------------------------------------------------------
+
+
+class UnitMessage(Message):
+    """A unit to search, or to go on with."""
+
+    batch: UUID
+    number: int = Field(ge=0, le=MAX_NUMBER)
+    first_step: int = Field(default=0, ge=0, lt=MAX_STEPS)  #: where to begin; the steps before were done earlier
+    steps: int = Field(ge=1, le=MAX_STEPS)  #: of the whole unit
+    form: Form = Form.P2PKH_COMPRESSED
+    public_key: str = Field(pattern=r"^0[23][0-9a-f]{64}$")  #: A', compressed
+    ranges: list[tuple[Hash160Hex, Hash160Hex]] = Field(min_length=1, max_length=MAX_RANGES)  #: first, last
+    nice: int = Field(default=0, ge=0, le=19)  #: how much to yield to other programs
+
+    @classmethod
+    def of(cls, unit: Unit, *, first_step: int = 0, nice: int = 0) -> Self:
+        """Return the message that asks for a unit."""
+        return cls(
+            batch=unit.batch,
+            number=unit.number,
+            first_step=first_step,
+            steps=unit.steps,
+            form=unit.form,
+            public_key=encode(unit.public_key).hex(),
+            ranges=[(f"{first:040x}", f"{last:040x}") for first, last in unit.ranges],
+            nice=nice,
+        )
+
+    def unit(self) -> Unit:
+        """Return the unit.
+
+        Raises:
+            InvalidFieldError: a range that ends before it begins, or a first step beyond the last.
+            PublicKeyError: the public key is not on the curve.
+        """
+        if self.first_step >= self.steps:
+            raise InvalidFieldError("first_step", f"{self.first_step} is beyond the unit's {self.steps} steps")
+        return Unit(
+            batch=self.batch,
+            number=self.number,
+            steps=self.steps,
+            form=self.form,
+            public_key=decode(bytes.fromhex(self.public_key)),
+            ranges=tuple((int(first, 16), int(last, 16)) for first, last in self.ranges),
+        )
+
+
+class Order(StrEnum):
+    """What a running search can be told."""
+
+    STOP = "stop"
+    PAUSE = "pause"
+    RESUME = "resume"
+
+
+class Command(Message):
+    """A word to a running search."""
+
+    do: Order
+
+
+# --- from the child --------------------------------------------------------------------------------------------------
+
+
+class Compiling(Message):
+    """The kernel is being compiled, which takes some ten seconds once."""
+
+    event: Literal["compiling"] = "compiling"
+
+
+class Compiled(Message):
+    """The kernel is in the cache; the last line of a child that only compiles."""
+
+    event: Literal["compiled"] = "compiled"
+    kernel: str
+
+
+class Started(Message):
+    """The search runs."""
+
+    event: Literal["started"] = "started"
+    kernel: str
+
+
+class Progress(Message):
+    """The search goes on; said about every second."""
+
+    event: Literal["progress"] = "progress"
+    keys: Keys
+    keys_per_s: float = Field(ge=0)  #: since the progress before, pauses left out
+
+
+class Found(Message):
+    """A hit, checked exactly."""
+
+    event: Literal["hit"] = "hit"
+    s: str = Field(pattern=r"^[0-9a-f]{64}$")
+    e: int = Field(ge=0, le=2)
+    sign: Literal[1, -1]
+
+    @classmethod
+    def of(cls, hit: Hit) -> Self:
+        """Return the event of a hit."""
+        return cls.model_validate({"s": f"{hit.s:064x}", "e": hit.e, "sign": hit.sign})
+
+    def hit(self) -> Hit:
+        """Return the hit.
+
+        Raises:
+            FalseResultError: an offset beyond the group's order.
+        """
+        return Hit(int(self.s, 16), self.e, self.sign)
+
+
+class Done(Message):
+    """The unit's end, or the end of what was done of it when it was stopped."""
+
+    event: Literal["done"] = "done"
+    keys: Keys
+    next_step: int = Field(ge=0, le=MAX_STEPS)  #: where to go on; the unit's steps if nothing is left
+
+
+class Failed(Message):
+    """An error that ended the child."""
+
+    event: Literal["failed"] = "failed"
+    code: str
+    text: str
+
+
+Event: TypeAlias = Compiling | Compiled | Started | Progress | Found | Done | Failed
+_EVENTS: Final[TypeAdapter[Event]] = TypeAdapter(Annotated[Event, Field(discriminator="event")])
+_UNITS: Final = TypeAdapter(UnitMessage)
+_COMMANDS: Final = TypeAdapter(Command)
+
+Parsed = TypeVar("Parsed")
+
+
+def render(message: Message) -> bytes:
+    """Return the line of a message, its end included."""
+    return message.model_dump_json().encode() + b"\n"
+
+
+def read_line(stream: BinaryIO) -> bytes | None:
+    """Return the next line, None at the end of the stream.
+
+    Raises:
+        TooLargeError: the line is longer than a message can be.
+    """
+    line = stream.readline(MAX_LINE_BYTES + 1)
+    if len(line) > MAX_LINE_BYTES:
+        raise TooLargeError("a line of the pipe", MAX_LINE_BYTES)
+    return line or None
+
+
+def parse_unit(line: bytes) -> UnitMessage:
+    """Return the unit of a line.
+
+    Raises:
+        BadRequestError: the line is not JSON.
+        InvalidFieldError: a field is missing, unknown or out of its range.
+    """
+    return _parse(_UNITS, line)
+
+
+def parse_command(line: bytes) -> Command:
+    """Return the command of a line; raises as `parse_unit` does."""
+    return _parse(_COMMANDS, line)
+
+
+def parse_event(line: bytes) -> Event:
+    """Return the event of a line; raises as `parse_unit` does."""
+    return _parse(_EVENTS, line)
+
+
+def _parse(adapter: TypeAdapter[Parsed], line: bytes) -> Parsed:
+    try:
+        return adapter.validate_json(line)
+    except ValidationError as error:
+        fault = error.errors(include_url=False, include_input=False)[0]
+        if fault["type"] == "json_invalid":
+            raise BadRequestError(f"a line of the pipe is not JSON: {fault['msg']}") from error
+        raise InvalidFieldError(".".join(map(str, fault["loc"])) or "message", fault["msg"]) from error
