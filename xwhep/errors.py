@@ -25,6 +25,7 @@ class XwhepError(Exception):
         super().__init__(text)
         self.text = text
         self.field = field  #: the request's field at fault, as a dotted path
+        self.remote = False  #: whether another process raised it
 
 
 class RemoteError(XwhepError):
@@ -419,6 +420,18 @@ class FalseResultError(XwhepError):
         super().__init__(f"the result was refused: {why}")
 
 
+class NoResultError(XwhepError):
+    """A search whose result is asked for before it has one."""
+
+    code = "no-result"
+    http_status = 409
+
+    def __init__(self, uid: object, status: str) -> None:
+        super().__init__(
+            f"batch {uid} is {status} and has found no address; wait for a search with `xwhep batches wait`"
+        )
+
+
 # --- installations ---------------------------------------------------------------------------------------------------
 
 
@@ -478,6 +491,16 @@ class ConfigurationError(XwhepError):
         super().__init__(f"configuration key {key}: {why}; look at {file} and at the XWHEP_ environment variables")
 
 
+class LocalFileError(XwhepError):
+    """A file on this machine that cannot be read or written."""
+
+    code = "local-file"
+    http_status = 500
+
+    def __init__(self, path: str, why: str) -> None:
+        super().__init__(f"{path}: {why[:1].lower()}{why[1:]}")
+
+
 # --- machines --------------------------------------------------------------------------------------------------------
 
 
@@ -528,4 +551,5 @@ def from_problem(code: str, text: str, http_status: int, field: str | None = Non
         return RemoteError(code, text, http_status, field)
     error = error_class.__new__(error_class)
     XwhepError.__init__(error, text, field=field)
+    error.remote = True
     return error

@@ -10,6 +10,7 @@ import contextlib
 import hashlib
 import os
 import random
+import secrets
 import ssl
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
@@ -34,6 +35,12 @@ FIRST_PAUSE_S: Final = 0.2
 LONGEST_PAUSE_S: Final = 5.0
 
 RandomSource = Callable[[], float]
+#: called with the bytes of a content that have gone over the wire by now; fewer again when the request is repeated
+Moved = Callable[[int], None]
+
+
+def unwatched(_: int) -> None:
+    """Take no notice of how much has moved."""
 
 
 def pause_before_retry(attempt: int, jitter: RandomSource) -> float:
@@ -103,22 +110,24 @@ class Connection:
 
         return await self._patiently(once)
 
-    async def upload(self, path: str, file: Path, size_bytes: int) -> None:
+    async def upload(self, path: str, file: Path, size_bytes: int, moved: Moved = unwatched) -> None:
         """Send a file's content."""
 
         async def once() -> None:
             headers = {"Content-Type": "application/octet-stream", "Content-Length": str(size_bytes)}
-            async with self._request("PUT", path, data=_chunks(file), headers=headers):
+            async with self._request("PUT", path, data=_chunks(file, moved), headers=headers):
                 pass
 
         await self._patiently(once)
 
-    async def download(self, path: str, destination: Path, *, digest: str, limit_bytes: int) -> None:
+    async def download(
+        self, path: str, destination: Path, *, digest: str, limit_bytes: int, moved: Moved = unwatched
+    ) -> None:
         """Fetch content into `destination`, which appears only whole, and only if its SHA-256 is `digest`."""
 
         async def once() -> None:
             async with self._request("GET", path) as response:
-                await _receive(response, destination, digest, limit_bytes)
+                await _receive(_bounded(response, limit_bytes, moved), destination, digest)
 
         await self._patiently(once)
 
@@ -185,21 +194,29 @@ def _problem(http_status: int, body: bytes) -> XwhepError:
     return from_problem(problem.code, problem.detail, http_status, problem.field)
 
 
-async def _chunks(file: Path) -> AsyncIterator[bytes]:
+async def _chunks(file: Path, moved: Moved) -> AsyncIterator[bytes]:
     with await asyncio.to_thread(file.open, "rb") as stream:
         while chunk := await asyncio.to_thread(stream.read, CHUNK_BYTES):
             yield chunk
+            moved(stream.tell())
 
 
-async def _receive(response: aiohttp.ClientResponse, destination: Path, digest: str, limit_bytes: int) -> None:
-    partial = destination.with_name(destination.name + ".part")
-    hasher, size = hashlib.sha256(), 0
+async def _bounded(response: aiohttp.ClientResponse, limit_bytes: int, moved: Moved) -> AsyncIterator[bytes]:
+    size = 0
+    async for chunk in response.content.iter_chunked(CHUNK_BYTES):
+        size += len(chunk)
+        if size > limit_bytes:
+            raise TooLargeError("the content", limit_bytes)
+        yield chunk
+        moved(size)
+
+
+async def _receive(content: AsyncIterator[bytes], destination: Path, digest: str) -> None:
+    partial = destination.with_name(f".{secrets.token_hex(8)}.part")  # no name that other content could have
+    hasher = hashlib.sha256()
     try:
-        with partial.open("wb") as stream:
-            async for chunk in response.content.iter_chunked(CHUNK_BYTES):
-                size += len(chunk)
-                if size > limit_bytes:
-                    raise TooLargeError("the content", limit_bytes)
+        with partial.open("xb") as stream:
+            async for chunk in content:
                 hasher.update(chunk)
                 await asyncio.to_thread(stream.write, chunk)
         if hasher.hexdigest() != digest:

@@ -10,7 +10,7 @@ from uuid import UUID
 
 from pydantic import BaseModel
 
-from xwhep.client.connection import Connection
+from xwhep.client.connection import Connection, Moved, unwatched
 from xwhep.model.apps import AppView, RegisterApp
 from xwhep.model.base import Page
 from xwhep.model.batches import BatchView, SubmitBag, SubmitSearch
@@ -49,9 +49,9 @@ class OwnerClient:
         """Announce a data."""
         return await self._connection.call("POST", "/v1/data", DataView, data)
 
-    async def store(self, uid: UUID, file: Path, size_bytes: int) -> None:
+    async def store(self, uid: UUID, file: Path, size_bytes: int, moved: Moved = unwatched) -> None:
         """Upload the content of an announced data."""
-        await self._connection.upload(f"/v1/data/{uid}/content", file, size_bytes)
+        await self._connection.upload(f"/v1/data/{uid}/content", file, size_bytes, moved)
 
     async def data(self, uid: UUID) -> DataView:
         """Return a data."""
@@ -61,10 +61,10 @@ class OwnerClient:
         """Return the caller's data, newest first."""
         return self._list("/v1/data", DataView, {})
 
-    async def fetch_data(self, data: DataView, destination: Path) -> None:
+    async def fetch_data(self, data: DataView, destination: Path, moved: Moved = unwatched) -> None:
         """Download the content of a data."""
         path = f"/v1/data/{data.uid}/content"
-        await self._connection.download(path, destination, digest=data.digest, limit_bytes=data.size_bytes)
+        await self._connection.download(path, destination, digest=data.digest, limit_bytes=data.size_bytes, moved=moved)
 
     # --- jobs and batches
 
@@ -85,10 +85,12 @@ class OwnerClient:
         """Cancel a job; doing it twice is doing it once."""
         return await self._connection.call("DELETE", f"/v1/jobs/{uid}", JobSummary)
 
-    async def fetch_output(self, job_uid: UUID, output: Output, destination: Path) -> None:
+    async def fetch_output(self, job_uid: UUID, output: Output, destination: Path, moved: Moved = unwatched) -> None:
         """Download an output of a job."""
         path = f"/v1/jobs/{job_uid}/outputs/{quote(output.name)}"
-        await self._connection.download(path, destination, digest=output.digest, limit_bytes=output.size_bytes)
+        await self._connection.download(
+            path, destination, digest=output.digest, limit_bytes=output.size_bytes, moved=moved
+        )
 
     async def submit_batch(self, batch: SubmitBag | SubmitSearch) -> BatchView:
         """Submit a batch."""

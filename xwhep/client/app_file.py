@@ -1,0 +1,118 @@
+"""`app.toml`, in which a developer describes an app.
+
+name = "wordcount"
+version = "1.0"
+kind = "native"
+
+[[targets]]
+os = "linux"
+cpu = "any"
+file = "wordcount.sh"     # beside app.toml; or blob = "SHA-256 of content that is stored already"
+entry = "wordcount.sh"    # under which name it is run; by default as the file
+
+[limits]                  # what one attempt may use; those left out have their defaults
+wall_s = 60
+"""
+
+from __future__ import annotations
+
+import tomllib
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Annotated, Self
+
+from pydantic import BaseModel, ConfigDict, Field, model_validator
+
+from xwhep.client.contents import Uploads
+from xwhep.client.specifications import parse
+from xwhep.errors import InvalidFieldError
+from xwhep.ids import new_uid
+from xwhep.model.apps import AppFields, Kind, Limits, RegisterApp, Target
+from xwhep.model.base import Cpu, Digest, Os, RelativePath
+
+
+class TargetDescription(BaseModel):
+    """A program for one platform: a file to upload, or content that is stored already."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    os: Os
+    cpu: Cpu
+    file: Path | None = None
+    blob: Digest | None = None
+    entry: RelativePath | None = None
+
+    @model_validator(mode="after")
+    def _names_one_program(self) -> Self:
+        if (self.file is None) == (self.blob is None):
+            raise ValueError("a target has either a file or a blob")
+        if self.file is None and self.entry is None:
+            raise ValueError("a target with a blob needs an entry")
+        return self
+
+
+class LimitsDescription(Limits):
+    """The limits, with no other key."""
+
+    model_config = ConfigDict(extra="forbid")
+
+
+class AppDescription(AppFields):
+    """What `app.toml` says."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    targets: Annotated[list[TargetDescription], Field(max_length=16)] = Field(default_factory=list)
+    limits: LimitsDescription = LimitsDescription()
+
+    @model_validator(mode="after")
+    def _has_programs(self) -> Self:
+        if self.kind is Kind.NATIVE and not self.targets:
+            raise ValueError("a native app needs a target: [[targets]] with os, cpu and file")
+        return self
+
+
+def read_toml(path: Path) -> dict[str, object]:
+    """Return what a TOML file holds.
+
+    Raises:
+        InvalidFieldError: it is not TOML.
+        OSError: it cannot be read.
+    """
+    try:
+        return tomllib.loads(path.read_text(encoding="utf-8"))
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise InvalidFieldError(path.name, f"this is not TOML ({error})") from error
+
+
+def read_app(path: Path) -> AppDescription:
+    """Return what an `app.toml` says.
+
+    Raises:
+        InvalidFieldError: a key is unknown or missing, or a value cannot be.
+    """
+    return parse(AppDescription, read_toml(path), path.name)
+
+
+async def upload_programs(app: AppDescription, uploads: Uploads, folder: Path) -> RegisterApp:
+    """Return what to register, after the files of the targets were uploaded from `folder`."""
+    targets = [await _target(target, uploads, folder) for target in app.targets]
+    limits = Limits.model_validate(app.limits.model_dump())
+    return RegisterApp(
+        uid=new_uid(datetime.now(UTC)),
+        name=app.name,
+        version=app.version,
+        kind=app.kind,
+        targets=targets,
+        limits=limits,
+    )
+
+
+async def _target(target: TargetDescription, uploads: Uploads, folder: Path) -> Target:
+    if target.file is not None:
+        stored = await uploads.put(folder / target.file)
+        entry = target.entry or target.file.name
+        return parse(Target, {"os": target.os, "cpu": target.cpu, "blob": stored.digest, "entry": entry}, "target")
+    assert target.blob is not None, "a target has a file or a blob, and with a blob its entry"
+    assert target.entry is not None
+    return Target(os=target.os, cpu=target.cpu, blob=target.blob, entry=target.entry)
