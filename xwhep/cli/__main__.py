@@ -1,0 +1,5 @@
+"""`python -m xwhep.cli`."""
+
+from xwhep.cli.program import main
+
+main()

@@ -1,0 +1,34 @@
+"""The program `xwhep`: its commands under one root."""
+
+from __future__ import annotations
+
+import click
+
+from xwhep.cli.apps import apps
+from xwhep.cli.batches import batches
+from xwhep.cli.data import data
+from xwhep.cli.jobs import jobs
+from xwhep.cli.login import login, whoami
+from xwhep.cli.members import groups, hosts, tokens, users
+from xwhep.cli.shell import Program, run, version_option
+from xwhep.cli.vanity import vanity
+
+
+@click.group(
+    cls=Program,
+    name="xwhep",
+    epilog="\b\nFirst log in, with a token from the grid's administrator:\n"
+    "  xwhep login https://grid.example.org:4321 --token -",
+)
+@version_option
+def program() -> None:
+    """Use a desktop grid: register applications, submit jobs, fetch results."""
+
+
+for command in (login, whoami, apps, data, jobs, batches, vanity, hosts, users, groups, tokens):
+    program.add_command(command)
+
+
+def main() -> None:
+    """Run the program."""
+    run(program)

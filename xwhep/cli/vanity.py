@@ -1,0 +1,231 @@
+"""`xwhep vanity`: search for a Bitcoin address with a chosen beginning, without trusting anybody with its key.
+
+A secret is never an argument and never on the screen: it is in a file, in the environment, or typed at a prompt.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+from uuid import UUID
+
+import click
+from pydantic import BaseModel
+
+from xwhep.bitcoin.addresses import p2pkh
+from xwhep.bitcoin.patterns import Pattern, parse_pattern
+from xwhep.bitcoin.split_key import check, keygen
+from xwhep.cli.display import amount, duration
+from xwhep.cli.progress import described_bar
+from xwhep.cli.searches import describe_difficulty, rate, search_progress
+from xwhep.cli.shell import REFUSED, Group, json_option, on_grid, remark, show, utc_now
+from xwhep.cli.vanity_results import (
+    FoundAddress,
+    combine_command,
+    finish,
+    key_path,
+    parse_public_key,
+    read_hit,
+    tell,
+    verify,
+)
+from xwhep.client.owner import OwnerClient
+from xwhep.client.waiting import batch_ended
+from xwhep.errors import NoResultError, UnavailableError, XwhepError
+from xwhep.ids import new_uid
+from xwhep.key_files import PartKey, part_key, write_part
+from xwhep.model.batches import BatchView, SubmitSearch
+from xwhep.secp256k1 import encode
+
+KEY_FILE = click.Path(dir_okay=False, path_type=Path)
+
+
+@click.group(cls=Group)
+def vanity() -> None:
+    """Search for a Bitcoin address with a beginning of your choice."""
+
+
+vanity.add_command(combine_command)
+vanity.add_command(verify)
+
+
+class Difficulty(BaseModel):
+    """What `difficulty` prints."""
+
+    pattern: str
+    difficulty: float
+    mean_s: float | None
+
+
+@vanity.command(example="xwhep vanity difficulty 1LoVE --rate 2e6")
+@click.argument("pattern")
+@click.option("--rate", "keys_per_s", type=click.FloatRange(min=0, min_open=True), help="Keys per second, for times.")
+@json_option
+def difficulty(pattern: str, *, keys_per_s: float | None, as_json: bool) -> None:
+    """Show how many keys a search tries on average, and how long that takes at a rate. Asks nobody."""
+    exact = parse_pattern(pattern).difficulty
+    mean_s = None if keys_per_s is None else float(exact) / keys_per_s
+    view = Difficulty(pattern=pattern, difficulty=float(exact), mean_s=mean_s)
+    show(view, describe_difficulty(exact, keys_per_s), as_json=as_json)
+
+
+class MadeKey(BaseModel):
+    """What `keygen` prints."""
+
+    public_key: str
+    key_file: Path
+
+
+@vanity.command("keygen", example="xwhep vanity keygen --key-file my.key")
+@click.option("--key-file", type=KEY_FILE, required=True, help="The new file for the secret.")
+@json_option
+def keygen_command(*, key_file: Path, as_json: bool) -> None:
+    """Make a fresh part of a key: the secret goes into a new file, the public key is printed. Asks nobody.
+
+    A key serves one search.
+    """
+    part = _fresh_part(key_file)
+    show(MadeKey(public_key=part.public_key, key_file=key_file), part.public_key, as_json=as_json)
+
+
+def _fresh_part(path: Path) -> PartKey:
+    part = part_key(keygen()[0])
+    write_part(path, part)
+    return part
+
+
+@dataclass(frozen=True, slots=True)
+class Order:
+    """What to search for, and with which key: one that is given, or a fresh one."""
+
+    pattern: Pattern
+    public_key: str | None
+    key_file: Path | None
+
+
+class SearchedAddress(FoundAddress):
+    """What `search` prints."""
+
+    batch_uid: UUID
+    pattern: str
+    public_key: str
+    difficulty: float
+    keys_tried: int
+
+
+@vanity.command(example="xwhep vanity search 1LoVE\nxwhep vanity search 1LoVE --public-key 02ab... --no-wait")
+@click.argument("pattern")
+@click.option("--public-key", metavar="HEX", help="A public key of `keygen`, in place of a fresh key made here.")
+@click.option("--key-file", type=KEY_FILE, help="The new file for the fresh key; by default in the home folder.")
+@click.option("--wait/--no-wait", default=True, show_default=True, help="Stay until the address is found.")
+@click.option("--timeout", type=click.FloatRange(min=0, min_open=True), help="Stay no longer than so many seconds.")
+@json_option
+def search(pattern: str, *, public_key: str | None, key_file: Path | None, **how: Any) -> None:
+    """Let the grid search for an address that begins with PATTERN.
+
+    A fresh key is made here first. Its secret stays in a file that only you can read; the grid gets the public key, and
+    what it finds is of use to you alone. The private key is then written into a file beside, and the address printed.
+    """
+    if public_key is not None and key_file is not None:
+        raise click.UsageError("--key-file is for a fresh key: give it without --public-key")
+    given = None if public_key is None else encode(parse_public_key(public_key)).hex()
+    _search(Order(parse_pattern(pattern), given, key_file), **how)
+
+
+@on_grid
+async def _search(client: OwnerClient, order: Order, *, wait: bool, timeout: float | None, as_json: bool) -> None:  # noqa: ASYNC109 - the option's name
+    await client.whoami()  # a dispatcher that is away is found out before a key is made
+    uid = new_uid(utc_now())
+    path = order.key_file or key_path(str(uid))
+    part = _fresh_part(path) if order.public_key is None else None
+    public_key = part.public_key if part is not None else str(order.public_key)
+    batch = await _submit(client, uid, order.pattern, public_key, forget=None if part is None else path)
+    go_on = _how_to_go_on(uid, order.key_file)
+    if not wait:
+        show(batch, str(uid), as_json=as_json)
+        remark(go_on)
+        return
+    ended = await _watch(client, uid, timeout, go_on)
+    if ended.search is None or ended.search.result is None:
+        raise NoResultError(uid, ended.status)
+    hit = read_hit(ended.search.result)
+    if part is not None:
+        found = finish(part, hit, order.pattern.ranges, path.parent)
+    else:
+        digest = check(parse_public_key(public_key), hit, order.pattern.ranges)
+        found = FoundAddress(address=p2pkh(digest), key_file=None)
+    tell(_searched(ended, found, public_key), as_json=as_json)
+
+
+async def _submit(
+    client: OwnerClient, uid: UUID, pattern: Pattern, public_key: str, *, forget: Path | None
+) -> BatchView:
+    """Submit the search; the file of a key that the dispatcher refused is removed."""
+    name = f"vanity-{pattern.text}"
+    try:
+        batch = await client.submit_batch(SubmitSearch(uid=uid, name=name, pattern=pattern.text, public_key=public_key))
+    except UnavailableError:
+        raise  # it may have got the request: the secret is kept
+    except XwhepError:
+        if forget is not None:
+            await asyncio.to_thread(forget.unlink, missing_ok=True)
+        raise
+    remark(f"search {uid} for {pattern.text}: one key in {amount(float(pattern.difficulty))} matches")
+    return batch
+
+
+async def _watch(client: OwnerClient, uid: UUID, timeout_s: float | None, go_on: str) -> BatchView:
+    """Return the search once it has ended; say how to go on when nobody waits any longer."""
+    try:
+        async with asyncio.timeout(timeout_s):
+            with described_bar("searching") as advance:
+                return await batch_ended(client, uid, _reporter(advance))
+    except TimeoutError:
+        remark(go_on)
+        click.get_current_context().exit(REFUSED)
+    except asyncio.CancelledError:  # Ctrl-C
+        remark(f"\n{go_on}")
+        raise
+
+
+def _reporter(advance: Callable[[float, str], None]) -> Callable[[BatchView], None]:
+    """Return what shows how a search goes: a bar, and once, when its rate is first known, how long it may take."""
+    told = False
+
+    def report(batch: BatchView) -> None:
+        nonlocal told
+        if batch.search is None:
+            return
+        speed = batch.search.keys_per_s
+        if speed > 0 and not told:
+            told = True
+            mean = duration(batch.search.difficulty / speed)
+            remark(f"{batch.search.hosts} hosts at work, {rate(speed)}: {mean} on average")
+        advance(*search_progress(batch.search))
+
+    return report
+
+
+def _how_to_go_on(uid: UUID, key_file: Path | None) -> str:
+    file = "" if key_file is None else f" --key-file {key_file}"
+    return (
+        f"the search goes on; watch it: xwhep batches wait {uid}\n"
+        f"get the address: xwhep vanity combine {uid}{file}\n"
+        f"give it up: xwhep batches cancel {uid}"
+    )
+
+
+def _searched(batch: BatchView, found: FoundAddress, public_key: str) -> SearchedAddress:
+    assert batch.search is not None
+    return SearchedAddress(
+        address=found.address,
+        key_file=found.key_file,
+        batch_uid=batch.uid,
+        pattern=batch.search.pattern,
+        public_key=public_key,
+        difficulty=batch.search.difficulty,
+        keys_tried=batch.search.keys_tried,
+    )

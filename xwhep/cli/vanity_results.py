@@ -1,0 +1,218 @@
+"""`xwhep vanity combine` and `verify`: what a search has found, made into a key, or checked without one.
+
+Nothing that the dispatcher says is believed: the address is computed again from the public key, or from the secret.
+"""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import Any
+from uuid import UUID
+
+import click
+from pydantic import BaseModel
+
+from xwhep import config
+from xwhep.bitcoin.addresses import decode_p2pkh, p2pkh
+from xwhep.bitcoin.patterns import Ranges, parse_pattern
+from xwhep.bitcoin.split_key import Hit, check, combine
+from xwhep.cli.shell import Command, Split, json_option, on_grid, remark, show
+from xwhep.client.owner import OwnerClient
+from xwhep.errors import FalseResultError, NoResultError, PublicKeyError
+from xwhep.ids import parse_uid
+from xwhep.key_files import PartKey, parse_secret, part_key, read_part, write_whole
+from xwhep.model.batches import HitView, SearchView
+from xwhep.secp256k1 import Point, decode, encode
+
+SECRET_VARIABLE = "XWHEP_SECRET"  # noqa: S105 - the name of a variable
+
+
+class FoundAddress(BaseModel):
+    """What `combine` and `search` print."""
+
+    address: str
+    key_file: Path | None  #: where the private key is; None when the secret is elsewhere
+
+
+class VerifiedAddress(BaseModel):
+    """What `verify` prints."""
+
+    address: str
+    public_key: str
+    verified: bool
+
+
+def key_path(name: str) -> Path:
+    """Return where keys are kept unless somebody says otherwise."""
+    return config.home() / "keys" / f"{name}.key"
+
+
+def parse_public_key(text: str) -> Point:
+    """Return the point that hexadecimal digits encode.
+
+    Raises:
+        PublicKeyError: they do not, or it is not on the curve.
+    """
+    try:
+        return decode(bytes.fromhex(text))
+    except ValueError as error:
+        raise PublicKeyError("it is not written in hexadecimal digits") from error
+
+
+def read_hit(view: HitView) -> Hit:
+    """Return the hit that the dispatcher sent.
+
+    Raises:
+        FalseResultError: its numbers cannot be.
+    """
+    try:
+        return Hit(int(view.s, 16), view.e, view.sign)
+    except ValueError as error:
+        raise FalseResultError("s is not a number") from error
+
+
+def finish(part: PartKey, hit: Hit, ranges: Ranges, folder: Path) -> FoundAddress:
+    """Combine the requester's part with a hit and store the private key, in a file named by its address.
+
+    Raises:
+        FalseResultError: the hit is not what was asked for; nothing was written.
+    """
+    key = combine(part.secret, hit, ranges)
+    address = p2pkh(check(parse_public_key(part.public_key), hit, ranges))
+    path = folder / f"{address}.key"
+    write_whole(path, address, key)
+    return FoundAddress(address=address, key_file=path)
+
+
+async def search_of(client: OwnerClient, uid: UUID) -> tuple[SearchView, HitView]:
+    """Return a search that has found something, and what.
+
+    Raises:
+        NoResultError: it is no search, or has found nothing.
+    """
+    batch = await client.batch(uid)
+    if batch.search is None or batch.search.result is None:
+        raise NoResultError(uid, batch.status)
+    return batch.search, batch.search.result
+
+
+def hit_options(command: Any) -> Any:
+    """Add the options by which a result is given by hand."""
+    for option in (
+        click.option("--sign", type=click.Choice(["1", "-1"]), help="The result's sign."),
+        click.option("--e", type=click.IntRange(0, 2), help="The result's e."),
+        click.option("--s", metavar="HEX", type=Split(parse_secret), help="The result's s, 64 digits."),
+    ):
+        command = option(command)
+    return command
+
+
+def given_hit(s: int | None, e: int | None, sign: str | None) -> Hit:
+    """Return the hit that was given by hand.
+
+    Raises:
+        click.UsageError: a part of it is missing.
+    """
+    if s is None or e is None or sign is None:
+        raise click.UsageError("without a BATCH, give --s, --e and --sign")
+    return Hit(s, e, int(sign))
+
+
+def read_secret(key_file: Path | None, batch: UUID | None) -> PartKey:
+    """Return the requester's part: from a file, the environment, where `search` put it, or a prompt."""
+    if key_file is not None:
+        return read_part(key_file)
+    secret = os.environ.get(SECRET_VARIABLE)
+    if secret is None and batch is not None and key_path(str(batch)).exists():
+        return read_part(key_path(str(batch)))
+    return part_key(parse_secret(secret or click.prompt("Secret, 64 hexadecimal digits", hide_input=True)))
+
+
+@click.command(
+    "combine",
+    cls=Command,
+    example="xwhep vanity combine 0190f3c2-8a4e-7b1d-9c3f-2e5d6a7b8c9d\n"
+    "xwhep vanity combine --key-file my.key --pattern 1LoVE --s 5f...e1 --e 1 --sign -1",
+)
+@click.argument("batch", type=click.UUID, required=False)
+@click.option("--key-file", type=click.Path(dir_okay=False, path_type=Path), help="The file with your part of the key.")
+@click.option("--pattern", help="Without BATCH: what was searched for.")
+@hit_options
+@click.option("--output", "folder", type=click.Path(file_okay=False, path_type=Path), help="Where the key file goes.")
+@json_option
+def combine_command(batch: UUID | None, *, key_file: Path | None, as_json: bool, **given: Any) -> None:
+    """Combine your part of the key with the result of a search.
+
+    Writes the private key and its address into a file that only you can read, and prints the address. Your part is
+    read from --key-file, from the environment variable XWHEP_SECRET, from where `search` put it, or asked for. With
+    the result given by hand in place of BATCH, no dispatcher is asked.
+    """
+    folder = given["folder"] or key_path("").parent
+    if batch is not None:
+        _combine_batch(batch, read_secret(key_file, batch), folder, as_json=as_json)
+        return
+    hit = given_hit(given["s"], given["e"], given["sign"])
+    if given["pattern"] is None:
+        raise click.UsageError("without a BATCH, give --pattern")
+    wanted = parse_pattern(given["pattern"]).ranges
+    tell(finish(read_secret(key_file, None), hit, wanted, folder), as_json=as_json)
+
+
+@on_grid
+async def _combine_batch(client: OwnerClient, uid: UUID, part: PartKey, folder: Path, *, as_json: bool) -> None:
+    search, result = await search_of(client, uid)
+    if search.public_key != part.public_key:
+        raise FalseResultError("the search was for another public key than that of the secret")
+    tell(finish(part, read_hit(result), parse_pattern(search.pattern).ranges, folder), as_json=as_json)
+
+
+def tell(found: FoundAddress, *, as_json: bool) -> None:
+    """Print an address, and say where its private key is."""
+    show(found, found.address, as_json=as_json)
+    if found.key_file is not None:
+        remark(f"the private key is in {found.key_file}")
+    else:
+        remark("make the private key with `xwhep vanity combine`, where the secret is")
+
+
+@click.command(
+    "verify",
+    cls=Command,
+    example="xwhep vanity verify 0190f3c2-8a4e-7b1d-9c3f-2e5d6a7b8c9d --public-key 02ab...\n"
+    "xwhep vanity verify 1LoVE... --public-key 02ab... --s 5f...e1 --e 1 --sign -1",
+)
+@click.argument("what", metavar="ADDRESS|BATCH")
+@click.option("--public-key", metavar="HEX", help="The requester's public key; for a BATCH, by default the search's.")
+@hit_options
+@json_option
+def verify(what: str, *, public_key: str | None, as_json: bool, **given: Any) -> None:
+    """Check that a result stands for a public key. No secret is needed.
+
+    Who has the secret of the public key, and nobody else, can make the private key of the address.
+    """
+    point = None if public_key is None else parse_public_key(public_key)
+    if "-" in what:
+        _verify_batch(parse_uid(what), point, as_json=as_json)
+        return
+    if point is None:
+        raise click.UsageError("with an ADDRESS, give --public-key")
+    digest = int.from_bytes(decode_p2pkh(what), "big")
+    _tell_verified(point, given_hit(given["s"], given["e"], given["sign"]), ((digest, digest),), as_json=as_json)
+
+
+@on_grid
+async def _verify_batch(client: OwnerClient, uid: UUID, point: Point | None, *, as_json: bool) -> None:
+    search, result = await search_of(client, uid)
+    claimed = int.from_bytes(decode_p2pkh(result.address), "big")
+    wanted = parse_pattern(search.pattern).ranges
+    if not any(first <= claimed <= last for first, last in wanted):
+        raise FalseResultError(f"{result.address} does not begin with {search.pattern}")
+    point = point or parse_public_key(search.public_key)
+    _tell_verified(point, read_hit(result), ((claimed, claimed),), as_json=as_json)
+
+
+def _tell_verified(point: Point, hit: Hit, ranges: Ranges, *, as_json: bool) -> None:
+    address = p2pkh(check(point, hit, ranges))
+    view = VerifiedAddress(address=address, public_key=encode(point).hex(), verified=True)
+    show(view, f"{address} stands for the public key {view.public_key}", as_json=as_json)
