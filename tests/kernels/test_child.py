@@ -190,7 +190,9 @@ def test_a_bad_command_ends_the_child_with_a_reason(start: Callable[..., Child])
 def test_a_compiling_child_says_which_kernel_it_compiled_and_ends(start: Callable[..., Child]) -> None:
     child = start("--compile", "--kernel", "field26x4-hash8")
 
-    assert child.until(pipe.Compiled) == pipe.Compiled(kernel="field26x4-hash8")
+    compiled = child.until(pipe.Compiled)
+    assert compiled.kernel == "field26x4-hash8"
+    assert compiled.keys_per_s > 0
     assert child.exit_status() == 0
 
 

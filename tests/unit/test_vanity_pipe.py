@@ -51,7 +51,7 @@ def test_a_hit_survives_the_pipe(hit: Hit) -> None:
     "event",
     [
         pipe.Compiling(),
-        pipe.Compiled(kernel="field"),
+        pipe.Compiled(kernel="field", keys_per_s=1e6),
         pipe.Started(kernel="field"),
         pipe.Progress(keys=2**63, keys_per_s=3.5e7),
         pipe.Done(keys=12, next_step=4),

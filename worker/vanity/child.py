@@ -13,16 +13,20 @@ from pathlib import Path
 from queue import Empty, SimpleQueue
 from threading import Thread
 from typing import BinaryIO, Final, TypeAlias
+from uuid import UUID
 
 import psutil
 
 from worker.vanity import cache, pipe
 from worker.vanity.engine import UnitSearch, choose_kernel, compile_kernel, next_slice
 from worker.vanity.group import Kernel
+from xwhep.bitcoin.addresses import Form
 from xwhep.errors import XwhepError
-from xwhep.units import keys_of
+from xwhep.secp256k1 import G
+from xwhep.units import MAX_STEPS, Unit, keys_of
 
 PROGRESS_S: Final = 1.0
+TRIAL_S: Final = 0.3
 
 Emit: TypeAlias = Callable[[pipe.Message], None]
 
@@ -96,14 +100,25 @@ def run(stdin: BinaryIO, stdout: BinaryIO, folder: Path, kernel_name: str | None
 
 
 def run_compiler(stdout: BinaryIO, folder: Path, kernel_name: str | None) -> int:
-    """Compile the kernel into the cache and say which one it is; return the exit status."""
+    """Compile the kernel into the cache and say which one it is and how fast; return the exit status."""
     emit = _emitter(stdout)
     try:
-        emit(pipe.Compiled(kernel=_ready_kernel(emit, folder, kernel_name).name))
+        kernel = _ready_kernel(emit, folder, kernel_name)
+        emit(pipe.Compiled(kernel=kernel.name, keys_per_s=_trial_rate(kernel)))
     except XwhepError as error:
         emit(pipe.Failed(code=error.code, text=error.text))
         return 1
     return 0
+
+
+def _trial_rate(kernel: Kernel) -> float:
+    """Return how many keys a second the kernel tries here now, measured over a moment of a search nobody wants."""
+    search = UnitSearch(kernel, Unit(UUID(int=0), 0, MAX_STEPS, Form.P2PKH_COMPRESSED, G, ((0, 0),)))
+    search.advance(1)
+    started_s = time.monotonic()
+    while (elapsed_s := time.monotonic() - started_s) < TRIAL_S:
+        search.advance(1)
+    return keys_of(search.next_step - 1) / elapsed_s
 
 
 def _search_unit(message: pipe.UnitMessage, listener: Listener, emit: Emit, choice: tuple[Path, str | None]) -> None:

@@ -107,6 +107,7 @@ class Compiled(Message):
 
     event: Literal["compiled"] = "compiled"
     kernel: str
+    keys_per_s: float = Field(ge=0)  #: of one thread, from a short trial
 
 
 class Started(Message):
