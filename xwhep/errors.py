@@ -477,6 +477,19 @@ class PortTakenError(XwhepError):
         super().__init__(f"cannot listen on {host} port {port} ({why.lower()}); choose another with --port")
 
 
+# --- the demonstration -----------------------------------------------------------------------------------------------
+
+
+class DemoError(XwhepError):
+    """A part of the demonstration did not do what it should."""
+
+    code = "demo-failed"
+    http_status = 500
+
+    def __init__(self, what: str, log: str) -> None:
+        super().__init__(f"the demonstration stopped: {what}" + (f"; the end of its log:\n{log}" if log else ""))
+
+
 # --- configuration ---------------------------------------------------------------------------------------------------
 
 

@@ -1,0 +1,66 @@
+"""The command `xwhep demo`: sets the stage, has the story told, and clears everything away in the end."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import shutil
+import signal
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+
+import click
+
+from xwhep.bitcoin.patterns import parse_pattern
+from xwhep.cli.demo.processes import Stage
+from xwhep.cli.demo.story import Story
+from xwhep.cli.shell import Command, remark
+
+
+@click.command(cls=Command, example="xwhep demo\nxwhep demo 1Grid --keep")
+@click.argument("pattern", default="1LoVE")
+@click.option("--keep", is_flag=True, help="Keep the folder of the demonstration, with its logs and the key found.")
+def demo(pattern: str, *, keep: bool) -> None:
+    """Show a whole grid at work on this machine, from nothing: a dispatcher, two volunteers, a program, a search.
+
+    The search is for an address that begins with PATTERN, 1LoVE by default. Everything happens in a temporary folder,
+    which is removed in the end; the last line is one JSON object.
+    """
+    wanted = parse_pattern(pattern)
+    with _folder(keep=keep) as folder, _terminable():
+        stage = Stage(folder)
+        try:
+            told = Story(stage, wanted, click.echo).tell()
+        finally:
+            stage.stop()
+    click.echo("")
+    click.echo(json.dumps(told))
+
+
+@contextlib.contextmanager
+def _folder(*, keep: bool) -> Iterator[Path]:
+    folder = Path(tempfile.mkdtemp(prefix="xwhep-demo-"))
+    click.echo(f"A grid on this machine, from nothing. Everything is in {folder}, below called DEMO.")
+    try:
+        yield folder
+    finally:
+        if keep:
+            remark(f"\nKept: {folder}, with the logs of all parts and the key.")
+        else:
+            shutil.rmtree(folder)
+            remark("\nAll processes are stopped, and the folder is removed, the key with it; --keep keeps it.")
+
+
+@contextlib.contextmanager
+def _terminable() -> Iterator[None]:
+    """Let a request to terminate end the demonstration as Ctrl-C does: in order."""
+
+    def interrupt(_signal: int, _frame: object) -> None:
+        raise KeyboardInterrupt
+
+    before = signal.signal(signal.SIGTERM, interrupt)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)
