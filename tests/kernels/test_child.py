@@ -191,6 +191,7 @@ def test_a_compiling_child_says_which_kernel_it_compiled_and_ends(start: Callabl
     child = start("--compile", "--kernel", "field26x4-hash8")
 
     compiled = child.until(pipe.Compiled)
+    assert isinstance(compiled, pipe.Compiled)
     assert compiled.kernel == "field26x4-hash8"
     assert compiled.keys_per_s > 0
     assert child.exit_status() == 0
