@@ -9,7 +9,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
@@ -60,7 +60,15 @@ class Stage:
         """Return the XWHEP_HOME of a part."""
         return self.folder / name
 
-    def start(self, name: str, home: str, command: Sequence[str], **settings: str) -> Part:
+    def share(self, home: str, name: str) -> None:
+        """Let a folder of a part's home be one that all parts have in common, where the platform has links."""
+        common = self.folder / name
+        common.mkdir(exist_ok=True)
+        self.home(home).mkdir(exist_ok=True)
+        with contextlib.suppress(OSError):
+            (self.home(home) / name).symlink_to(common, target_is_directory=True)
+
+    def start(self, name: str, home: str, command: Sequence[str]) -> Part:
         """Start a part of the grid that keeps running; its output goes into a log."""
         log = self.folder / f"{name}.log"
         with log.open("wb") as stream:
@@ -69,7 +77,7 @@ class Stage:
                 stdin=subprocess.DEVNULL,
                 stdout=stream,
                 stderr=subprocess.STDOUT,
-                env=self._environment(home, settings),
+                env=self._environment(home),
                 start_new_session=True,  # Ctrl-C is for the demonstration, which then stops its parts in order
             )
         part = Part(name, process, log)
@@ -77,7 +85,7 @@ class Stage:
         self.pids.append(process.pid)
         return part
 
-    def run(self, home: str, command: Sequence[str], *, stdin: str = "", **settings: str) -> str:
+    def run(self, home: str, command: Sequence[str], *, stdin: str = "") -> str:
         """Run a command to its end and return what it printed.
 
         Raises:
@@ -88,7 +96,7 @@ class Stage:
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
-            env=self._environment(home, settings),
+            env=self._environment(home),
             start_new_session=True,
             text=True,
         )
@@ -117,9 +125,9 @@ class Stage:
                 part.process.wait()
         self.parts.clear()
 
-    def _environment(self, home: str, settings: Mapping[str, str]) -> dict[str, str]:
+    def _environment(self, home: str) -> dict[str, str]:
         kept = {name: value for name, value in os.environ.items() if not name.startswith("XWHEP_")}
-        return {**kept, "XWHEP_HOME": str(self.home(home)), "PYTHONUNBUFFERED": "1", **settings}
+        return {**kept, "XWHEP_HOME": str(self.home(home)), "PYTHONUNBUFFERED": "1"}
 
 
 def argv(command: Sequence[str]) -> list[str]:

@@ -87,10 +87,9 @@ class Story:
         token = self._token("host", uses=len(VOLUNTEERS))
         for name in VOLUNTEERS:
             self._join(name, ["xwhep-worker", "join", self._url, "--token", "-", "--name", name], token)
-        kernels = str(self._stage.folder / "kernels")
         for name in VOLUNTEERS:
-            run = ["xwhep-worker", "run", "--slots", "1"]
-            self._workers.append(self._start(name, name, run, XWHEP_WORKER__KERNELS=kernels))
+            self._stage.share(name, "cache")  # they are one machine in truth, so the search is compiled once
+            self._workers.append(self._start(name, name, ["xwhep-worker", "run", "--slots", "1"]))
             if name == VOLUNTEERS[0]:
                 self._note("the search is compiled for this very processor; that takes some seconds, once")
                 self._workers[0].wait_for(READY, COMPILE_S)
@@ -178,9 +177,9 @@ class Story:
 
     # --- saying
 
-    def _start(self, name: str, home: str, command: Sequence[str], **settings: str) -> Part:
+    def _start(self, name: str, home: str, command: Sequence[str]) -> Part:
         self._shown(command)
-        return self._stage.start(name, home, command, **settings)
+        return self._stage.start(name, home, command)
 
     def _run(self, home: str, command: Sequence[str]) -> str:
         self._shown(command)
