@@ -120,6 +120,17 @@ def test_a_child_ends_when_its_parent_does(start: Callable[..., Child]) -> None:
     assert child.exit_status() == 0
 
 
+def test_a_child_to_which_nobody_listens_ends(start: Callable[..., Child]) -> None:
+    child = start()
+    child.tell(UnitMessage.of(unit_of(NOTHING, ENDLESS)))
+    child.until(Started)
+
+    assert child.process.stdout is not None
+    child.process.stdout.close()
+
+    assert child.exit_status() == 1
+
+
 def test_a_child_that_checks_a_flood_of_hits_stops_at_once(start: Callable[..., Child]) -> None:
     child = start()
     child.tell(UnitMessage.of(unit_of(parse_pattern("1").ranges, ENDLESS)))

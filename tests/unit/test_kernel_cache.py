@@ -29,16 +29,21 @@ def test_numba_is_told_a_folder_of_the_users_own(tmp_path: Path) -> None:
 
 
 def test_any_edit_of_a_source_makes_another_folder(tmp_path: Path) -> None:
-    (tmp_path / "field.py").write_text("x = 1")
-    (tmp_path / "group.py").write_text("")
-    before = cache.source_digest(tmp_path)
+    source, renamed = tmp_path / "field.py", tmp_path / "field2.py"
+    source.write_text("x = 1")
+    before = cache.source_digest([source])
 
-    (tmp_path / "field.py").write_text("x = 2")
-    edited = cache.source_digest(tmp_path)
-    (tmp_path / "field.py").rename(tmp_path / "field2.py")
-    renamed = cache.source_digest(tmp_path)
+    source.write_text("x = 2")
+    after_an_edit = cache.source_digest([source])
+    source.rename(renamed)
 
-    assert len({before, edited, renamed}) == 3
+    assert len({before, after_an_edit, cache.source_digest([renamed])}) == 3
+
+
+def test_all_sources_of_a_kernel_count() -> None:
+    names = {path.name for path in cache.SOURCES}
+
+    assert {"vectors.py", "field26.py", "hashes.py", "search.py", "engine.py", "secp256k1.py", "units.py"} <= names
 
 
 def test_the_same_sources_keep_their_folder(tmp_path: Path) -> None:

@@ -1,7 +1,7 @@
 """Where compiled kernels are kept: a folder for each state of their sources.
 
 numba's disk cache looks at the file of a compiled function alone, and would run stale code after an edit of what that
-function calls. So the folder is named by the digest of all of this package's sources; it must be set before numba is
+function calls. So the folder is named by the digest of all sources that make a kernel; it must be set before numba is
 imported, which this module never does. The files in it are executed: the folder is the user's alone.
 """
 
@@ -10,14 +10,17 @@ from __future__ import annotations
 import os
 import sys
 import tempfile
+from collections.abc import Iterable
 from hashlib import sha256
 from pathlib import Path
 from typing import Final
 
+from xwhep import secp256k1, units
 from xwhep.config import home
 from xwhep.errors import KernelCacheError
 
-PACKAGE: Final = Path(__file__).parent
+#: this package, and the modules whose constants are compiled into its kernels
+SOURCES: Final = (*sorted(Path(__file__).parent.glob("*.py")), Path(secp256k1.__file__), Path(units.__file__))
 
 
 def default_root() -> Path:
@@ -25,10 +28,10 @@ def default_root() -> Path:
     return home() / "cache" / "kernels"
 
 
-def source_digest(package: Path = PACKAGE) -> str:
-    """Return the SHA-256, hexadecimal, over the names and contents of all Python files of a package."""
+def source_digest(sources: Iterable[Path] = SOURCES) -> str:
+    """Return the SHA-256, hexadecimal, over the names and contents of Python files."""
     digest = sha256()
-    for path in sorted(package.glob("*.py")):
+    for path in sources:
         for part in (path.name.encode(), path.read_bytes()):
             digest.update(len(part).to_bytes(8, "big") + part)
     return digest.hexdigest()

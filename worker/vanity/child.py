@@ -88,23 +88,36 @@ class Meter:
 
 def run(stdin: BinaryIO, stdout: BinaryIO, folder: Path, kernel_name: str | None) -> int:
     """Search the unit that comes first down the pipe; return the exit status. Without a unit there is nothing to do."""
-    emit = _emitter(stdout)
-    try:
+
+    def work(emit: Emit) -> None:
         line = pipe.read_line(stdin)
         if line is not None:
             _search_unit(pipe.parse_unit(line), Listener(stdin), emit, (folder, kernel_name))
-    except XwhepError as error:
-        emit(pipe.Failed(code=error.code, text=error.text))
-        return 1
-    return 0
+
+    return _reporting(stdout, work)
 
 
 def run_compiler(stdout: BinaryIO, folder: Path, kernel_name: str | None) -> int:
     """Compile the kernel into the cache and say which one it is and how fast; return the exit status."""
-    emit = _emitter(stdout)
-    try:
+
+    def work(emit: Emit) -> None:
         kernel = _ready_kernel(emit, folder, kernel_name)
         emit(pipe.Compiled(kernel=kernel.name, keys_per_s=_trial_rate(kernel)))
+
+    return _reporting(stdout, work)
+
+
+def _reporting(stdout: BinaryIO, work: Callable[[Emit], None]) -> int:
+    """Do the work, whose errors go up the pipe; return the exit status."""
+
+    def emit(message: pipe.Message) -> None:
+        try:
+            stdout.write(pipe.render(message))
+        except OSError:
+            sys.exit(1)  # nobody listens any more; Windows says so in another way than with a BrokenPipeError
+
+    try:
+        work(emit)
     except XwhepError as error:
         emit(pipe.Failed(code=error.code, text=error.text))
         return 1
@@ -163,11 +176,3 @@ def lower_priority(nice: int) -> None:
         os.nice(nice)
     elif nice > 0:
         psutil.Process().nice(psutil.IDLE_PRIORITY_CLASS)
-
-
-def _emitter(stdout: BinaryIO) -> Emit:
-    def emit(message: pipe.Message) -> None:
-        stdout.write(pipe.render(message))
-        stdout.flush()
-
-    return emit
