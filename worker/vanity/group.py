@@ -1,9 +1,9 @@
 """The group of secp256k1 in steps: from sixteen centres C to the keys of all points C - GROUP G .. C + GROUP G.
 
 One step needs, for each row i = 1 .. GROUP of the table, 1 / (x(iG) - x(C)), which serves C + iG and C - iG alike; one
-more row, STRIDE G, moves the centres on. The inverses come from one inversion (P. L. Montgomery, "Speeding the Pollard
-and elliptic curve methods of factorization", 1987, 10.3.1): `accumulate` forward over the rows, `invert`, and back over
-the rows, last to first.
+more row, POINTS_PER_STEP G, moves the centres on. The inverses come from a single inversion (P. L. Montgomery,
+"Speeding the Pollard and elliptic curve methods of factorization", 1987): `accumulate` forward over the rows, `invert`,
+and back over the rows, last to first.
 
 A key needs no y: its compressed encoding is the parity and x, and both parities are wanted, since they belong to a
 point and its negative. From each x come two more, those of LAMBDA and LAMBDA^2 times the point (Gallant, Lambert,
@@ -74,7 +74,7 @@ class Kernel(Static):
 class Memory(NamedTuple, Generic[Item]):
     """The addresses of a kernel's arrays. An element is a field element for each of the centres."""
 
-    table: Item  #: rows of x and y, one number each: iG for i = 1 .. GROUP, then STRIDE G
+    table: Item  #: rows of x and y, one number each: iG for i = 1 .. GROUP, then POINTS_PER_STEP G
     centres: Item  #: four elements: x and y of the centres, x and y of the next ones
     products: Item  #: an element a row: the product of the differences of the rows before it
     scratch: Item  #: elements for `invert`; the first is the accumulator
