@@ -487,7 +487,7 @@ class DemoError(XwhepError):
     http_status = 500
 
     def __init__(self, what: str, log: str) -> None:
-        super().__init__(f"the demonstration stopped: {what}" + (f"; the end of its log:\n{log}" if log else ""))
+        super().__init__(f"the demonstration stopped: {what}" + (f"; its last words: {log}" if log else ""))
 
 
 # --- configuration ---------------------------------------------------------------------------------------------------

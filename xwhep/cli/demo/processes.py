@@ -137,4 +137,4 @@ def argv(command: Sequence[str]) -> list[str]:
 
 
 def _tail(text: str) -> str:
-    return "\n".join(text.strip().splitlines()[-5:])
+    return " | ".join(text.strip().splitlines()[-3:])

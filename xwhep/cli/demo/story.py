@@ -15,6 +15,7 @@ from xwhep.cli.demo.processes import Part, Stage
 from xwhep.cli.demo.proof import prove
 from xwhep.cli.demo.texts import TEXTS
 from xwhep.cli.display import amount, duration
+from xwhep.errors import DemoError
 
 VOLUNTEERS: Final = ("ada", "ben")
 ADMINISTRATOR: Final = "administrator"
@@ -36,7 +37,7 @@ entry = "wordcount.sh"
 """
 
 #: what a worker's log says of the search once it is compiled, and of native programs where they cannot be contained
-READY: Final = r"vanity jobs (can run here.*)"
+READY: Final = r"vanity jobs (can run here|cannot run here: .*)"
 CANNOT_CONTAIN: Final = r"native jobs cannot run here: (.*)"
 
 Say = Callable[[str], None]
@@ -92,10 +93,15 @@ class Story:
             self._workers.append(self._start(name, name, ["xwhep-worker", "run", "--slots", "1"]))
             if name == VOLUNTEERS[0]:
                 self._note("the search is compiled for this very processor; that takes some seconds, once")
-                self._workers[0].wait_for(READY, COMPILE_S)
+                self._await_readiness(self._workers[0])
         for worker in self._workers:
-            worker.wait_for(READY, COMPILE_S)
+            self._await_readiness(worker)
             self._note(f"{worker.name} works (process {worker.process.pid})")
+
+    def _await_readiness(self, worker: Part) -> None:
+        state = worker.wait_for(READY, COMPILE_S)[1]
+        if not state.startswith("can "):
+            raise DemoError(f"{worker.name} cannot search", state)
 
     def _developer(self) -> None:
         self._head("A developer joins as a user.")
