@@ -75,9 +75,12 @@ def read_part(path: Path) -> PartKey:
         OSError: it cannot be read.
     """
     try:
-        return part_key(parse_secret(tomllib.loads(path.read_text(encoding="ascii"))["secret"]))
-    except (ValueError, KeyError, TypeError) as error:
-        raise LocalFileError(str(path), "this is no file that `xwhep vanity keygen` wrote") from error
+        written = tomllib.loads(path.read_text(encoding="ascii")).get("secret")
+    except ValueError:  # not TOML, or not ASCII; the cause may show what stands there
+        written = None
+    if not isinstance(written, str):
+        raise LocalFileError(str(path), "this is no file that `xwhep vanity keygen` wrote")
+    return part_key(parse_secret(written))
 
 
 def parse_secret(text: str) -> int:

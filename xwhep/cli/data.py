@@ -9,7 +9,7 @@ import click
 
 from xwhep.cli.display import ago, facts, moment, size, table
 from xwhep.cli.progress import bar
-from xwhep.cli.shell import Group, json_option, on_grid, remark, show, utc_now
+from xwhep.cli.shell import Group, Split, json_option, on_grid, remark, show, utc_now
 from xwhep.client.contents import Uploads, place
 from xwhep.client.owner import OwnerClient
 from xwhep.client.specifications import check_name
@@ -25,7 +25,7 @@ def data() -> None:
 
 @data.command(example="xwhep data put genome.fa\nxwhep data put genome.fa --name human-38")
 @click.argument("file", type=click.Path(exists=True, dir_okay=False, path_type=Path))
-@click.option("--name", help="What to call it; by default as the file.")
+@click.option("--name", metavar="NAME", type=Split(check_name), help="What to call it; by default as the file.")
 @json_option
 @on_grid
 async def put(client: OwnerClient, file: Path, name: str | None, *, as_json: bool) -> None:
@@ -33,8 +33,6 @@ async def put(client: OwnerClient, file: Path, name: str | None, *, as_json: boo
 
     Content that you have stored already is not sent again.
     """
-    if name is not None:
-        check_name(name)
     stored = await Uploads(client, bar).put(file, name)
     show(stored, _describe(stored), as_json=as_json)
 

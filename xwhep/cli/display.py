@@ -79,11 +79,9 @@ def size(size_bytes: int) -> str:
 
 def amount(number: float) -> str:
     """Return a large number for people with three digits and a decimal multiple, as in `4.48 M`."""
-    if number < 1000:
-        return f"{number:.3g}"
-    power = min(int(math.log10(number) + 1e-3) // 3, len(_MULTIPLES) - 1)  # 999,950 is 1 M, not 1000 k
-    scaled = number / 1000**power
-    return f"{scaled:.3g}{_MULTIPLES[power]}" if scaled < 1000 else f"{number:.2e}"
+    rounded = float(f"{number:.3g}")
+    power = max(0, math.floor(math.log10(rounded or 1) + 1e-9)) // 3  # log10(1e15) may be a little under 15
+    return f"{rounded / 1000**power:.3g}{_MULTIPLES[power]}" if power < len(_MULTIPLES) else f"{number:.2e}"
 
 
 def duration(seconds: float) -> str:
@@ -91,16 +89,15 @@ def duration(seconds: float) -> str:
     if seconds < 0.95:
         return "less than 1 s"
     for length, unit in _DURATIONS:
-        if seconds >= length:
-            number = seconds / length
-            return (
-                f"{number:.1f} {unit}" if number < 9.95 else f"{number:,.0f} {unit}" if number < 1e6 else _ages(number)
-            )
+        if seconds >= 0.995 * length:  # 59.7 s is 1 min, not 60 s
+            return f"{_two_digits(seconds / length)} {unit}"
     return f"{seconds:.0f} s"
 
 
-def _ages(years: float) -> str:
-    return f"{years:.1e} years"
+def _two_digits(number: float) -> str:
+    if number < 9.95:
+        return f"{number:.1f}".removesuffix(".0")
+    return f"{number:,.0f}" if number < 1e6 else f"{number:.1e}"
 
 
 def moment(when: datetime, now: datetime) -> str:

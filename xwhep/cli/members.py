@@ -8,13 +8,15 @@ import click
 
 from xwhep.cli.display import ago, facts, moment, table
 from xwhep.cli.searches import rate
-from xwhep.cli.shell import Group, json_option, on_grid, remark, show, utc_now
+from xwhep.cli.shell import Group, Split, json_option, on_grid, remark, show, utc_now
 from xwhep.client.owner import OwnerClient
 from xwhep.client.specifications import check_name
 from xwhep.errors import NotFoundError
 from xwhep.ids import new_uid
 from xwhep.model.members import CreateGroup, CreateToken, HostView
 from xwhep.rights import Role
+
+NAME = Split(check_name)
 
 
 @click.group(cls=Group)
@@ -104,12 +106,12 @@ async def list_groups(client: OwnerClient, *, as_json: bool) -> None:
 
 
 @groups.command("create", example="xwhep groups create physics")
-@click.argument("name")
+@click.argument("name", type=NAME)
 @json_option
 @on_grid
 async def create_group(client: OwnerClient, name: str, *, as_json: bool) -> None:
     """Create a group."""
-    group = await client.create_group(CreateGroup(uid=new_uid(utc_now()), name=check_name(name)))
+    group = await client.create_group(CreateGroup(uid=new_uid(utc_now()), name=name))
     show(group, str(group.uid), as_json=as_json)
 
 
@@ -127,12 +129,12 @@ def tokens() -> None:
     help="What those who join with it will be.",
 )
 @click.option("--uses", type=click.IntRange(1, 1000), default=1, show_default=True, help="How many may join with it.")
-@click.option("--group", help="The group that they will belong to.")
+@click.option("--group", metavar="NAME", type=NAME, help="The group that they will belong to.")
 @json_option
 @on_grid
 async def create_token(client: OwnerClient, role: str, uses: int, group: str | None, *, as_json: bool) -> None:
     """Make a token to join with; it is shown once and expires after 15 minutes."""
-    message = CreateToken(role=Role(role), uses=uses, group=None if group is None else check_name(group))
+    message = CreateToken(role=Role(role), uses=uses, group=group)
     made = await client.create_token(message)
     show(made, made.token, as_json=as_json)
     remark(f"expires {moment(made.expires_at, utc_now())}")

@@ -62,7 +62,7 @@ def check_relative_path(text: str) -> str:
     parts = PurePosixPath(text).parts
     if not parts or text != "/".join(parts) or ".." in parts or text.startswith("/"):
         raise ValueError("must be a plain relative path such as `data/a.txt`, without `..`")
-    if re.search(r'[\x00-\x1f\x7f\\:*?"<>|]', text):
+    if re.search(r'[\x00-\x1f\x7f\ud800-\udfff\\:*?"<>|]', text):  # lone surrogates name no file
         raise ValueError('must not contain control characters or any of \\ : * ? " < > |')
     return text
 
