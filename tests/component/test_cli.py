@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import json
+import os
 import shutil
+import signal
 import stat
+import sys
 import tomllib
 from pathlib import Path
 from uuid import UUID
@@ -292,3 +295,26 @@ async def test_a_dispatcher_that_is_away_is_one_line_and_status_one(tmp_path: Pa
     assert result.stderr.startswith("xwhep: the dispatcher at https://127.0.0.1:")
     assert result.stderr.endswith("(unavailable)\n")
     assert result.stderr.count("\n") == 1
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="POSIX signals")
+async def test_ctrl_c_leaves_the_search_running_and_says_how_to_go_on(tmp_path: Path) -> None:
+    async with a_grid(tmp_path) as grid:
+        alice = await logged_in(grid, tmp_path / "home")
+        words = [sys.executable, "-m", "xwhep.cli", "vanity", "search", "1LoVE"]
+        environment = os.environ | {"XWHEP_HOME": str(alice.home)}
+        process = await asyncio.create_subprocess_exec(
+            *words, stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.PIPE, env=environment
+        )
+        assert process.stderr is not None
+        first = await asyncio.wait_for(process.stderr.readline(), 60)
+        process.send_signal(signal.SIGINT)
+        output, errors = await asyncio.wait_for(process.communicate(), 60)
+        (batch,) = await alice.gets("batches", "list")
+
+    assert first.decode().startswith(f"search {batch['uid']} for 1LoVE: one key in 4.48 M matches")
+    assert process.returncode == 130
+    assert f"the search goes on; watch it: xwhep batches wait {batch['uid']}" in errors.decode()
+    assert "Traceback" not in errors.decode()
+    assert output == b""
+    assert batch["status"] == "running"
