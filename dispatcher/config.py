@@ -16,5 +16,6 @@ class DispatcherSettings(Settings):
     section: ClassVar[str] = "dispatcher"
     model_config = SettingsConfigDict(env_prefix="XWHEP_DISPATCHER__")
 
+    #: the address to listen on; 0.0.0.0 stands for all
     host: str = "0.0.0.0"  # noqa: S104 - volunteers come from everywhere; what they may do, certificates decide
-    port: Annotated[int, Field(ge=0, le=65535)] = 4380  #: 0: any free one
+    port: Annotated[int, Field(ge=0, le=65535)] = 4380  #: the port to listen on; 0 for any that is free

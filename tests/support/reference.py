@@ -1,0 +1,133 @@
+"""The reference pages, made from the code that they describe: `python -m tests.support.reference` writes them."""
+
+from __future__ import annotations
+
+import inspect
+import re
+from collections.abc import Callable, Iterator, Mapping
+from pathlib import Path
+from types import MappingProxyType
+
+import click
+from pydantic_core import PydanticUndefined
+
+import dispatcher.cli
+import xwhep.cli.program
+from dispatcher.config import DispatcherSettings
+from xwhep.config import Settings
+from xwhep.errors import RemoteError, XwhepError
+
+FOLDER = Path(__file__).parents[2] / "docs" / "reference"
+PROGRAMS: tuple[click.Group, ...] = (xwhep.cli.program.program, dispatcher.cli.program)
+SETTINGS: tuple[type[Settings], ...] = (DispatcherSettings,)
+
+
+COMMAND_LINE = """\
+# Command line
+
+Every command ends with exit status 0 (done), 1 (refused by the dispatcher or by this machine), 2 (wrong on the command
+line alone) or 130 (Ctrl-C). What went wrong is one line on standard error, with a code that [Errors](errors.md)
+explains. `--json` prints one JSON document on standard output."""
+
+ERRORS = """\
+# Errors
+
+On the wire an error is a problem document (RFC 9457) of type `urn:xwhep:error:<code>`, with the members `code` and,
+where one field of the request is at fault, `field`. A code never changes its meaning. The command line ends with the
+exit status given here; with 1 where the dispatcher found the fault.
+
+| code | HTTP status | exit status | meaning |
+|---|---|---|---|"""
+
+CONFIGURATION = """\
+# Configuration
+
+A flag wins over the environment, that over `config.toml`, that over the default. A key that nobody knows is an error.
+The file is in the platform's folder for a user's configuration (on Linux `~/.config/xwhep`).
+
+| variable | meaning |
+|---|---|
+| `XWHEP_HOME` | one folder for keys, databases, caches and `config.toml`, in place of the platform's |
+| `XWHEP_SECRET` | the secret of `xwhep vanity combine`, 64 hexadecimal digits, in place of a file |"""
+
+
+def command_line() -> str:
+    """Return the page on all commands."""
+    parts = [COMMAND_LINE]
+    for program in PROGRAMS:
+        parts += _helps(program, click.Context(program, info_name=program.name, terminal_width=80), 2)
+    return "\n\n".join(parts) + "\n"
+
+
+def _helps(command: click.Command, context: click.Context, level: int) -> Iterator[str]:
+    yield f"{'#' * level} {context.command_path}"
+    yield f"```text\n{command.get_help(context)}\n```"
+    if isinstance(command, click.Group):
+        for name in command.list_commands(context):
+            inner = command.commands[name]
+            yield from _helps(inner, click.Context(inner, context, info_name=name, terminal_width=80), 3)
+
+
+def error_codes() -> str:
+    """Return the page on all codes of errors."""
+    rows = [
+        f"| `{error.code}` | {error.http_status} | {error.exit_status} | {_meaning(error)} |"
+        for error in sorted(_own_codes(XwhepError), key=lambda error: error.code)
+    ]
+    return "\n".join([ERRORS, *rows, ""])
+
+
+def _own_codes(error: type[XwhepError]) -> Iterator[type[XwhepError]]:
+    if error is not RemoteError and error.__module__ == XwhepError.__module__:
+        yield error
+    for narrower in error.__subclasses__():
+        yield from _own_codes(narrower)
+
+
+def _meaning(error: type[XwhepError]) -> str:
+    return "A fault of the program itself; its log says more." if error is XwhepError else _first_line(error)
+
+
+def _first_line(documented: type) -> str:
+    return (inspect.getdoc(documented) or "").splitlines()[0].replace("|", "\\|")
+
+
+def configuration() -> str:
+    """Return the page on all settings."""
+    parts = [CONFIGURATION]
+    for settings in SETTINGS:
+        parts += [f"## [{settings.section}]", _first_line(settings), _keys(settings)]
+    return "\n\n".join(parts) + "\n"
+
+
+def _keys(settings: type[Settings]) -> str:
+    meanings = _comments(inspect.getsource(settings))
+    rows = ["| key | variable | default | meaning |", "|---|---|---|---|"]
+    for name, field in settings.model_fields.items():
+        variable = f"XWHEP_{settings.section}__{name}".upper()
+        default = "of the machine" if field.default is PydanticUndefined else f"`{field.default}`"
+        rows.append(f"| `{name}` | `{variable}` | {default} | {meanings.get(name, '')} |")
+    return "\n".join(rows)
+
+
+def _comments(source: str) -> dict[str, str]:
+    """Return the comments `#:` behind the attributes of a class, or on the line before them."""
+    before = re.findall(r"^ +#: (.+)\n +(\w+):", source, re.MULTILINE)
+    behind = re.findall(r"^ +(\w+):.*#: (.+)$", source, re.MULTILINE)
+    return dict(behind) | {name: text for text, name in before}
+
+
+PAGES: Mapping[str, Callable[[], str]] = MappingProxyType(
+    {"cli.md": command_line, "errors.md": error_codes, "configuration.md": configuration}
+)
+
+
+def main() -> None:
+    """Write the pages."""
+    FOLDER.mkdir(exist_ok=True)
+    for name, page in PAGES.items():
+        (FOLDER / name).write_text(page(), encoding="utf-8")
+
+
+if __name__ == "__main__":
+    main()
