@@ -41,7 +41,7 @@ def test_a_unit_survives_the_pipe() -> None:
 
 @given(hit=strategies.hits)
 def test_a_hit_survives_the_pipe(hit: Hit) -> None:
-    event = pipe.parse_event(pipe.render(Found.of(hit)))
+    event = pipe.parse_event(pipe.render(Found.of(hit, 49_248)))
 
     assert isinstance(event, Found)
     assert event.hit() == hit

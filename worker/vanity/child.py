@@ -159,12 +159,13 @@ def _search(unit_search: UnitSearch, listener: Listener, meter: Meter) -> pipe.D
         started_s = time.monotonic()
         candidates = unit_search.advance(steps)
         elapsed_s = time.monotonic() - started_s
+        done = unit_search.next_step - finished
         for candidate in candidates:
             if listener.must_stop():
                 return pipe.Done(keys=meter.total_keys, next_step=finished)
             if hit := unit_search.check(candidate):
-                meter.emit(pipe.Found.of(hit))
-        done, finished = unit_search.next_step - finished, unit_search.next_step
+                meter.emit(pipe.Found.of(hit, meter.total_keys + keys_of(done)))
+        finished = unit_search.next_step
         meter.count(keys_of(done), time.monotonic() - started_s)
         steps = next_slice(done, elapsed_s)
     return pipe.Done(keys=meter.total_keys, next_step=finished)

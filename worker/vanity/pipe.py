@@ -132,11 +132,12 @@ class Found(Message):
     s: str = Field(pattern=r"^[0-9a-f]{64}$")
     e: int = Field(ge=0, le=2)
     sign: Literal[1, -1]
+    keys: Keys  #: tried so far, those beside the hit included
 
     @classmethod
-    def of(cls, hit: Hit) -> Self:
-        """Return the event of a hit."""
-        return cls.model_validate({"s": f"{hit.s:064x}", "e": hit.e, "sign": hit.sign})
+    def of(cls, hit: Hit, keys: int) -> Self:
+        """Return the event of a hit, and how many keys were tried for it."""
+        return cls.model_validate({"s": f"{hit.s:064x}", "e": hit.e, "sign": hit.sign, "keys": keys})
 
     def hit(self) -> Hit:
         """Return the hit.

@@ -113,7 +113,7 @@ class HeartbeatReply(Reply):
     stop: list[AttemptRef]
 
 
-class ReportHit(Request):
+class ReportHit(ProgressFields, Request):
     """A key that lies in the wanted ranges: sign * lambda^e * (A' + sG) (`xwhep.bitcoin.split_key`)."""
 
     s: Hex32
