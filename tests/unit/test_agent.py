@@ -1,0 +1,259 @@
+"""The agent's decisions, one by one."""
+
+from __future__ import annotations
+
+from tests.support.leases import vanity_lease
+from worker import events
+from worker.agent import DELIVERIES, LONGEST_PAUSE_S, POLL_PAUSE_S, Agent, Pause
+from worker.events import (
+    AbandonPoll,
+    DeliveryFailed,
+    DeliveryPostponed,
+    Event,
+    Forget,
+    GiveBack,
+    HeartbeatAnswered,
+    HeartbeatFailed,
+    HitAnswered,
+    HitFound,
+    Kept,
+    KindWithdrawn,
+    Poll,
+    PollAnswered,
+    PollFailed,
+    ReportAnswered,
+    RunEnded,
+    SendHeartbeat,
+    SendHit,
+    SendReport,
+    ShutdownRequested,
+    Started,
+    StartRun,
+    StopRun,
+    TimePassed,
+    ref_of,
+)
+from xwhep.model.apps import Kind
+
+KINDS = frozenset({Kind.VANITY})
+FIRST, SECOND, THIRD = vanity_lease(1), vanity_lease(2), vanity_lease(3)
+ONE, TWO = ref_of(FIRST), ref_of(SECOND)
+
+
+def make_agent(*, slots: int = 1, most_kept_bytes: int = 100) -> Agent:
+    return Agent(slots, KINDS, most_kept_bytes, lambda: 0.0)
+
+
+def running(*, slots: int = 1) -> Agent:
+    """Return an agent that runs FIRST, leased at 0."""
+    agent = make_agent(slots=slots)
+    agent.handle(Started(0.0))
+    assert StartRun(FIRST) in agent.handle(PollAnswered(0.0, FIRST))
+    return agent
+
+
+def test_a_worker_that_starts_asks_for_work() -> None:
+    assert make_agent().handle(Started(0.0)) == [Poll(KINDS)]
+
+
+def test_a_lease_is_run_and_the_next_slot_asks_at_once() -> None:
+    agent = make_agent(slots=2)
+    agent.handle(Started(0.0))
+
+    assert agent.handle(PollAnswered(0.0, FIRST)) == [StartRun(FIRST), Poll(KINDS)]
+
+
+def test_a_worker_whose_slots_are_full_does_not_ask() -> None:
+    assert make_agent().handle(Started(0.0)) == [Poll(KINDS)]
+    assert running().handle(TimePassed(5.0)) == []
+
+
+def test_polls_that_bring_nothing_at_once_are_spaced() -> None:
+    agent = make_agent()
+    agent.handle(Started(0.0))
+
+    assert agent.handle(PollAnswered(0.1, None)) == []
+    assert agent.wake_at() == POLL_PAUSE_S
+    assert agent.handle(TimePassed(POLL_PAUSE_S)) == [Poll(KINDS)]
+
+
+def test_the_server_says_how_often_it_wants_to_hear() -> None:
+    agent = running()
+
+    assert agent.wake_at() == FIRST.heartbeat_s
+    assert agent.handle(TimePassed(FIRST.heartbeat_s)) == [SendHeartbeat((ONE,))]
+    assert agent.handle(HeartbeatAnswered(11.0, frozenset())) == []
+    assert agent.wake_at() == 2 * FIRST.heartbeat_s
+
+
+def test_a_lost_lease_stops_its_run_and_is_forgotten_when_that_is_over() -> None:
+    agent = running()
+    agent.handle(TimePassed(10.0))
+
+    assert agent.handle(HeartbeatAnswered(10.1, frozenset({ONE, TWO}))) == [StopRun(ONE)]
+    assert agent.handle(RunEnded(10.2, ONE, 5)) == [Forget(ONE), Poll(KINDS)]
+
+
+def test_the_hits_of_a_lost_lease_are_sent_all_the_same() -> None:
+    agent = running()
+    agent.handle(TimePassed(10.0))
+    agent.handle(HeartbeatAnswered(10.1, frozenset({ONE})))
+
+    assert agent.handle(HitFound(10.2, ONE, 0)) == [SendHit(ONE, 0)]
+    assert agent.handle(RunEnded(10.3, ONE, 5)) == [Poll(KINDS)]
+    assert agent.handle(HitAnswered(10.4, ONE, 0)) == [Forget(ONE)]
+
+
+def test_a_stop_that_crosses_the_report_does_not_touch_the_result() -> None:
+    agent = running()
+    agent.handle(TimePassed(10.0))
+    agent.handle(RunEnded(10.1, ONE, 5))
+
+    assert agent.handle(HeartbeatAnswered(10.2, frozenset({ONE}))) == []
+    assert agent.handle(ReportAnswered(10.3, ONE)) == [Forget(ONE)]
+
+
+def test_hits_are_sent_at_once_one_by_one_and_before_the_end() -> None:
+    agent = running()
+
+    assert agent.handle(HitFound(1.0, ONE, 0)) == [SendHit(ONE, 0)]
+    assert agent.handle(HitFound(1.1, ONE, 1)) == []
+    assert SendReport(ONE) not in agent.handle(RunEnded(1.2, ONE, 5))
+    assert agent.handle(HitAnswered(1.3, ONE, 0)) == [SendHit(ONE, 1)]
+    assert agent.handle(HitAnswered(1.4, ONE, 1)) == [SendReport(ONE)]
+
+
+def test_an_end_that_does_not_arrive_is_sent_again_after_a_pause() -> None:
+    agent = running()
+    agent.handle(RunEnded(1.0, ONE, 5))
+
+    assert agent.handle(DeliveryFailed(1.1, ONE)) == []
+    again = agent.wake_at()
+    assert again is not None
+    assert 1.1 < again < 2.1
+    assert SendReport(ONE) in agent.handle(TimePassed(again))
+
+
+def test_an_end_that_the_dispatcher_has_no_room_for_does_not_keep_the_rest_from_going_on() -> None:
+    agent = running()
+    agent.handle(RunEnded(1.0, ONE, 5))
+    agent.handle(PollAnswered(1.1, None))
+
+    agent.handle(DeliveryPostponed(1.2, ONE))
+
+    assert not agent.is_away()
+    assert agent.handle(TimePassed(1.21)) == []
+    assert agent.handle(TimePassed(5.0)) == [SendReport(ONE), Poll(KINDS)]
+
+
+def test_while_the_dispatcher_is_away_nothing_is_sent_before_the_pause_is_over() -> None:
+    agent = running(slots=2)
+
+    assert agent.handle(PollFailed(9.9)) == []
+    assert agent.is_away()
+    assert agent.handle(HitFound(10.0, ONE, 0)) == []
+    assert agent.handle(TimePassed(10.1)) == []
+    assert agent.handle(TimePassed(10.2)) == [SendHit(ONE, 0), SendHeartbeat((ONE,)), Poll(KINDS)]
+
+
+def test_a_heartbeat_that_failed_is_due_again_after_the_pause() -> None:
+    agent = running()
+    agent.handle(TimePassed(10.0))
+
+    assert agent.handle(HeartbeatFailed(10.5)) == []
+    assert agent.handle(TimePassed(11.0)) == [SendHeartbeat((ONE,))]
+
+
+def test_requests_that_fail_together_are_one_failure() -> None:
+    pause = Pause()
+    pause.lengthen(0.0, 0.0)
+    first = pause.not_before
+
+    pause.lengthen(first / 2, 0.0)
+
+    assert (pause.not_before, pause.failures) == (first, 1)
+
+
+def test_pauses_grow_to_a_bound_and_end_with_a_success() -> None:
+    pause, now = Pause(), 0.0
+    for _ in range(1200):
+        pause.lengthen(now, 1.0 - 2**-53)
+        assert pause.not_before - now <= LONGEST_PAUSE_S
+        now = pause.not_before
+
+    pause.lengthen(now, 0.0)
+    assert pause.not_before == now + LONGEST_PAUSE_S / 2
+    pause.end()
+    assert pause.not_before == 0.0
+
+
+def test_what_an_earlier_worker_left_is_delivered_hits_first() -> None:
+    agent = make_agent()
+
+    kept = (Kept(ONE, (4,), 5), Kept(TWO, (), 5))
+    assert agent.handle(Started(0.0, kept)) == [
+        SendHit(ONE, 4),
+        SendReport(TWO),
+        SendHeartbeat((ONE, TWO)),
+        Poll(KINDS),
+    ]
+
+
+def test_only_a_few_ends_are_delivered_at_the_same_time() -> None:
+    agent = make_agent()
+    refs = [ref_of(vanity_lease(number)) for number in range(DELIVERIES + 2)]
+
+    first = agent.handle(Started(0.0, tuple(Kept(ref, (), 1) for ref in refs)))
+    then = agent.handle(ReportAnswered(0.1, refs[0]))
+
+    assert sum(isinstance(instruction, SendReport) for instruction in first) == DELIVERIES
+    assert then == [Forget(refs[0]), SendReport(refs[DELIVERIES])]
+
+
+def test_too_much_that_waits_for_the_dispatcher_keeps_the_worker_from_taking_more() -> None:
+    agent = make_agent(most_kept_bytes=10)
+
+    assert agent.handle(Started(0.0, (Kept(ONE, (), 10),))) == [SendReport(ONE), SendHeartbeat((ONE,))]
+    assert agent.handle(ReportAnswered(0.1, ONE)) == [Forget(ONE), Poll(KINDS)]
+
+
+def test_a_lease_that_is_given_twice_is_run_once() -> None:
+    agent = running(slots=2)
+
+    assert agent.handle(PollAnswered(1.0, FIRST)) == [Poll(KINDS)]
+
+
+def test_a_worker_that_can_run_nothing_does_not_ask() -> None:
+    agent = make_agent()
+    agent.handle(KindWithdrawn(0.0, Kind.VANITY))
+
+    assert agent.handle(TimePassed(1.0)) == []
+    assert agent.wake_at() is None
+
+
+def test_a_worker_that_stops_gives_back_what_it_runs_and_is_then_done() -> None:
+    agent = running(slots=2)
+
+    assert agent.handle(ShutdownRequested(1.0)) == [AbandonPoll(), StopRun(ONE)]
+    assert agent.handle(PollFailed(1.0)) == []
+    assert agent.handle(RunEnded(1.8, ONE, 5)) == [SendReport(ONE)]
+    assert not agent.is_done()
+    assert agent.handle(ReportAnswered(1.9, ONE)) == [Forget(ONE)]
+    assert agent.is_done()
+    assert agent.wake_at() is None
+
+
+def test_a_lease_that_arrives_while_stopping_is_given_back() -> None:
+    agent = make_agent()
+    agent.handle(Started(0.0))
+    agent.handle(ShutdownRequested(1.0))
+
+    assert agent.handle(PollAnswered(1.1, THIRD)) == [GiveBack(THIRD)]
+    assert agent.handle(RunEnded(1.2, ref_of(THIRD), 1)) == [SendReport(ref_of(THIRD))]
+
+
+def test_the_agent_knows_every_event() -> None:
+    registry = vars(Agent)["_on"].dispatcher.registry
+    known = [value for value in vars(events).values() if isinstance(value, type) and issubclass(value, Event)]
+
+    assert set(known) - {Event} <= set(registry)

@@ -1,0 +1,327 @@
+"""What the worker does next: events in, instructions out.
+
+The agent decides when to poll, to send a heartbeat, to run, to stop, and to deliver; it performs nothing. It knows no
+clock (each event brings `now`, seconds of a monotonic clock) and no disk, network or process. Its rules:
+
+* never more runs than slots, and no new work while the results that wait for the dispatcher pass their bound;
+* an attempt is held until the dispatcher has acknowledged its hits, one after the other, and then its end;
+* a lost lease stops its run, and only its hits are still sent: the dispatcher may want them all the same;
+* while the dispatcher is away nothing is sent but, after growing pauses, one new try of all that is due.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass, field
+from enum import Enum, auto
+from functools import singledispatchmethod
+from typing import Final
+
+from worker.events import (
+    AbandonPoll,
+    DeliveryFailed,
+    DeliveryPostponed,
+    Event,
+    Forget,
+    GiveBack,
+    HeartbeatAnswered,
+    HeartbeatFailed,
+    HitAnswered,
+    HitFound,
+    Instruction,
+    KindWithdrawn,
+    Poll,
+    PollAnswered,
+    PollFailed,
+    Ref,
+    ReportAnswered,
+    RunEnded,
+    SendHeartbeat,
+    SendHit,
+    SendReport,
+    ShutdownRequested,
+    Started,
+    StartRun,
+    StopRun,
+    TimePassed,
+    ref_of,
+)
+from xwhep.model.apps import Kind
+from xwhep.model.attempts import HEARTBEAT_S
+
+#: the first and the longest pause while the dispatcher is away, seconds; the longest is half of a lease, so that a
+#: dispatcher that comes back hears of a running attempt before it gives the job to another
+FIRST_PAUSE_S: Final = 0.5
+LONGEST_PAUSE_S: Final = 30.0
+#: the least time between two polls that brought nothing, seconds
+POLL_PAUSE_S: Final = 1.0
+#: how many ends are delivered at the same time
+DELIVERIES: Final = 4
+#: how many attempts one heartbeat may name
+MAX_BEATING: Final = 1024
+
+
+class Phase(Enum):
+    """Where an attempt is on this machine."""
+
+    RUNNING = auto()
+    STOPPING = auto()  #: told to stop, still there
+    ENDED = auto()  #: kept until acknowledged
+
+
+@dataclass(slots=True)
+class Pause:
+    """Growing pauses between tries that fail."""
+
+    not_before: float = 0.0
+    failures: int = 0
+
+    def lengthen(self, now: float, jitter: float) -> None:
+        """Wait longer than the last time; `jitter`, in [0, 1), spreads those who failed together."""
+        if now < self.not_before:
+            return  # several requests failed together: that is one failure
+        longest = min(LONGEST_PAUSE_S, FIRST_PAUSE_S * 2.0 ** min(self.failures, 16))
+        self.not_before = now + longest * (0.5 + jitter / 2)
+        self.failures += 1
+
+    def end(self) -> None:
+        """Go on at once: something succeeded."""
+        self.not_before, self.failures = 0.0, 0
+
+
+@dataclass(slots=True)
+class Held:
+    """An attempt that this worker answers for."""
+
+    phase: Phase
+    wanted: bool = True  #: False once the dispatcher took the lease away
+    hits: list[int] = field(default_factory=list)  #: numbers of those not acknowledged, oldest first
+    sending: bool = False  #: one request about it is under way
+    size_bytes: int = 0
+    pause: Pause = field(default_factory=Pause)
+
+
+class Agent:
+    """The worker's decisions.
+
+    `slots` is how many attempts run at the same time, `most_kept_bytes` from which size on the results that wait for
+    the dispatcher keep the worker from asking for more work; `jitter` gives numbers in [0, 1).
+    """
+
+    def __init__(self, slots: int, kinds: Iterable[Kind], most_kept_bytes: int, jitter: Callable[[], float]) -> None:
+        self.held: dict[Ref, Held] = {}
+        self.stopping = False
+        self.kinds = frozenset(kinds)
+        self._slots = slots
+        self._most_kept_bytes = most_kept_bytes
+        self._jitter = jitter
+        self._away = Pause()
+        self._heartbeat_s = float(HEARTBEAT_S)
+        self._heartbeat_at = 0.0
+        self._beating = False
+        self._poll_at = 0.0
+        self._polling = False
+        self._instructions: list[Instruction] = []
+
+    def handle(self, event: Event) -> list[Instruction]:
+        """Take in what happened; return what to do, in this order."""
+        self._instructions = []
+        self._on(event)
+        self._plan(event.now)
+        return self._instructions
+
+    def is_done(self) -> bool:
+        """Tell whether a worker that was asked to stop has nothing left to do."""
+        return self.stopping and not self.held and not self._polling
+
+    def is_away(self) -> bool:
+        """Tell whether the dispatcher could not be reached when last tried."""
+        return self._away.failures > 0
+
+    def wake_at(self) -> float | None:
+        """Return when something becomes due although nothing happens; None when nothing does."""
+        times = list(self._times())
+        return max(min(times), self._away.not_before) if times else None
+
+    # --- events
+
+    @singledispatchmethod
+    def _on(self, event: Event) -> None:
+        """Change the state; what follows from the state alone is left to `_plan`."""
+        raise TypeError(event)
+
+    @_on.register
+    def _(self, event: TimePassed) -> None:
+        pass
+
+    @_on.register
+    def _(self, event: Started) -> None:
+        for kept in event.kept:
+            self.held[kept.ref] = Held(Phase.ENDED, hits=list(kept.hits), size_bytes=kept.size_bytes)
+
+    @_on.register
+    def _(self, event: PollAnswered) -> None:
+        self._polling = False
+        self._away.end()
+        if event.lease is None:
+            return
+        self._poll_at = event.now
+        ref = ref_of(event.lease)
+        if ref in self.held:
+            return
+        if not self.held:
+            self._heartbeat_at = event.now + event.lease.heartbeat_s
+        self._heartbeat_s = event.lease.heartbeat_s
+        self.held[ref] = Held(Phase.STOPPING if self.stopping else Phase.RUNNING)
+        self._do(GiveBack(event.lease) if self.stopping else StartRun(event.lease))
+
+    @_on.register
+    def _(self, event: PollFailed) -> None:
+        self._polling = False
+        self._lengthen(self._away, event.now)
+
+    @_on.register
+    def _(self, event: HeartbeatAnswered) -> None:
+        self._beating = False
+        self._away.end()
+        for ref in event.stop & self.held.keys():
+            held = self.held[ref]
+            if held.phase is Phase.RUNNING:
+                self._stop(ref, held)
+            if held.phase is not Phase.ENDED:  # what has ended is reported: perhaps this crossed its answer
+                held.wanted = False
+
+    @_on.register
+    def _(self, event: HeartbeatFailed) -> None:
+        self._beating = False
+        self._heartbeat_at = event.now
+        self._lengthen(self._away, event.now)
+
+    @_on.register
+    def _(self, event: HitFound) -> None:
+        self.held[event.ref].hits.append(event.number)
+
+    @_on.register
+    def _(self, event: HitAnswered) -> None:
+        held = self._delivered(event.ref)
+        held.hits.remove(event.number)
+
+    @_on.register
+    def _(self, event: RunEnded) -> None:
+        held = self.held[event.ref]
+        held.phase = Phase.ENDED
+        held.size_bytes = event.size_bytes
+
+    @_on.register
+    def _(self, event: ReportAnswered) -> None:
+        self._delivered(event.ref)
+        self._forget(event.ref)
+
+    @_on.register
+    def _(self, event: DeliveryFailed) -> None:
+        self.held[event.ref].sending = False
+        self._lengthen(self._away, event.now)
+
+    @_on.register
+    def _(self, event: DeliveryPostponed) -> None:
+        held = self.held[event.ref]
+        held.sending = False
+        self._lengthen(held.pause, event.now)
+
+    @_on.register
+    def _(self, event: KindWithdrawn) -> None:
+        self.kinds -= {event.kind}
+
+    @_on.register
+    def _(self, event: ShutdownRequested) -> None:  # noqa: ARG002 - its kind says it all
+        self.stopping = True
+        if self._polling:
+            self._do(AbandonPoll())
+        for ref, held in self.held.items():
+            if held.phase is Phase.RUNNING:
+                self._stop(ref, held)
+
+    # --- what follows from the state
+
+    def _plan(self, now: float) -> None:
+        for ref, held in list(self.held.items()):
+            if held.phase is Phase.ENDED and not held.wanted and not held.hits and not held.sending:
+                self._forget(ref)
+        if now < self._away.not_before:
+            return
+        self._plan_deliveries(now)
+        if self._is_beat_due(now):
+            self._beating = True
+            self._heartbeat_at = now + self._heartbeat_s
+            self._do(SendHeartbeat(self._leased()))
+        if self._may_poll() and now >= self._poll_at:
+            self._polling = True
+            self._poll_at = now + POLL_PAUSE_S
+            self._do(Poll(self.kinds))
+
+    def _plan_deliveries(self, now: float) -> None:
+        room = self._room()
+        for ref, held in self._waiting():
+            if now < held.pause.not_before:
+                continue
+            if held.hits:
+                held.sending = True
+                self._do(SendHit(ref, held.hits[0]))
+            elif room > 0:
+                held.sending = True
+                room -= 1
+                self._do(SendReport(ref))
+
+    def _room(self) -> int:
+        """Return how many more ends may be under way; hits wait for nobody."""
+        return DELIVERIES - sum(held.sending and not held.hits for held in self.held.values())
+
+    def _waiting(self) -> Iterator[tuple[Ref, Held]]:
+        """Yield the attempts that have something to deliver and are not at it."""
+        for ref, held in self.held.items():
+            if not held.sending and (held.hits or (held.phase is Phase.ENDED and held.wanted)):
+                yield ref, held
+
+    def _times(self) -> Iterator[float]:
+        if self._leased() and not self._beating:
+            yield self._heartbeat_at
+        if self._may_poll():
+            yield self._poll_at
+        room = self._room()
+        yield from (held.pause.not_before for _, held in self._waiting() if held.hits or room > 0)
+
+    def _may_poll(self) -> bool:
+        running = sum(held.phase is not Phase.ENDED for held in self.held.values())
+        kept_bytes = sum(held.size_bytes for held in self.held.values())
+        may_take = running < self._slots and kept_bytes < self._most_kept_bytes and bool(self.kinds)
+        return may_take and not self._polling and not self.stopping
+
+    def _is_beat_due(self, now: float) -> bool:
+        return not self._beating and now >= self._heartbeat_at and bool(self._leased())
+
+    def _leased(self) -> tuple[Ref, ...]:
+        """Return the attempts whose leases are to be prolonged: also of what has ended and is not delivered yet."""
+        return tuple(ref for ref, held in self.held.items() if held.wanted)[:MAX_BEATING]
+
+    # --- steps
+
+    def _do(self, instruction: Instruction) -> None:
+        self._instructions.append(instruction)
+
+    def _stop(self, ref: Ref, held: Held) -> None:
+        held.phase = Phase.STOPPING
+        self._do(StopRun(ref))
+
+    def _delivered(self, ref: Ref) -> Held:
+        held = self.held[ref]
+        held.sending = False
+        held.pause.end()
+        self._away.end()
+        return held
+
+    def _forget(self, ref: Ref) -> None:
+        del self.held[ref]
+        self._do(Forget(ref))
+
+    def _lengthen(self, pause: Pause, now: float) -> None:
+        pause.lengthen(now, self._jitter())

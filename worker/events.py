@@ -1,0 +1,204 @@
+"""What the agent hears and what it says: events and instructions, values only."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import NamedTuple, TypeAlias
+from uuid import UUID
+
+from xwhep.model.apps import Kind
+from xwhep.model.attempts import Lease
+
+
+class Ref(NamedTuple):
+    """Names one attempt."""
+
+    job_uid: UUID
+    attempt: int
+
+
+def ref_of(lease: Lease) -> Ref:
+    """Return the name of the attempt that is leased."""
+    return Ref(lease.job_uid, lease.attempt)
+
+
+# --- events ----------------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Kept:
+    """An attempt that has ended and that the dispatcher does not know about yet."""
+
+    ref: Ref
+    hits: tuple[int, ...]  #: numbers of the hits that are not acknowledged
+    size_bytes: int
+
+
+@dataclass(frozen=True, slots=True)
+class Event:
+    """Something happened, at `now`: seconds of a monotonic clock."""
+
+    now: float
+
+
+@dataclass(frozen=True, slots=True)
+class TimePassed(Event):
+    """Nothing happened, but `Agent.wake_at` has come."""
+
+
+@dataclass(frozen=True, slots=True)
+class Started(Event):
+    """The worker starts, with what an earlier one left behind; an interrupted attempt counts as ended."""
+
+    kept: tuple[Kept, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class PollAnswered(Event):
+    """The dispatcher gave work, or None."""
+
+    lease: Lease | None
+
+
+@dataclass(frozen=True, slots=True)
+class PollFailed(Event):
+    """The dispatcher could not be reached."""
+
+
+@dataclass(frozen=True, slots=True)
+class HeartbeatAnswered(Event):
+    """The dispatcher prolonged the leases, except those to stop."""
+
+    stop: frozenset[Ref]
+
+
+@dataclass(frozen=True, slots=True)
+class HeartbeatFailed(Event):
+    """The dispatcher could not be reached."""
+
+
+@dataclass(frozen=True, slots=True)
+class HitFound(Event):
+    """A run found something that is worth sending at once; it is on the disk."""
+
+    ref: Ref
+    number: int
+
+
+@dataclass(frozen=True, slots=True)
+class HitAnswered(Event):
+    """The dispatcher accepted or refused a hit, for good."""
+
+    ref: Ref
+    number: int
+
+
+@dataclass(frozen=True, slots=True)
+class RunEnded(Event):
+    """A run is over, by itself or stopped; its end is on the disk."""
+
+    ref: Ref
+    size_bytes: int
+
+
+@dataclass(frozen=True, slots=True)
+class ReportAnswered(Event):
+    """The dispatcher accepted or refused the end of an attempt, for good."""
+
+    ref: Ref
+
+
+@dataclass(frozen=True, slots=True)
+class DeliveryFailed(Event):
+    """A hit or an end did not reach the dispatcher."""
+
+    ref: Ref
+
+
+@dataclass(frozen=True, slots=True)
+class DeliveryPostponed(Event):
+    """The dispatcher is there but cannot take this hit or end now."""
+
+    ref: Ref
+
+
+@dataclass(frozen=True, slots=True)
+class KindWithdrawn(Event):
+    """This machine turned out not to be able to run a kind of app."""
+
+    kind: Kind
+
+
+@dataclass(frozen=True, slots=True)
+class ShutdownRequested(Event):
+    """The volunteer stops the worker."""
+
+
+# --- instructions ----------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Poll:
+    """Ask for work of these kinds."""
+
+    kinds: frozenset[Kind]
+
+
+@dataclass(frozen=True, slots=True)
+class AbandonPoll:
+    """Stop asking; the poll under way ends as answered or failed."""
+
+
+@dataclass(frozen=True, slots=True)
+class SendHeartbeat:
+    """Prolong these leases."""
+
+    refs: tuple[Ref, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class StartRun:
+    """Run an attempt."""
+
+    lease: Lease
+
+
+@dataclass(frozen=True, slots=True)
+class GiveBack:
+    """Do not run an attempt: record at once that it is lost; its run counts as ended."""
+
+    lease: Lease
+
+
+@dataclass(frozen=True, slots=True)
+class StopRun:
+    """End a run now; it ends as `RunEnded`."""
+
+    ref: Ref
+
+
+@dataclass(frozen=True, slots=True)
+class SendHit:
+    """Report a hit."""
+
+    ref: Ref
+    number: int
+
+
+@dataclass(frozen=True, slots=True)
+class SendReport:
+    """Upload what an attempt left and report its end."""
+
+    ref: Ref
+
+
+@dataclass(frozen=True, slots=True)
+class Forget:
+    """Remove all that is kept of an attempt: the dispatcher knows, or does not want to."""
+
+    ref: Ref
+
+
+Instruction: TypeAlias = (
+    Poll | AbandonPoll | SendHeartbeat | StartRun | GiveBack | StopRun | SendHit | SendReport | Forget
+)
