@@ -527,6 +527,56 @@ class CannotContainError(XwhepError):
         super().__init__(f"native jobs cannot be contained on this machine: {why}")
 
 
+class UnknownPlatformError(XwhepError):
+    """An operating system or a processor that no app of the grid is built for."""
+
+    code = "unknown-platform"
+    http_status = 501
+
+    def __init__(self, what: str, name: str) -> None:
+        super().__init__(f"the grid has no apps for the {what} {name or 'of this machine'}")
+
+
+class NothingToRunError(XwhepError):
+    """A worker that can run no kind of app."""
+
+    code = "nothing-to-run"
+    http_status = 501
+
+    def __init__(self) -> None:
+        super().__init__("this machine can run no kind of app; the log's lines before this one say why")
+
+
+class AlreadyRunningError(XwhepError):
+    """Two workers with one home."""
+
+    code = "already-running"
+    http_status = 409
+
+    def __init__(self, folder: str) -> None:
+        super().__init__(f"a worker is running with {folder} already; stop it, or set XWHEP_HOME to another folder")
+
+
+class NotRunningError(XwhepError):
+    """A question to a worker that is not there."""
+
+    code = "not-running"
+    http_status = 503
+
+    def __init__(self) -> None:
+        super().__init__("no worker is running here; start it with `xwhep-worker run`")
+
+
+class SearchFailedError(XwhepError):
+    """The search on this machine ended without a result."""
+
+    code = "search-failed"
+    http_status = 500
+
+    def __init__(self, why: str) -> None:
+        super().__init__(f"the search ended without a result: {why}")
+
+
 class KernelCacheError(XwhepError):
     """The folder for compiled kernels cannot be used."""
 

@@ -1,0 +1,244 @@
+"""The worker against a real dispatcher, over real TLS, with the real sandbox and the real kernel."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import signal
+import subprocess
+import sys
+from pathlib import Path
+from uuid import UUID
+
+import pytest
+
+from dispatcher.services import utc_now
+from tests.support.grid import a_grid
+from tests.support.workers import (
+    ROOT,
+    a_worker,
+    a_worker_process,
+    ended_job,
+    enrol,
+    eventually,
+    output,
+    put,
+    register_script,
+    submit,
+)
+from worker.config import Folders, WorkerSettings
+from worker.daemon import Daemon
+from worker.offers import Offer
+from worker.sandbox.runner import probe
+from worker.status import read_status
+from xwhep.bitcoin.patterns import parse_pattern
+from xwhep.bitcoin.split_key import Hit, combine, keygen
+from xwhep.client.owner import OwnerClient
+from xwhep.errors import AlreadyRunningError, RevokedError
+from xwhep.ids import new_uid
+from xwhep.lifecycle import AttemptStatus, BatchStatus, Status
+from xwhep.model.apps import Kind
+from xwhep.model.batches import BatchView, SubmitSearch
+from xwhep.model.jobs import Input
+from xwhep.pki.identity import load_identity
+
+NEEDS_SANDBOX = pytest.mark.skipif(probe() is not None, reason="this machine cannot contain native jobs")
+GREETING = "#!/bin/sh\ncat data/in.txt\necho $1 >&2\nmkdir -p out/sub && echo left > out/sub/file\n"
+#: runs until the file that nobody makes is there: longer than any test
+ENDLESS = "#!/bin/sh\nwhile :; do sleep 0.1; done\n"
+#: one key in 1.3 thousand, so the first unit finds it; and one that this machine would need hours for
+ENVIRONMENT = {**os.environ, "PYTHONPATH": str(ROOT)}
+EASY, HARD = "1Lo", "1LoVELoVE"
+
+
+async def start_search(owner: OwnerClient, pattern: str) -> tuple[UUID, int]:
+    """Submit a search; return its id and the requester's secret."""
+    secret, public_key = keygen()
+    uid = new_uid(utc_now())
+    await owner.submit_batch(SubmitSearch(uid=uid, name="search", pattern=pattern, public_key=public_key.hex()))
+    return uid, secret
+
+
+async def ended_batch(owner: OwnerClient, uid: UUID) -> BatchView:
+    async def has_ended() -> bool:
+        return (await owner.batch(uid)).ended_at is not None
+
+    await eventually(has_ended)
+    return await owner.batch(uid)
+
+
+@NEEDS_SANDBOX
+async def test_a_native_job_is_run_and_its_outputs_come_back(tmp_path: Path) -> None:
+    async with a_grid(tmp_path) as grid, grid.owner("alice") as alice:
+        app = await register_script(alice, tmp_path, GREETING)
+        digest = await put(alice, tmp_path, b"hello\n")
+        uid = await submit(alice, app, "to stderr", inputs=[Input(digest=digest, path="data/in.txt")])
+
+        async with a_worker(await enrol(grid, tmp_path / "bob"), Kind.NATIVE):
+            job = await ended_job(alice, uid)
+
+        assert job.status is Status.COMPLETED
+        assert await output(alice, job, "stdout", tmp_path) == b"hello\n"
+        assert await output(alice, job, "stderr", tmp_path) == b"to stderr\n"
+        assert await output(alice, job, "out/sub/file", tmp_path) == b"left\n"
+        assert list((tmp_path / "bob" / "worker" / "attempts").iterdir()) == []
+
+
+@NEEDS_SANDBOX
+async def test_a_job_that_fails_says_how(tmp_path: Path) -> None:
+    async with a_grid(tmp_path) as grid, grid.owner("alice") as alice:
+        uid = await submit(alice, await register_script(alice, tmp_path, "#!/bin/sh\nexit 3\n"))
+
+        async with a_worker(await enrol(grid, tmp_path / "bob"), Kind.NATIVE):
+            job = await ended_job(alice, uid)
+
+        assert job.status is Status.FAILED
+        assert job.attempts[0].exit_status == 3
+
+
+async def test_a_search_ends_with_the_requesters_address(tmp_path: Path) -> None:
+    async with a_grid(tmp_path) as grid, grid.owner("alice") as alice:
+        uid, secret = await start_search(alice, EASY)
+
+        async with a_worker(await enrol(grid, tmp_path / "bob"), Kind.VANITY):
+            batch = await ended_batch(alice, uid)
+
+        assert batch.status is BatchStatus.COMPLETED
+        assert batch.search is not None
+        assert batch.search.result is not None
+        hit = Hit(int(batch.search.result.s, 16), batch.search.result.e, batch.search.result.sign)
+        assert combine(secret, hit, parse_pattern(EASY).ranges) > 0
+
+
+async def test_a_worker_that_stops_gives_its_job_back_at_once(tmp_path: Path) -> None:
+    async with a_grid(tmp_path) as grid, grid.owner("alice") as alice:
+        uid, _ = await start_search(alice, HARD)
+        folders = await enrol(grid, tmp_path / "bob")
+
+        async def runs() -> bool:
+            status = read_status(folders.status)
+            return status is not None and len(status.running) == 1
+
+        async with a_worker(folders, Kind.VANITY):
+            await eventually(runs)
+            status = read_status(folders.status)
+            assert status is not None
+            unit = status.running[0].job_uid
+
+        job = await alice.job(unit)
+        assert job.batch_uid == uid
+        assert job.attempts[0].status is AttemptStatus.LOST
+        assert job.attempts[0].reason == "the worker was stopped"
+        assert read_status(folders.status) is None
+
+
+@NEEDS_SANDBOX
+async def test_results_are_kept_while_the_dispatcher_is_away(tmp_path: Path) -> None:
+    async with a_grid(tmp_path) as grid, grid.owner("alice") as alice:
+        folders, port = await enrol(grid, tmp_path / "bob"), grid.dispatcher.port
+        uid = await submit(alice, await register_script(alice, tmp_path, "#!/bin/sh\nsleep 3\necho done\n"))
+        worker = a_worker(folders, Kind.NATIVE)
+        await worker.__aenter__()
+
+        async def is_running() -> bool:
+            return (await alice.job(uid)).status is Status.RUNNING
+
+        await eventually(is_running)
+
+    async def is_kept() -> bool:
+        return bool(await asyncio.to_thread(lambda: list(folders.attempts.glob("*/end.json"))))
+
+    await eventually(is_kept)
+
+    async with a_grid(tmp_path, port=port) as grid, grid.connect(grid.administrator()) as connection:
+        job = await ended_job(OwnerClient(connection), uid)
+        await worker.__aexit__(None, None, None)
+
+    assert job.status is Status.COMPLETED
+    assert len(job.attempts) == 1
+
+
+async def test_a_killed_worker_gives_its_unit_back_when_it_starts_again(tmp_path: Path) -> None:
+    async with a_grid(tmp_path) as grid, grid.owner("alice") as alice:
+        await start_search(alice, HARD)
+        folders = await enrol(grid, tmp_path / "bob")
+
+        async def is_leased() -> bool:
+            return bool(await asyncio.to_thread(lambda: list(folders.attempts.glob("*/lease.json"))))
+
+        async with a_worker_process(tmp_path / "bob", "--slots", "1") as process:
+            await eventually(is_leased)
+            process.send_signal(signal.SIGKILL)
+            await process.wait()
+        (attempt,) = list(folders.attempts.iterdir())
+        unit = UUID(attempt.name.rpartition("-")[0])
+
+        async def is_lost() -> bool:
+            return (await alice.job(unit)).attempts[0].status is AttemptStatus.LOST
+
+        async with a_worker(folders, Kind.VANITY):
+            await eventually(is_lost)
+
+        assert (await alice.job(unit)).attempts[0].reason == "the worker was interrupted"
+
+
+async def test_a_signal_ends_the_process_in_good_order(tmp_path: Path) -> None:
+    async with a_grid(tmp_path) as grid, grid.owner("alice") as alice:
+        await start_search(alice, HARD)
+        folders = await enrol(grid, tmp_path / "bob")
+
+        async def is_leased() -> bool:
+            return bool(await asyncio.to_thread(lambda: list(folders.attempts.glob("*/lease.json"))))
+
+        async with a_worker_process(tmp_path / "bob", "--slots", "2") as process:
+            await eventually(is_leased)
+            process.send_signal(signal.SIGTERM)
+            assert process.stderr is not None
+            said = (await process.stderr.read()).decode()
+            assert await process.wait() == 0
+
+        assert "stopping and giving back what runs" in said
+        assert "stopped; 0 results are kept" in said
+        assert list(folders.attempts.iterdir()) == []
+
+
+async def test_a_second_worker_with_the_same_home_is_refused(tmp_path: Path) -> None:
+    async with a_grid(tmp_path) as grid:
+        folders = await enrol(grid, tmp_path / "bob")
+
+        async def is_up() -> bool:
+            return read_status(folders.status) is not None
+
+        async with a_worker_process(tmp_path / "bob"):
+            await eventually(is_up)
+            async with a_worker_process(tmp_path / "bob") as second:
+                assert second.stderr is not None
+                said = (await second.stderr.read()).decode()
+                assert await second.wait() == 1
+
+        assert "a worker is running with" in said
+        assert "Traceback" not in said
+        assert AlreadyRunningError.code in said
+
+
+async def test_a_revoked_worker_ends_with_that_sentence(tmp_path: Path) -> None:
+    async with a_grid(tmp_path) as grid, grid.connect(grid.administrator()) as connection:
+        folders = await enrol(grid, tmp_path / "bob")
+        uid = load_identity(folders.identity, "join").member.uid
+        await OwnerClient(connection).revoke_host(uid)
+
+        with pytest.raises(RevokedError, match="this certificate was revoked"):
+            await run_alone(folders, Kind.VANITY)
+
+
+async def run_alone(folders: Folders, *kinds: Kind) -> None:
+    """Run a worker until it ends by itself."""
+    identity = load_identity(folders.identity, "join")
+    await Daemon(WorkerSettings(slots=1), folders, identity, Offer(frozenset(kinds), 0.0)).run()
+
+
+def test_the_daemon_never_imports_numba() -> None:
+    code = "import sys, worker.cli; print(sorted({'numba', 'numpy', 'llvmlite', 'web3'} & set(sys.modules)))"
+    done = subprocess.run([sys.executable, "-P", "-c", code], env=ENVIRONMENT, capture_output=True, check=True)
+
+    assert done.stdout.strip() == b"[]"

@@ -1,0 +1,132 @@
+"""What the worker must not lose, on a real disk."""
+
+from __future__ import annotations
+
+import os
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pytest
+
+from tests.support.leases import vanity_lease
+from worker.events import Kept, Ref, ref_of
+from worker.spool import INTERRUPTED, KEEP, Spool
+from xwhep.model.attempts import FinishAttempt, Outcome, ReportHit
+from xwhep.model.jobs import Output
+
+LEASE = vanity_lease(1)
+REF = ref_of(LEASE)
+HIT = ReportHit(s="00" * 31 + "2a", e=1, sign=-1)
+END = FinishAttempt(outcome=Outcome.FINISHED, keys_tried=5)
+EMPTY_DIGEST = "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855"
+
+
+def now() -> datetime:
+    return datetime.now(UTC)
+
+
+def restart(folder: Path) -> tuple[Spool, tuple[Kept, ...]]:
+    spool = Spool(folder)
+    return spool, spool.recover(now())
+
+
+def test_a_result_survives_a_restart_with_its_hits_and_outputs(tmp_path: Path) -> None:
+    spool = Spool(tmp_path)
+    workplace = spool.open(LEASE)
+    (workplace.run / "stdout").write_bytes(b"")
+    end = END.model_copy(update={"outputs": [Output(name="stdout", digest=EMPTY_DIGEST, size_bytes=0)]})
+    spool.add_hit(REF, 0, HIT)
+    spool.add_hit(REF, 1, HIT)
+    spool.forget_hit(REF, 0)
+    size_bytes = spool.end(REF, end)
+
+    spool, (kept,) = restart(tmp_path)
+
+    assert (kept.ref, kept.hits, kept.size_bytes) == (REF, (1,), size_bytes)
+    assert spool.end_of(REF) == end
+    assert spool.hit(REF, 1) == HIT
+    assert spool.output(REF, "stdout").read_bytes() == b""
+
+
+def test_an_interrupted_attempt_is_given_back_and_its_hits_are_kept(tmp_path: Path) -> None:
+    spool = Spool(tmp_path)
+    spool.open(LEASE)
+    spool.add_hit(REF, 0, HIT)
+
+    spool, (kept,) = restart(tmp_path)
+
+    assert kept.hits == (0,)
+    assert spool.end_of(REF) == INTERRUPTED
+    assert restart(tmp_path)[1] == (kept,)
+
+
+def test_what_was_acknowledged_is_gone(tmp_path: Path) -> None:
+    spool = Spool(tmp_path)
+    spool.open(LEASE)
+    spool.end(REF, END)
+    spool.forget(REF)
+    spool.forget(REF)
+
+    assert restart(tmp_path)[1] == ()
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_removal_that_was_cut_short_is_finished(tmp_path: Path) -> None:
+    leftover = tmp_path / f".gone-{REF.job_uid}-1"
+    leftover.mkdir()
+    (leftover / "lease.json").write_text("{}")
+
+    assert restart(tmp_path)[1] == ()
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("name", ["lease.json", "end.json", "hit-000000.json"])
+def test_what_cannot_be_read_is_dropped_and_the_rest_is_kept(tmp_path: Path, name: str) -> None:
+    spool = Spool(tmp_path)
+    other = ref_of(vanity_lease(2))
+    for lease in (LEASE, vanity_lease(2)):
+        spool.open(lease)
+        spool.add_hit(ref_of(lease), 0, HIT)
+        spool.end(ref_of(lease), END)
+    (tmp_path / f"{REF.job_uid}-1" / name).write_bytes(b'{"half')
+
+    assert [kept.ref for kept in restart(tmp_path)[1]] == [other]
+
+
+def test_a_stranger_in_the_folder_is_left_alone(tmp_path: Path) -> None:
+    (tmp_path / "notes").mkdir()
+    (tmp_path / "notes.txt").write_text("mine")
+
+    assert restart(tmp_path)[1] == ()
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["notes", "notes.txt"]
+
+
+def test_what_nobody_takes_is_kept_for_thirty_days_and_no_longer(tmp_path: Path) -> None:
+    spool = Spool(tmp_path)
+    spool.open(LEASE)
+    spool.end(REF, END)
+
+    assert len(spool.recover(now() + KEEP - timedelta(hours=1))) == 1
+    assert spool.recover(now() + KEEP + timedelta(hours=1)) == ()
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_the_oldest_result_comes_first(tmp_path: Path) -> None:
+    spool = Spool(tmp_path)
+    refs = [Ref(lease.job_uid, lease.attempt) for lease in map(vanity_lease, (3, 1, 2))]
+    for age, number in enumerate((3, 1, 2)):
+        spool.open(vanity_lease(number))
+        spool.end(refs[age], END)
+        os.utime(tmp_path / f"{refs[age].job_uid}-1", (age, age))
+
+    assert [kept.ref for kept in restart(tmp_path)[1]] == refs
+
+
+def test_nobody_else_reads_what_is_kept(tmp_path: Path) -> None:
+    spool = Spool(tmp_path / "attempts")
+    spool.open(LEASE)
+    spool.end(REF, END)
+
+    if os.name != "nt":
+        assert (tmp_path / "attempts").stat().st_mode & 0o077 == 0
+        assert (tmp_path / "attempts" / f"{REF.job_uid}-1" / "end.json").stat().st_mode & 0o077 == 0

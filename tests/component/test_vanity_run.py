@@ -1,0 +1,160 @@
+"""One unit in the real child, and children that go wrong."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import sys
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import psutil
+import pytest
+
+from tests.support.leases import vanity_lease
+from worker import local_search
+from worker.runs import vanity
+from worker.vanity.pipe import UnitMessage
+from xwhep.bitcoin.patterns import parse_pattern
+from xwhep.bitcoin.split_key import Hit, combine, keygen
+from xwhep.errors import SearchFailedError
+from xwhep.model.attempts import Outcome, ProgressFields, ReportHit, VanityWork
+from xwhep.secp256k1 import decode
+from xwhep.units import keys_of, verify
+
+NOTHING = ("ff" * 20, "ff" * 20)
+#: one hash in 65,536
+SOME = ("0000" + "00" * 18, "0000" + "ff" * 18)
+ENDLESS_STEPS = 2**31
+
+
+class Sink:
+    """Keeps what a search says."""
+
+    def __init__(self) -> None:
+        self.hits: list[ReportHit] = []
+        self.latest: ProgressFields | None = None
+        self.moved = asyncio.Event()
+
+    def progress(self, progress: ProgressFields) -> None:
+        self.latest = progress
+        self.moved.set()
+
+    async def hit(self, hit: ReportHit) -> None:
+        self.hits.append(hit)
+
+
+def unit(*, steps: int, ranges: tuple[str, str]) -> VanityWork:
+    work = vanity_lease(1, steps=steps, ranges=ranges).work
+    assert isinstance(work, VanityWork)
+    return work
+
+
+def as_message(work: VanityWork) -> UnitMessage:
+    return UnitMessage.model_validate(
+        {"batch": work.batch_uid, **work.model_dump(include={"number", "steps", "form", "public_key", "ranges"})}
+    )
+
+
+@pytest.fixture
+async def no_child_left() -> AsyncIterator[None]:
+    before = set(psutil.Process().children(recursive=True))
+    yield
+    assert set(psutil.Process().children(recursive=True)) <= before
+
+
+@pytest.mark.usefixtures("no_child_left")
+async def test_a_unit_is_searched_to_its_end_and_its_hits_stand_up_to_checking() -> None:
+    work, sink = unit(steps=8, ranges=SOME), Sink()
+
+    end = await vanity.search(work, sink)
+
+    assert end.outcome is Outcome.FINISHED
+    assert end.keys_tried == keys_of(8)
+    assert end.fraction == 1
+    assert sink.hits
+    for hit in sink.hits:
+        verify(as_message(work).unit(), Hit(int(hit.s, 16), hit.e, hit.sign))
+
+
+@pytest.mark.usefixtures("no_child_left")
+async def test_a_search_tells_how_far_it_is_and_ends_when_it_is_cancelled() -> None:
+    sink = Sink()
+    task = asyncio.create_task(vanity.search(unit(steps=ENDLESS_STEPS, ranges=NOTHING), sink))
+    async with asyncio.timeout(60):
+        await sink.moved.wait()
+
+    task.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await task
+
+    assert sink.latest is not None
+    assert sink.latest.keys_tried > 0
+    assert sink.latest.keys_per_s > 0
+
+
+@pytest.mark.usefixtures("no_child_left")
+async def test_the_kernel_is_compiled_in_a_child_that_ends() -> None:
+    assert (await vanity.compile_kernel()).keys_per_s > 0
+
+
+@pytest.mark.usefixtures("no_child_left")
+async def test_a_kernel_cache_that_cannot_be_written_is_a_sentence(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "cache").write_text("a file where a folder should be")
+    monkeypatch.setenv("XWHEP_HOME", str(tmp_path))
+
+    with pytest.raises(SearchFailedError, match="compiled kernels cannot be kept"):
+        await vanity.compile_kernel()
+    end = await vanity.search(unit(steps=1, ranges=NOTHING), Sink())
+    assert end.outcome is Outcome.LOST
+    assert "compiled kernels cannot be kept" in str(end.reason)
+
+
+@pytest.mark.usefixtures("no_child_left")
+@pytest.mark.skipif(os.name == "nt", reason="the child is played by a shell script")
+@pytest.mark.parametrize(
+    ("script", "reason"),
+    [
+        ("echo 'out of order' >&2; exit 3", "ended without a result (exit status 3): out of order"),
+        ("kill -9 $$", "ended without a result (exit status -9)"),
+        ("echo rubbish; cat", "said what cannot be understood"),
+        ("head -c 200000 /dev/zero; cat", "said what cannot be understood"),
+        ('echo \'{"event":"done","keys":5,"next_step":0}\'', "the search was stopped"),
+        ("trap '' TERM; while :; do sleep 0.1; done", "said nothing for 1 s"),
+    ],
+)
+async def test_a_child_that_goes_wrong_loses_the_attempt_and_says_why(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, script: str, reason: str
+) -> None:
+    child = tmp_path / "python"
+    child.write_text(f"#!/bin/sh\n{script}\n")
+    child.chmod(0o755)
+    monkeypatch.setattr(sys, "executable", str(child))
+    monkeypatch.setattr(vanity, "SILENCE_S", 1.0)
+    monkeypatch.setattr(vanity, "GRACE_S", 0.3)
+
+    end = await vanity.search(unit(steps=1, ranges=NOTHING), Sink())
+
+    assert end.outcome is Outcome.LOST
+    assert reason in str(end.reason)
+
+
+@pytest.mark.usefixtures("no_child_left")
+async def test_a_search_on_this_machine_alone_finds_a_key_of_the_requester() -> None:
+    secret, encoded = keygen()
+    pattern = parse_pattern("1Lo")
+
+    hit = await local_search.search(pattern, decode(encoded), slots=2, nice=0, show=lambda _: None)
+
+    assert combine(secret, hit, pattern.ranges) > 0
+
+
+@pytest.mark.usefixtures("no_child_left")
+async def test_a_search_on_this_machine_says_why_it_fails(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "cache").write_text("a file where a folder should be")
+    monkeypatch.setenv("XWHEP_HOME", str(tmp_path))
+
+    with pytest.raises(SearchFailedError, match="compiled kernels cannot be kept"):
+        await local_search.search(parse_pattern("1Lo"), decode(keygen()[1]), slots=1, nice=0, show=lambda _: None)

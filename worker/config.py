@@ -1,0 +1,41 @@
+"""The worker's settings: section `[worker]` of config.toml, or XWHEP_WORKER__... in the environment."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, ClassVar, Final
+
+from pydantic import Field
+from pydantic_settings import SettingsConfigDict
+
+from worker.probe import cores
+from xwhep.config import Settings, home
+from xwhep.model.apps import Kind
+
+GIB: Final = 1024**3
+
+
+class WorkerSettings(Settings):
+    """What a volunteer can choose."""
+
+    section: ClassVar[str] = "worker"
+    model_config = SettingsConfigDict(env_prefix="XWHEP_WORKER__")
+
+    slots: Annotated[int, Field(ge=1, le=1024)] = Field(default_factory=cores)  #: attempts at the same time
+    kinds: frozenset[Kind] = frozenset(Kind)  #: apps that may run here, as far as this machine can
+    nice: Annotated[int, Field(ge=0, le=19)] = 10  #: how much jobs yield to the volunteer's own programs
+    cache_bytes: Annotated[int, Field(ge=0)] = 10 * GIB  #: of content that jobs need
+    spool_bytes: Annotated[int, Field(ge=1)] = 10 * GIB  #: of results that wait; from there on no more work is taken
+    stop_s: Annotated[float, Field(ge=0, le=600)] = 15.0  #: the longest that stopping takes
+
+
+class Folders:
+    """Where the worker keeps what it keeps."""
+
+    def __init__(self, base: Path | None = None) -> None:
+        self.base = (home() if base is None else base) / "worker"
+        self.identity = self.base / "identity"
+        self.attempts = self.base / "attempts"
+        self.cache = self.base / "blobs"
+        self.status = self.base / "status.json"
+        self.lock = self.base / "lock"

@@ -1,0 +1,217 @@
+"""The worker as a process: the loop between agent and shell, its start and its end, and its certificate's renewal."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import os
+import random
+import signal
+import ssl
+import time
+from contextlib import ExitStack, suppress
+from datetime import UTC, datetime
+from typing import Any, Final
+
+from worker import events
+from worker.agent import Agent, Phase
+from worker.cache import Cache
+from worker.config import Folders, WorkerSettings
+from worker.events import Event
+from worker.lock import hold
+from worker.offers import Offer, find_offer
+from worker.shell import Shell
+from worker.spool import Spool
+from worker.status import RunView, WorkerStatus, write_status
+from worker.trouble import Mailbox, is_fatal
+from xwhep.client.connection import Connection
+from xwhep.client.host import HostClient
+from xwhep.enrolment import renew
+from xwhep.errors import NothingToRunError, XwhepError
+from xwhep.pki.certificates import bundle_pem, due_for_renewal
+from xwhep.pki.contexts import client_context
+from xwhep.pki.identity import Identity, load_identity
+
+log = logging.getLogger(__name__)
+
+JOIN_COMMAND: Final = "xwhep-worker join"
+RENEWAL_CHECK_S: Final = 3600.0
+#: the least time between two writings of the status file, seconds
+STATUS_PAUSE_S: Final = 1.0
+
+
+async def serve(settings: WorkerSettings, folders: Folders) -> None:
+    """Run the worker until it is stopped by a signal.
+
+    Raises:
+        AlreadyRunningError: another worker runs with these folders.
+        NothingToRunError: this machine can run no kind of app.
+        XwhepError: the dispatcher refuses this worker for good, or there is no identity.
+    """
+    identity = load_identity(folders.identity, JOIN_COMMAND)
+    with hold(folders.lock):
+        log.info("host %s (%s) of the grid at %s", identity.name, identity.member.uid, identity.dispatcher)
+        offer = await find_offer(settings.kinds)
+        if not offer.kinds:
+            raise NothingToRunError
+        identity = await _renew_if_due(identity)
+        await Daemon(settings, folders, identity, offer).run()
+
+
+class Daemon:
+    """One worker from its start to its end."""
+
+    def __init__(self, settings: WorkerSettings, folders: Folders, identity: Identity, offer: Offer) -> None:
+        self._settings = settings
+        self._folders = folders
+        self._identity = identity
+        self._agent = Agent(settings.slots, offer.kinds, settings.spool_bytes, random.random)
+        self._keys_per_s = offer.keys_per_s
+        self._mailbox = Mailbox()
+        self._deadline: float | None = None  #: when stopping must be over
+        self._was_away = False
+        self._status_at = 0.0  #: when the status file may be written again
+        self._is_status_old = False
+
+    async def run(self) -> None:
+        """Work until told to stop.
+
+        Raises:
+            XwhepError: the dispatcher refuses this worker for good.
+        """
+        spool = Spool(self._folders.attempts)
+        kept = await asyncio.to_thread(spool.recover, datetime.now(UTC))
+        if kept:
+            log.info("%s results of an earlier run are delivered first", len(kept))
+        cache = Cache(self._folders.cache, self._settings.cache_bytes)
+        context = client_context(self._identity)
+        with _signals(self.stop):
+            async with Connection(self._identity.dispatcher, context) as connection, asyncio.TaskGroup() as tasks:
+                shell = Shell(HostClient(connection), spool, cache, self._mailbox, tasks)
+                shell.keys_per_s = self._keys_per_s
+                renewal = tasks.create_task(self._keep_certificate(context))
+                self._mailbox.tell(events.Started, kept)
+                await self._loop(shell)
+                renewal.cancel()
+                shell.close()
+        self._folders.status.unlink(missing_ok=True)
+        if self._mailbox.fatal is not None:
+            raise self._mailbox.fatal
+        log.info("stopped; %s results are kept for the next start", len(self._agent.held))
+
+    def stop(self) -> None:
+        """Stop in good order; the second time, at once."""
+        if self._deadline is None:
+            log.info("stopping and giving back what runs; once more stops at once")
+            self._deadline = time.monotonic() + self._settings.stop_s
+            self._mailbox.tell(events.ShutdownRequested)
+        else:
+            self._deadline = 0.0
+            self._mailbox.tell(events.TimePassed)
+
+    async def _loop(self, shell: Shell) -> None:
+        while not self._is_over():
+            event = await self._next_event(is_busy=bool(shell.runs))
+            for instruction in self._agent.handle(event):
+                shell.perform(instruction)
+            self._tell_people(shell)
+
+    def _is_over(self) -> bool:
+        overdue = self._deadline is not None and time.monotonic() >= self._deadline
+        return self._agent.is_done() or overdue or self._mailbox.fatal is not None
+
+    async def _next_event(self, *, is_busy: bool) -> Event:
+        looked_at = self._status_at if is_busy or self._is_status_old else None
+        times = [moment for moment in (self._agent.wake_at(), self._deadline, looked_at) if moment is not None]
+        timeout_s = max(0.0, min(times) - time.monotonic()) if times else None
+        try:
+            return await asyncio.wait_for(self._mailbox.events.get(), timeout_s)
+        except TimeoutError:
+            return events.TimePassed(time.monotonic())
+
+    # --- for people
+
+    def _tell_people(self, shell: Shell) -> None:
+        away = self._agent.is_away()
+        if away != self._was_away:
+            self._was_away = away
+            log.info("the dispatcher is away; results are kept" if away else "the dispatcher is there again")
+        self._is_status_old = time.monotonic() < self._status_at
+        if not self._is_status_old:
+            self._status_at = time.monotonic() + STATUS_PAUSE_S
+            with suppress(OSError):  # a full disk shows elsewhere
+                write_status(self._folders.status, self._status(shell))
+
+    def _status(self, shell: Shell) -> WorkerStatus:
+        return WorkerStatus(
+            pid=os.getpid(),
+            dispatcher=self._identity.dispatcher,
+            host_uid=self._identity.member.uid,
+            name=self._identity.name,
+            connected=not self._agent.is_away(),
+            stopping=self._agent.stopping,
+            slots=self._settings.slots,
+            kinds=self._agent.kinds,
+            keys_per_s=shell.keys_per_s,
+            running=[
+                RunView(job_uid=ref.job_uid, attempt=ref.attempt, kind=run.lease.work.kind, **run.latest.model_dump())
+                for ref, run in shell.runs.items()
+            ],
+            undelivered=sum(held.phase is Phase.ENDED for held in self._agent.held.values()),
+            updated_at=datetime.now(UTC),
+        )
+
+    # --- the certificate
+
+    async def _keep_certificate(self, context: ssl.SSLContext) -> None:
+        """Renew the certificate when it is time, also when that may be why the dispatcher does not answer.
+
+        New connections show the new certificate; those that are open go on with the old one, which still holds.
+        """
+        while True:
+            self._mailbox.unreachable.clear()
+            with suppress(TimeoutError):
+                await asyncio.wait_for(self._mailbox.unreachable.wait(), RENEWAL_CHECK_S)
+            try:
+                renewed = await _renew_if_due(self._identity)
+            except XwhepError as error:
+                self._mailbox.fatal = error
+                self._mailbox.tell(events.TimePassed)
+                return
+            if renewed is not self._identity:
+                self._identity = renewed
+                context.load_verify_locations(cadata=bundle_pem(renewed.cas).decode())
+                context.load_cert_chain(renewed.certificate_path, renewed.key_path)
+            await asyncio.sleep(1)  # while the dispatcher is away this is asked often
+
+
+async def _renew_if_due(identity: Identity) -> Identity:
+    """Return the identity, renewed if a third of its life is over and the dispatcher can be reached.
+
+    Raises:
+        XwhepError: the dispatcher refuses to renew it, for good.
+    """
+    if not due_for_renewal(identity.certificate, datetime.now(UTC)):
+        return identity
+    try:
+        renewed = await renew(identity)
+    except XwhepError as error:
+        if is_fatal(error):
+            raise
+        log.warning("the certificate could not be renewed: %s", error)
+        return identity
+    log.info("the certificate was renewed; it ends on %s", f"{renewed.ends_at:%Y-%m-%d}")
+    return renewed
+
+
+def _signals(stop: Any) -> ExitStack:
+    """Call `stop` on SIGINT and SIGTERM, inside the event loop, until the stack is closed."""
+    loop, stack = asyncio.get_running_loop(), ExitStack()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        try:
+            loop.add_signal_handler(number, stop)
+            stack.callback(loop.remove_signal_handler, number)
+        except NotImplementedError:  # Windows
+            before = signal.signal(number, lambda *_: loop.call_soon_threadsafe(stop))
+            stack.callback(signal.signal, number, before)
+    return stack

@@ -1,0 +1,116 @@
+"""Bringing hits and ends to the dispatcher, from the disk or, where that did not take them, from memory.
+
+What the dispatcher refuses for good is dropped with a line in the log: it knows why.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Awaitable, Callable
+from typing import Final
+
+from pydantic import ValidationError
+
+from worker import events
+from worker.events import Ref
+from worker.spool import Spool
+from worker.trouble import Mailbox, code_of, is_fatal, status_of
+from xwhep.client.host import HostClient
+from xwhep.errors import StorageFullError, XwhepError
+from xwhep.model.attempts import FinishAttempt, Outcome, ProgressFields, ReportHit
+
+log = logging.getLogger(__name__)
+
+_DAMAGED: Final = frozenset({"digest-mismatch", "too-large", "invalid-field"})
+
+
+def lost(reason: str, progress: ProgressFields) -> FinishAttempt:
+    """Return the end of an attempt that is given back."""
+    return FinishAttempt(outcome=Outcome.LOST, reason=reason[:1000], **progress.model_dump())
+
+
+class Delivery:
+    """What is kept of the attempts of one worker, and the way of it to the dispatcher."""
+
+    def __init__(self, client: HostClient, spool: Spool, mailbox: Mailbox) -> None:
+        self._client = client
+        self._spool = spool
+        self._mailbox = mailbox
+        self._unsaved: dict[Ref, FinishAttempt] = {}  #: ends that the disk did not take
+        self._hits: dict[tuple[Ref, int], ReportHit] = {}
+
+    async def keep_hit(self, ref: Ref, number: int, hit: ReportHit) -> None:
+        """Record a hit and tell the agent."""
+        self._hits[ref, number] = hit
+        try:
+            await asyncio.to_thread(self._spool.add_hit, ref, number, hit)
+        except OSError as error:
+            log.warning("a hit could not be written to the disk (%s); it is sent all the same", error.strerror)
+        self._mailbox.tell(events.HitFound, ref, number)
+
+    async def keep_end(self, ref: Ref, end: FinishAttempt) -> None:
+        """Record an end and tell the agent; where the disk does not take it, the attempt is given back."""
+        size_bytes = 0
+        try:
+            size_bytes = await asyncio.to_thread(self._spool.end, ref, end)
+        except OSError as error:
+            self._unsaved[ref] = lost(f"the end could not be kept: {error.strerror}", ProgressFields())
+        log.info("job %s, attempt %s: %s%s", *ref, end.outcome, f" ({end.reason})" if end.reason else "")
+        self._mailbox.tell(events.RunEnded, ref, size_bytes)
+
+    async def send_hit(self, ref: Ref, number: int) -> None:
+        """Report a hit."""
+
+        async def send() -> None:
+            hit = self._hits.get((ref, number))
+            if hit is None:
+                hit = await asyncio.to_thread(self._spool.hit, ref, number)
+            await self._client.report_hit(*ref, hit)
+            log.info("job %s, attempt %s: a hit was accepted", *ref)
+
+        if await self._is_settled(ref, send, "a hit"):
+            self._hits.pop((ref, number), None)
+            await asyncio.to_thread(self._spool.forget_hit, ref, number)
+            self._mailbox.tell(events.HitAnswered, ref, number)
+
+    async def report(self, ref: Ref) -> None:
+        """Upload the outputs of an attempt and report its end."""
+
+        async def send() -> None:
+            end = self._unsaved.get(ref)
+            if end is None:
+                end = await asyncio.to_thread(self._spool.end_of, ref)
+            try:
+                for output in end.outputs:
+                    await self._client.store(*ref, output, self._spool.output(ref, output.name))
+            except (OSError, XwhepError) as error:
+                if isinstance(error, XwhepError) and code_of(error) not in _DAMAGED:
+                    raise
+                end = lost(f"a result could not be delivered: {error}", ProgressFields())
+            await self._client.finish(*ref, end)
+
+        if await self._is_settled(ref, send, "its end"):
+            self._mailbox.tell(events.ReportAnswered, ref)
+
+    async def forget(self, ref: Ref) -> None:
+        """Remove all that is kept of an attempt."""
+        self._unsaved.pop(ref, None)
+        await asyncio.to_thread(self._spool.forget, ref)
+
+    async def _is_settled(self, ref: Ref, send: Callable[[], Awaitable[None]], what: str) -> bool:
+        """Send something; tell whether it is accepted or refused, for good. If not, the agent is told."""
+        try:
+            await send()
+        except StorageFullError:
+            self._mailbox.tell(events.DeliveryPostponed, ref)
+            return False
+        except XwhepError as error:
+            if is_fatal(error) or status_of(error) >= 500:
+                self._mailbox.note(error, "delivering a result")
+                self._mailbox.tell(events.DeliveryFailed, ref)
+                return False
+            log.warning("job %s, attempt %s: %s was refused: %s", *ref, what, error)
+        except (OSError, ValidationError) as error:
+            log.warning("job %s, attempt %s: %s cannot be read any more (%s)", *ref, what, error)
+        return True

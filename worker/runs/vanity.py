@@ -1,0 +1,198 @@
+"""One unit of a vanity search, in a child process of its own.
+
+The child is this very installation's `worker.vanity`; the daemon itself never imports numba. The pipe to the child is
+its life: when it closes, the child ends. A child that dies, falls silent or says what is no message loses the attempt.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import os
+import subprocess
+import sys
+from collections.abc import AsyncIterator
+from pathlib import Path
+from typing import Any, Final, Protocol
+
+import worker
+from worker.vanity import pipe
+from xwhep.errors import SearchFailedError, XwhepError
+from xwhep.model.attempts import FinishAttempt, Outcome, ProgressFields, ReportHit, VanityWork
+from xwhep.units import keys_of
+
+#: how long a child may say nothing, seconds: compiling takes the longest, and the machine may be busy
+SILENCE_S: Final = 600.0
+#: how long a child that was told to stop may take, seconds
+GRACE_S: Final = 3.0
+#: how much of what a child says on standard error is kept, bytes
+TAIL_BYTES: Final = 4096
+
+
+class Sink(Protocol):
+    """Takes what a search says while it runs."""
+
+    def progress(self, progress: ProgressFields) -> None:
+        """Take how far the search is."""
+
+    async def hit(self, hit: ReportHit) -> None:
+        """Take a hit; on return it is safe."""
+
+
+class ChildError(Exception):
+    """The child did not do what it should; the text says what."""
+
+
+async def search(work: VanityWork, sink: Sink, *, nice: int = 0) -> FinishAttempt:
+    """Search a unit; a cancellation stops it.
+
+    Every trouble is the machine's own, so the outcome is never `failed`.
+    """
+    latest = ProgressFields(fraction=0)
+    try:
+        async with _child() as child:
+            child.stdin.write(pipe.render(_unit(work, nice)))
+            while not isinstance(event := await child.event(), pipe.Done):
+                match event:
+                    case pipe.Progress():
+                        latest = _progress(work, event.keys, event.keys_per_s)
+                        sink.progress(latest)
+                    case pipe.Found():
+                        await sink.hit(ReportHit(s=event.s, e=event.e, sign=event.sign))
+                    case pipe.Failed():
+                        return _lost(latest, event.text)
+                    case _:
+                        pass
+            return _end(work, event, latest)
+    except (ChildError, OSError) as error:
+        return _lost(latest, str(error))
+
+
+async def compile_kernel() -> pipe.Compiled:
+    """Compile the kernel into the cache, in a child that ends; return which one it is and how fast.
+
+    Raises:
+        SearchFailedError: it did not work.
+    """
+    try:
+        async with _child("--compile") as child:
+            while not isinstance(event := await child.event(), pipe.Compiled):
+                if isinstance(event, pipe.Failed):
+                    raise SearchFailedError(event.text)
+            return event
+    except (ChildError, OSError) as error:
+        raise SearchFailedError(str(error)) from error
+
+
+def _unit(work: VanityWork, nice: int) -> pipe.UnitMessage:
+    return pipe.UnitMessage(
+        batch=work.batch_uid,
+        number=work.number,
+        steps=work.steps,
+        form=work.form,
+        public_key=work.public_key,
+        ranges=work.ranges,
+        nice=nice,
+    )
+
+
+def _progress(work: VanityWork, keys: int, keys_per_s: float) -> ProgressFields:
+    fraction = min(1.0, keys / keys_of(work.steps))
+    return ProgressFields(fraction=fraction, keys_tried=keys, keys_per_s=keys_per_s)
+
+
+def _end(work: VanityWork, done: pipe.Done, latest: ProgressFields) -> FinishAttempt:
+    final = _progress(work, done.keys, latest.keys_per_s)
+    if done.next_step < work.steps:
+        return _lost(final, "the search was stopped")
+    return FinishAttempt(outcome=Outcome.FINISHED, **final.model_dump())
+
+
+def _lost(progress: ProgressFields, why: str) -> FinishAttempt:
+    return FinishAttempt(outcome=Outcome.LOST, reason=why[:1000], **progress.model_dump())
+
+
+class _Child:
+    """The child as this side of the pipe sees it."""
+
+    def __init__(self, process: asyncio.subprocess.Process) -> None:
+        assert process.stdin is not None
+        assert process.stdout is not None
+        assert process.stderr is not None
+        self.stdin = process.stdin
+        self._stdout = process.stdout
+        self._process = process
+        self._errors = asyncio.create_task(_tail(process.stderr))
+
+    async def event(self) -> pipe.Event:
+        """Return what the child says next.
+
+        Raises:
+            ChildError: it ended, fell silent, or said something else than a message.
+        """
+        try:
+            line = await asyncio.wait_for(self._stdout.readline(), SILENCE_S)
+            if line:
+                return pipe.parse_event(line)
+        except TimeoutError as error:
+            raise ChildError(f"the search's process said nothing for {SILENCE_S:.0f} s") from error
+        except (ValueError, XwhepError) as error:
+            raise ChildError(f"the search's process said what cannot be understood ({error})") from error
+        raise ChildError(_obituary(await self._process.wait(), await self._errors))
+
+    async def stop(self) -> None:
+        """Tell the child to stop, and after a grace make it; on return it is gone, and so is what it had to say."""
+        self.stdin.close()
+        try:
+            await asyncio.wait_for(self._gone(), GRACE_S)
+        except TimeoutError:
+            self._process.kill()
+        finally:  # also when this is cancelled in its turn
+            if self._process.returncode is None:
+                with contextlib.suppress(ProcessLookupError):
+                    self._process.kill()
+                await self._gone()
+
+    async def _gone(self) -> None:
+        while await self._stdout.read(TAIL_BYTES):
+            pass
+        await self._errors
+        await self._process.wait()
+
+
+@contextlib.asynccontextmanager
+async def _child(*options: str) -> AsyncIterator[_Child]:
+    """Start the child; at the end, whatever the reason, it is stopped."""
+    separate: dict[str, Any] = (
+        {"creationflags": getattr(subprocess, "CREATE_NEW_PROCESS_GROUP", 0)}
+        if os.name == "nt"
+        else {"process_group": 0}
+    )  # a Ctrl-C in the terminal is for the daemon, which then stops its children
+    child = _Child(
+        await asyncio.create_subprocess_exec(
+            *(sys.executable, "-P", "-m", "worker.vanity", *options),
+            stdin=asyncio.subprocess.PIPE,
+            stdout=asyncio.subprocess.PIPE,
+            stderr=asyncio.subprocess.PIPE,
+            limit=pipe.MAX_LINE_BYTES,
+            env={**os.environ, "PYTHONPATH": str(Path(worker.__file__).parents[1])},
+            **separate,
+        )
+    )
+    try:
+        yield child
+    finally:
+        await child.stop()
+
+
+async def _tail(stream: asyncio.StreamReader) -> str:
+    tail = b""
+    while chunk := await stream.read(TAIL_BYTES):
+        tail = (tail + chunk)[-TAIL_BYTES:]
+    return tail.decode(errors="replace")
+
+
+def _obituary(exit_status: int, errors: str) -> str:
+    lines = errors.strip().splitlines()
+    last = f": {lines[-1][:300]}" if lines else ""
+    return f"the search's process ended without a result (exit status {exit_status}){last}"

@@ -1,0 +1,56 @@
+"""What happened, on its way to the agent; and what went wrong, told apart by what it means."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import time
+from collections.abc import Callable
+from typing import Final
+
+from worker.events import Event
+from xwhep.errors import RemoteError, UnavailableError, XwhepError
+
+log = logging.getLogger(__name__)
+
+#: refusals that no new try changes
+FATAL_CODES: Final = frozenset({"revoked", "unknown-identity", "no-certificate", "forbidden", "protocol-too-old"})
+
+
+def code_of(error: XwhepError) -> str:
+    """Return the code of an error, also of one that this version knows only by name."""
+    return error.remote_code if isinstance(error, RemoteError) else error.code
+
+
+def is_fatal(error: XwhepError) -> bool:
+    """Tell whether a refusal ends the worker."""
+    return code_of(error) in FATAL_CODES
+
+
+def status_of(error: XwhepError) -> int:
+    """Return the HTTP status of an error, also of one that this version knows only by name."""
+    return error.remote_status if isinstance(error, RemoteError) else error.http_status
+
+
+class Mailbox:
+    """What the tasks of the shell tell the daemon."""
+
+    def __init__(self) -> None:
+        self.events: asyncio.Queue[Event] = asyncio.Queue()
+        self.unreachable = asyncio.Event()  #: the dispatcher did not answer; perhaps for this machine's certificate
+        self.fatal: XwhepError | None = None  #: what ends the worker
+
+    def tell(self, make: Callable[..., Event], *values: object) -> None:
+        """Tell the agent what happened, now."""
+        self.events.put_nowait(make(time.monotonic(), *values))
+
+    def note(self, error: XwhepError | TimeoutError, doing: str) -> None:
+        """Sort what went wrong with a request: what passes, what ends the worker, and what a person should see."""
+        if isinstance(error, UnavailableError | TimeoutError):
+            log.debug("%s: %s", doing, error)
+            self.unreachable.set()
+        elif is_fatal(error):
+            self.fatal = error
+        else:
+            log.warning("%s: %s", doing, error)
+            self.unreachable.set()
