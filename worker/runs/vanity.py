@@ -58,7 +58,8 @@ async def search(work: VanityWork, sink: Sink, *, nice: int = 0) -> FinishAttemp
                         latest = _progress(work, event.keys, event.keys_per_s)
                         sink.progress(latest)
                     case pipe.Found():
-                        await sink.hit(ReportHit(s=event.s, e=event.e, sign=event.sign))
+                        latest = _progress(work, event.keys, latest.keys_per_s)
+                        await sink.hit(ReportHit(s=event.s, e=event.e, sign=event.sign, **latest.model_dump()))
                     case pipe.Failed():
                         return _lost(latest, event.text)
                     case _:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import os
 import re
-import signal
 import subprocess
 import sys
 import time
@@ -112,18 +111,17 @@ class Stage:
         return output
 
     def stop(self) -> None:
-        """Stop every part, the last started first; twice is once."""
-        for part in reversed(self.parts):
+        """Stop every part, the last started first, since a worker gives back to its dispatcher; twice is once."""
+        while self.parts:
+            process = self.parts[-1].process
             with contextlib.suppress(ProcessLookupError):
-                part.process.send_signal(signal.SIGTERM)
-        deadline = time.monotonic() + STOP_S
-        for part in reversed(self.parts):
+                process.terminate()
             try:
-                part.process.wait(max(0.0, deadline - time.monotonic()))
+                process.wait(STOP_S)
             except subprocess.TimeoutExpired:
-                part.process.kill()
-                part.process.wait()
-        self.parts.clear()
+                process.kill()
+                process.wait()
+            self.parts.pop()
 
     def _environment(self, home: str) -> dict[str, str]:
         kept = {name: value for name, value in os.environ.items() if not name.startswith("XWHEP_")}
