@@ -1,0 +1,113 @@
+"""Parts of the grid killed in the middle of a search, as processes: the search goes on to its right end."""
+
+from __future__ import annotations
+
+import json
+import socket
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import psutil
+import pytest
+
+from xwhep.cli.demo.processes import Part, Stage
+
+#: hard enough that it is not over before somebody can be killed, easy enough for a test: 2.6e8 keys on average
+PATTERN = "1LoVEx"
+PATIENCE_S = 200.0
+
+
+class GridOfProcesses:
+    """A dispatcher at a fixed port, a user, and workers to come."""
+
+    def __init__(self, folder: Path) -> None:
+        self.stage = Stage(folder)
+        with socket.create_server(("127.0.0.1", 0)) as probe:
+            self.port = probe.getsockname()[1]
+        self.url = f"https://127.0.0.1:{self.port}"
+        self.stage.run("dispatcher", ["xwhep-dispatcher", "init", "--name", "127.0.0.1"])
+        self.dispatcher = self.serve()
+        self.join("user", ["xwhep", "login", self.url, "--token", "-", "--name", "alice"], "user")
+
+    def serve(self) -> Part:
+        command = ["xwhep-dispatcher", "serve", "--host", "127.0.0.1", "--port", str(self.port)]
+        part = self.stage.start("dispatcher", "dispatcher", command)
+        self.stage.parts.insert(0, self.stage.parts.pop())  # stopped last: workers give back to it
+        part.wait_for("Serving on port", PATIENCE_S)
+        return part
+
+    def join(self, home: str, command: list[str], kind: str) -> None:
+        token = self.stage.run("dispatcher", ["xwhep-dispatcher", "token", "--kind", kind])
+        self.stage.run(home, command, stdin=token)
+
+    def worker(self, name: str) -> Part:
+        if not self.stage.home(name).exists():
+            self.stage.share(name, "cache")
+            self.join(name, ["xwhep-worker", "join", self.url, "--token", "-", "--name", name], "host")
+        return self.stage.start(name, name, ["xwhep-worker", "run", "--slots", "1"])
+
+    def search(self) -> str:
+        command = ["xwhep", "vanity", "search", PATTERN, "--no-wait", "--json"]
+        return str(json.loads(self.stage.run("user", command))["uid"])
+
+    def batch(self, uid: str) -> dict[str, Any]:
+        shown: dict[str, Any] = json.loads(self.stage.run("user", ["xwhep", "batches", "show", uid, "--json"]))
+        return shown
+
+    def wait_until_searching(self, uid: str) -> None:
+        deadline = time.monotonic() + PATIENCE_S
+        while self.batch(uid)["search"]["hosts"] == 0:
+            assert self.batch(uid)["search"]["result"] is None, "found before anybody could be killed"
+            assert time.monotonic() < deadline, "nobody took the search"
+
+    def wait_for_the_end(self, uid: str) -> str:
+        self.stage.run("user", ["xwhep", "batches", "wait", uid])
+        ended = self.batch(uid)
+        assert ended["status"] == "completed"
+        return str(ended["search"]["result"]["address"])
+
+    def verify(self, uid: str) -> bool:
+        shown = json.loads(self.stage.run("user", ["xwhep", "vanity", "combine", uid, "--json"]))
+        return bool(shown["address"].startswith(PATTERN))
+
+
+@pytest.fixture
+def grid(tmp_path: Path) -> Iterator[GridOfProcesses]:
+    grid = GridOfProcesses(tmp_path)
+    yield grid
+    grid.stage.stop()
+
+
+@pytest.mark.timeout(600)
+def test_a_dispatcher_killed_in_the_middle_of_a_search_goes_on_with_it(grid: GridOfProcesses) -> None:
+    grid.worker("ada")
+    uid = grid.search()
+    grid.wait_until_searching(uid)
+
+    grid.dispatcher.process.kill()
+    grid.dispatcher.process.wait()
+    grid.serve()
+
+    assert grid.wait_for_the_end(uid).startswith(PATTERN)
+    assert grid.verify(uid)
+
+
+@pytest.mark.timeout(600)
+def test_a_worker_killed_in_the_middle_of_a_search_is_replaced_and_leaves_nothing(grid: GridOfProcesses) -> None:
+    ada = grid.worker("ada")
+    uid = grid.search()
+    grid.wait_until_searching(uid)
+    searchers = psutil.Process(ada.process.pid).children(recursive=True)
+
+    ada.process.kill()
+    ada.process.wait()
+
+    _, alive = psutil.wait_procs(searchers, timeout=30)
+    assert searchers
+    assert alive == []
+    assert grid.batch(uid)["status"] == "running"
+    grid.worker("ben")
+    assert grid.wait_for_the_end(uid).startswith(PATTERN)
+    assert grid.verify(uid)

@@ -1,0 +1,101 @@
+"""The demonstration as its spectator sees it: real processes from first to last, and nothing left of them."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import base58
+import psutil
+import pytest
+
+ROOT = Path(__file__).resolve().parents[2]
+COMMAND = [sys.executable, "-m", "xwhep.cli", "demo"]
+PATIENCE_S = 280
+
+
+def environment(temporary: Path, **changes: str) -> dict[str, str]:
+    """Return an environment whose temporary folder is the test's own."""
+    return {**os.environ, "TMPDIR": str(temporary), "PYTHONPATH": str(ROOT), **changes}
+
+
+def without(*programs: str) -> Iterator[str]:
+    """Return the folders of PATH that have none of these programs."""
+    for folder in os.environ["PATH"].split(os.pathsep):
+        if not any((Path(folder) / program).exists() for program in programs):
+            yield folder
+
+
+def play(*arguments: str, **environment_: str) -> subprocess.CompletedProcess[str]:
+    """Run the demonstration to its end."""
+    return subprocess.run(
+        [*COMMAND, *arguments], env=environment_, capture_output=True, text=True, timeout=PATIENCE_S, check=False
+    )
+
+
+def is_running(pid: int) -> bool:
+    return psutil.pid_exists(pid) and psutil.Process(pid).status() != psutil.STATUS_ZOMBIE
+
+
+@pytest.mark.timeout(300)
+def test_the_demonstration_goes_the_whole_way_and_leaves_nothing(tmp_path: Path) -> None:
+    path = os.pathsep.join(without("bwrap", "node"))
+
+    ended = play("1Lo", **environment(tmp_path, PATH=path))
+
+    assert ended.returncode == 0, ended.stderr
+    told = json.loads(ended.stdout.splitlines()[-1])
+    assert told["pattern"] == "1Lo"
+    assert told["address"].startswith("1Lo")
+    assert len(base58.b58decode_check(told["address"])) == 21
+    assert told["verified"] is True
+    assert told["keys_tried"] > 0
+    assert told["seconds"] > 0
+    assert told["pids"]
+    assert not [pid for pid in told["pids"] if is_running(pid)]
+    assert list(tmp_path.iterdir()) == []
+    assert "wif" not in ended.stdout + ended.stderr
+
+
+@pytest.mark.timeout(300)
+def test_ctrl_c_stops_and_removes_everything(tmp_path: Path) -> None:
+    with subprocess.Popen(
+        COMMAND, env=environment(tmp_path), stdout=subprocess.PIPE, text=True, start_new_session=True
+    ) as process:
+        assert process.stdout is not None
+        next(line for line in process.stdout if "the search is compiled" in line)
+        started = psutil.Process(process.pid).children(recursive=True)
+        process.send_signal(signal.SIGINT)
+        process.stdout.read()
+        exit_status = process.wait(PATIENCE_S)
+
+    assert exit_status == 130
+    assert len(started) >= 2
+    _, alive = psutil.wait_procs(started, timeout=30)
+    assert alive == []
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_an_impossible_pattern_is_refused_before_anything_starts(tmp_path: Path) -> None:
+    ended = play("1O0Il", **environment(tmp_path))
+
+    assert ended.returncode == 2
+    assert "impossible-pattern" in ended.stderr
+    assert ended.stdout == ""
+
+
+@pytest.mark.timeout(300)
+def test_what_is_kept_holds_the_key_for_its_owner_alone(tmp_path: Path) -> None:
+    ended = play("1L", "--keep", **environment(tmp_path))
+
+    told = json.loads(ended.stdout.splitlines()[-1])
+    (folder,) = tmp_path.iterdir()
+    key = folder / f"{told['address']}.key"
+    assert key.stat().st_mode & 0o777 == 0o600
+    wif = key.read_text(encoding="utf-8").split("wif = ")[1].strip().strip('"')
+    assert wif not in ended.stdout + ended.stderr
