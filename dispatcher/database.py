@@ -12,13 +12,13 @@ import asyncio
 import queue
 import sqlite3
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Concatenate, Final, ParamSpec, TypeVar
 
-from sqlalchemy import Engine, create_engine, event
+from sqlalchemy import URL, Engine, create_engine, event
 from sqlalchemy.exc import OperationalError
 from sqlalchemy.pool import QueuePool
 from sqlmodel import Session
@@ -59,6 +59,8 @@ class Database:
         self._engine = _engine(file, begin="BEGIN IMMEDIATE")
         self._read_engine = _engine(file, begin="BEGIN")
         self._orders: queue.SimpleQueue[_Order | None] = queue.SimpleQueue()
+        self._closing = threading.Lock()  # held to order and to close: no order slips in behind the last
+        self._closed = False
         self._readers = ThreadPoolExecutor(READERS, thread_name_prefix="reader")
         self._writer = threading.Thread(target=self._write_all, name="writer", daemon=True)
         self._writer.start()
@@ -83,19 +85,27 @@ class Database:
         def work(session: Session) -> T | XwhepError:
             return use_case(session, *args, **kwargs)
 
+        if self._closed:
+            raise _stopping()
         return await asyncio.get_running_loop().run_in_executor(self._readers, self._read, work)
 
     def close(self) -> None:
-        """Finish what was ordered, then let go of the file."""
-        self._orders.put(None)
+        """Finish what was ordered, then let go of the file; what is ordered later is refused."""
+        with self._closing:
+            self._closed = True
+            self._orders.put(None)
         self._writer.join()
         self._readers.shutdown()
         self._engine.dispose()
         self._read_engine.dispose()
 
     def _order(self, work: Callable[[Session], Any]) -> Future[Any]:
+        assert threading.current_thread() is not self._writer, "a use case that orders another would wait for itself"
         order = _Order(work)
-        self._orders.put(order)
+        with self._closing:
+            if self._closed:
+                raise _stopping()
+            self._orders.put(order)
         return order.future
 
     def _read(self, work: Callable[[Session], T | XwhepError]) -> T:
@@ -105,17 +115,21 @@ class Database:
     def _write_all(self) -> None:
         """Serve orders until told to stop; the writer thread's life."""
         while (first := self._orders.get()) is not None:
-            group = [first]
-            while len(group) < GROUP:
-                try:
-                    following = self._orders.get_nowait()
-                except queue.Empty:
-                    break
-                if following is None:
-                    self._orders.put(None)
-                    break
-                group.append(following)
-            self._commit(group)
+            group = [first, *self._waiting()]
+            # a caller that gave up before its use case began changes nothing; one that gives up now is too late
+            self._commit([order for order in group if order.future.set_running_or_notify_cancel()])
+
+    def _waiting(self) -> Iterator[_Order]:
+        """Yield what may share the next commit."""
+        for _ in range(GROUP - 1):
+            try:
+                following = self._orders.get_nowait()
+            except queue.Empty:
+                return
+            if following is None:
+                self._orders.put(None)
+                return
+            yield following
 
     def _commit(self, group: list[_Order]) -> None:
         """Run a group in one transaction; whoever waits is answered after the commit."""
@@ -139,12 +153,19 @@ class translated:  # noqa: N801 - reads as a word at its use
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: object) -> None:
         """Turn a full disk and a busy file into errors with a code."""
-        if isinstance(error, OperationalError) and isinstance(error.orig, sqlite3.OperationalError):
-            name = getattr(error.orig, "sqlite_errorname", "")
+        for name in _sqlite_errors(error):
             if name == "SQLITE_FULL":
-                raise StorageFullError(0) from error
+                raise StorageFullError from error
             if name.startswith(("SQLITE_BUSY", "SQLITE_IOERR")):
-                raise UnavailableError(f"the database cannot be written now ({name})") from error
+                raise UnavailableError(f"the database cannot be used now ({name})") from error
+
+
+def _sqlite_errors(error: BaseException | None) -> Iterator[str]:
+    """Yield what SQLite calls an error and those before it: after a full disk the roll back fails in its turn."""
+    while error is not None:
+        if isinstance(error, OperationalError):
+            yield getattr(error.orig, "sqlite_errorname", "")
+        error = error.__context__
 
 
 def _attempt(session: Session, order: _Order) -> _Answer:
@@ -159,6 +180,10 @@ def _attempt(session: Session, order: _Order) -> _Answer:
     return _Answer(None, value) if isinstance(value, XwhepError) else _Answer(value, None)
 
 
+def _stopping() -> UnavailableError:
+    return UnavailableError("the dispatcher is stopping")
+
+
 def _unless_error(value: T | XwhepError) -> T:
     if isinstance(value, XwhepError):
         raise value
@@ -166,7 +191,9 @@ def _unless_error(value: T | XwhepError) -> T:
 
 
 def _engine(file: Path, *, begin: str) -> Engine:
-    engine = create_engine(f"sqlite:///{file}", poolclass=QueuePool, pool_size=READERS, max_overflow=1)
+    engine = create_engine(
+        URL.create("sqlite", database=str(file)), poolclass=QueuePool, pool_size=READERS, max_overflow=1
+    )
 
     @event.listens_for(engine, "connect")
     def _configure(connection: sqlite3.Connection, _record: object) -> None:

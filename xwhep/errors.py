@@ -325,8 +325,9 @@ class StorageFullError(XwhepError):
     code = "storage-full"
     http_status = 507
 
-    def __init__(self, needed_bytes: int) -> None:
-        super().__init__(f"there is no room for {needed_bytes} more bytes; try again later")
+    def __init__(self, needed_bytes: int | None = None) -> None:
+        what = "anything new" if needed_bytes is None else f"{needed_bytes} more bytes"
+        super().__init__(f"the dispatcher has no room for {what}; try again later")
 
 
 class UnavailableError(XwhepError):

@@ -1,0 +1,224 @@
+"""The database's one writer: group commit, savepoints, full disks, cancelled callers, readers beside it."""
+
+from __future__ import annotations
+
+import asyncio
+import sqlite3
+import threading
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from pathlib import Path
+from uuid import UUID
+
+import pytest
+from sqlalchemy import event, text
+from sqlmodel import Session, col, select
+
+from dispatcher.database import Database
+from dispatcher.tables import METADATA, MatchClass
+from xwhep.errors import ForbiddenError, KeyUsedError, StorageFullError, UnavailableError
+
+NOW = datetime(2026, 1, 1, tzinfo=UTC)
+ONE = UUID("0190f3c2-8a4e-7b1d-9c3f-2e5d6a7b8c9d")
+
+
+@pytest.fixture
+def database(tmp_path: Path) -> Iterator[Database]:
+    database = Database(tmp_path / "grid.sqlite")
+    METADATA.create_all(database.engine)
+    yield database
+    database.close()
+
+
+def write(session: Session, name: str) -> str:
+    session.add(MatchClass(requirement=name))
+    session.flush()
+    return name
+
+
+def write_and_refuse(session: Session, name: str) -> str | KeyUsedError:
+    write(session, name)
+    return KeyUsedError()
+
+
+def write_and_fail(session: Session, name: str) -> None:
+    write(session, name)
+    raise ForbiddenError("user", "do this")
+
+
+def names(session: Session) -> list[str]:
+    return list(session.exec(select(MatchClass.requirement).order_by(col(MatchClass.requirement))))
+
+
+class Gate:
+    """A use case that holds the writer until it is let go, so that others gather behind it."""
+
+    def __init__(self) -> None:
+        self.entered, self.open = threading.Event(), threading.Event()
+
+    def __call__(self, _session: Session) -> None:
+        self.entered.set()
+        assert self.open.wait(30)
+
+
+async def held(database: Database) -> tuple[Gate, asyncio.Task[None]]:
+    gate = Gate()
+    task = asyncio.create_task(database.run(gate))
+    assert await asyncio.to_thread(gate.entered.wait, 30)
+    return gate, task
+
+
+async def test_use_cases_that_wait_share_a_commit(database: Database) -> None:
+    commits = 0
+
+    @event.listens_for(database.engine, "commit")  # the gate touches no table, so it commits nothing
+    def _count(_connection: object) -> None:
+        nonlocal commits
+        commits += 1
+
+    gate, task = await held(database)
+    orders = [asyncio.create_task(database.run(write, f"{i:03}")) for i in range(100)]
+    await asyncio.sleep(0)
+    gate.open.set()
+    await task
+
+    assert await asyncio.gather(*orders) == [f"{i:03}" for i in range(100)]
+    assert commits == 1
+    assert len(await database.read(names)) == 100
+
+
+async def test_one_that_raises_spoils_nothing_of_the_others(database: Database) -> None:
+    gate, task = await held(database)
+    orders = [asyncio.create_task(database.run(use, name)) for use, name in [(write, "a"), (write, "c")]]
+    bad = asyncio.create_task(database.run(write_and_fail, "b"))
+    again = asyncio.create_task(database.run(write, "b"))
+    await asyncio.sleep(0)
+    gate.open.set()
+    await task
+
+    with pytest.raises(ForbiddenError):
+        await bad
+    assert await asyncio.gather(*orders, again) == ["a", "c", "b"]
+    assert await database.read(names) == ["a", "b", "c"]
+
+
+async def test_an_error_that_is_returned_keeps_what_was_written(database: Database) -> None:
+    with pytest.raises(KeyUsedError):
+        await database.run(write_and_refuse, "fault")
+
+    assert await database.read(names) == ["fault"]
+
+
+async def test_a_fault_that_nobody_foresaw_reaches_only_who_caused_it(database: Database) -> None:
+    await database.run(write, "a")
+
+    with pytest.raises(ZeroDivisionError):
+        await database.run(lambda session: write(session, "b") and 1 // 0)
+    assert await database.read(names) == ["a"]
+
+
+async def test_a_caller_that_gave_up_waiting_does_not_stop_the_writer(database: Database) -> None:
+    gate, task = await held(database)
+    given_up = asyncio.create_task(database.run(write, "given up"))
+    await asyncio.sleep(0)
+    given_up.cancel()
+    await asyncio.gather(given_up, return_exceptions=True)
+    gate.open.set()
+    await task
+
+    async with asyncio.timeout(30):
+        assert await database.run(write, "later") == "later"
+
+
+async def test_a_caller_that_gives_up_during_its_use_case_does_not_stop_the_writer(database: Database) -> None:
+    gate, task = await held(database)
+    task.cancel()
+    await asyncio.gather(task, return_exceptions=True)
+    gate.open.set()
+
+    async with asyncio.timeout(30):
+        assert await database.run(write, "later") == "later"
+
+
+async def test_readers_go_on_beside_a_writer(database: Database) -> None:
+    await database.run(write, "a")
+    gate, task = await held(database)
+
+    async with asyncio.timeout(30):
+        assert await database.read(names) == ["a"]
+    gate.open.set()
+    await task
+
+
+async def test_a_reader_hears_an_error_that_is_returned(database: Database) -> None:
+    with pytest.raises(KeyUsedError):
+        await database.read(lambda _session: KeyUsedError())
+
+
+async def test_a_full_disk_is_said_and_nothing_is_half_written(database: Database) -> None:
+    await database.run(write, "before")
+
+    def limit(session: Session) -> None:
+        pages = session.connection().execute(text("PRAGMA page_count")).scalar_one()
+        session.connection().execute(text(f"PRAGMA max_page_count={pages}"))
+
+    def relax(session: Session) -> None:
+        session.connection().execute(text("PRAGMA max_page_count=1000000"))
+
+    await database.run(limit)
+    with pytest.raises(StorageFullError, match="no room") as full:
+        await database.run(write, "x" * 1_000_000)
+    await database.run(relax)
+    await database.run(write, "after")
+
+    assert full.value.http_status == 507
+    assert await database.read(names) == ["after", "before"]
+
+
+async def test_a_file_that_another_program_holds_is_said(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("dispatcher.database.BUSY_TIMEOUT_MS", 10)
+    database = Database(tmp_path / "grid.sqlite")
+    METADATA.create_all(database.engine)
+    with sqlite3.connect(tmp_path / "grid.sqlite", isolation_level=None) as other:
+        other.execute("BEGIN IMMEDIATE")
+        with pytest.raises(UnavailableError, match="SQLITE_BUSY"):
+            await database.run(write, "a")
+        other.execute("ROLLBACK")
+    other.close()
+
+    assert await database.run(write, "a") == "a"
+    database.close()
+
+
+async def test_what_was_ordered_before_the_close_is_done_and_what_comes_after_is_refused(tmp_path: Path) -> None:
+    database = Database(tmp_path / "grid.sqlite")
+    METADATA.create_all(database.engine)
+    gate, task = await held(database)
+    ordered = asyncio.create_task(database.run(write, "a"))
+    await asyncio.sleep(0)
+    closing = asyncio.create_task(asyncio.to_thread(database.close))
+    gate.open.set()
+    await asyncio.gather(task, closing)
+
+    assert await ordered == "a"
+    with pytest.raises(UnavailableError, match="is stopping"):
+        await database.run(write, "b")
+    with pytest.raises(UnavailableError, match="is stopping"):
+        await database.read(names)
+    with pytest.raises(UnavailableError, match="is stopping"):
+        database.run_now(write, "b")
+
+
+async def test_a_use_case_cannot_order_another_and_wait_for_it(database: Database) -> None:
+    with pytest.raises(AssertionError, match="would wait for itself"):
+        await database.run(lambda _session: database.run_now(write, "a"))
+
+
+def test_a_database_opens_in_a_folder_of_any_name(tmp_path: Path) -> None:
+    folder = tmp_path / "a?b=c %20 #d"
+    folder.mkdir()
+    database = Database(folder / "grid.sqlite")
+    METADATA.create_all(database.engine)
+    database.close()
+
+    assert (folder / "grid.sqlite").exists()
