@@ -1,7 +1,7 @@
 """Waking long polls: hosts wait in a queue, and work that becomes ready wakes as many of them as it can use.
 
-A host that was woken and found nothing that fits hands the wake-up on to the next that waited before the work came. So
-no submission wakes all hosts, and none is overlooked. Nothing here is authoritative: a poll looks at the database when
+A host that was woken and found nothing that fits passes the news on to the next that waited before the work came. So no
+submission wakes all hosts, and none is overlooked. Nothing here is authoritative: a poll looks at the database when
 it begins, whatever was lost here.
 """
 
@@ -20,7 +20,7 @@ ALL: Final = 1_000_000  #: a search has no last unit
 class Waiter:
     """One long poll."""
 
-    ticket: int
+    ticket: int = 0
     woken: asyncio.Event = field(default_factory=asyncio.Event)
     news: int = 0  #: the number of the event that woke it; 0: none did
 
@@ -42,11 +42,14 @@ class Waiters:
             self._queue[waiter.ticket] = waiter
         return waiter
 
-    def leave(self, waiter: Waiter, *, served: bool) -> None:
-        """Leave the queue; who was woken and is not served hands the news on."""
+    def leave(self, waiter: Waiter) -> None:
+        """Leave the queue; who was woken is in it no more."""
         self._queue.pop(waiter.ticket, None)
-        if waiter.news and not served:
-            self._wake_one(waiter.news)
+
+    def pass_on(self, waiter: Waiter) -> None:
+        """Hand on the news that woke somebody who could not use it; once, and nothing if none did."""
+        news, waiter.news = waiter.news, 0
+        self._wake_one(news)
 
     def wake(self, count: int = ALL) -> None:
         """Tell that so many jobs became ready."""

@@ -41,6 +41,12 @@ class Call:
         assert self._caller is not None, "a public route asked for its caller"
         return self._caller
 
+    @property
+    def is_connected(self) -> bool:
+        """Whether the caller is still there to hear the answer."""
+        transport = self.request.transport
+        return transport is not None and not transport.is_closing()
+
     def part(self, name: str) -> str:
         """Return a part of the path."""
         return self.request.match_info[name]

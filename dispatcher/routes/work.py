@@ -11,6 +11,7 @@ from dispatcher.matching import Profile
 from dispatcher.routes import content
 from dispatcher.routes.door import Call, Route, render, serve
 from dispatcher.usecases import leasing, results
+from dispatcher.wakeups import Waiter
 from xwhep.errors import InvalidFieldError, ProtocolTooOldError
 from xwhep.ids import parse_uid
 from xwhep.lifecycle import AttemptStatus
@@ -40,22 +41,24 @@ async def poll(call: Call) -> web.Response:
 
 
 async def _wait_for_lease(call: Call, message: LeaseRequest) -> Lease | None:
-    """Return a lease as soon as something fits; None when the time is up or the dispatcher stops."""
-    loop = asyncio.get_running_loop()
-    deadline = loop.time() + message.wait_s
-    while True:
-        waiter = call.services.waiters.enter()
-        lease = None
-        try:
-            lease = await _lease(call, message)
-            if lease is not None or call.services.waiters.closed:
-                return lease
+    """Return a lease as soon as something fits; None when the time is up, the host is gone or the dispatcher stops."""
+    deadline = asyncio.get_running_loop().time() + message.wait_s
+    waiters, lease = call.services.waiters, None
+    waiter, used = waiters.enter(), Waiter()
+    try:
+        while call.is_connected and (lease := await _lease(call, message)) is None and not waiters.closed:
+            waiters.pass_on(used)  # what woke us fits somebody else, if anybody
             async with asyncio.timeout_at(deadline):
                 await waiter.woken.wait()
-        except TimeoutError:
-            return None
-        finally:
-            call.services.waiters.leave(waiter, served=lease is not None)
+            waiter, used = waiters.enter(), waiter  # before looking again, or news may be missed
+    except TimeoutError:
+        pass
+    finally:
+        waiters.leave(waiter)
+        waiters.pass_on(waiter)
+        if lease is None:
+            waiters.pass_on(used)
+    return lease
 
 
 async def _lease(call: Call, message: LeaseRequest) -> Lease | None:
