@@ -5,6 +5,7 @@ A route that does not say who may call it cannot be written: default deny.
 
 from __future__ import annotations
 
+import asyncio
 import logging
 import re
 from collections.abc import Awaitable, Callable
@@ -22,7 +23,12 @@ LOG = logging.getLogger("dispatcher")
 
 MAX_BODY_BYTES: Final = 1024 * 1024
 MAX_DEPTH: Final = 32
-_STRING_OR_BRACKET: Final = re.compile(rb'"(?:[^"\\]|\\.)*"|[\[{\]}]', re.DOTALL)
+#: seconds within which a request's body must be here, whole
+BODY_S: Final = 30.0
+#: characters of a field's name that an error repeats, since the name may be the client's own
+FIELD_CHARACTERS: Final = 200
+#: possessive, and a string that does not end goes to the end: the time is linear in the length, whatever the text
+_STRING_OR_BRACKET: Final = re.compile(rb'"[^"\\]*+(?:\\.[^"\\]*+)*+(?:"|\\?\Z)|[\[{\]}]', re.DOTALL)
 
 T = TypeVar("T")
 
@@ -118,7 +124,7 @@ async def render_errors(
     except ConnectionError:
         raise  # the client is gone: there is nobody to answer
     except Exception:
-        LOG.exception("%s %s failed", request.method, request.path)
+        LOG.exception("%s %s failed", request.method, request.raw_path[:FIELD_CHARACTERS])
         return problem(XwhepError("the dispatcher failed to answer this request; its log says why"))
 
 
@@ -155,10 +161,15 @@ async def read_body(request: web.Request) -> bytes:
 
     Raises:
         TooLargeError: it is over its bound, or says that it will be.
+        BadRequestError: it comes too slowly.
     """
     if (request.content_length or 0) > MAX_BODY_BYTES:
         raise TooLargeError("the request's body", MAX_BODY_BYTES)
-    return await request.read()
+    try:
+        async with asyncio.timeout(BODY_S):
+            return await request.read()
+    except TimeoutError as error:
+        raise BadRequestError(f"the request's body did not arrive within {BODY_S:.0f} seconds") from error
 
 
 def check_depth(raw: bytes) -> None:
@@ -168,27 +179,27 @@ def check_depth(raw: bytes) -> None:
         BadRequestError: it is.
     """
     depth = 0
-    for token in _STRING_OR_BRACKET.findall(raw):
-        if token in {b"[", b"{"}:
+    for token in _STRING_OR_BRACKET.finditer(raw):
+        if token[0] in {b"[", b"{"}:
             depth += 1
             if depth > MAX_DEPTH:
                 raise BadRequestError(f"the JSON is nested deeper than {MAX_DEPTH} levels")
-        elif token in {b"]", b"}"}:
+        elif token[0] in {b"]", b"}"}:
             depth -= 1
 
 
 def validated(shape: Any, raw: bytes) -> Any:
-    """Return JSON text as a message.
+    """Return JSON text as a message; nothing is converted or left over, in the parts of a message neither.
 
     Raises:
         BadRequestError: it is not JSON.
         InvalidFieldError: a field is missing, unknown, or out of its range.
     """
     try:
-        return TypeAdapter(shape).validate_json(raw)
+        return TypeAdapter(shape).validate_json(raw, strict=True, extra="forbid")
     except ValidationError as error:
         first = error.errors(include_input=False, include_url=False)[0]
         if first["type"] == "json_invalid":
             raise BadRequestError(f"the body is not JSON ({first['msg'].lower()})") from error
-        field = ".".join(str(part) for part in first["loc"]) or "body"
+        field = ".".join(str(part) for part in first["loc"])[:FIELD_CHARACTERS] or "body"
         raise InvalidFieldError(field, first["msg"].lower()) from error

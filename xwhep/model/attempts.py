@@ -133,7 +133,7 @@ class FinishAttempt(ProgressFields, Request):
     """The end of an attempt; sent again, it is the same end."""
 
     outcome: Outcome
-    exit_status: int | None = None
+    exit_status: Annotated[int, Field(ge=-(2**31), lt=2**32)] | None = None  #: unsigned on Windows
     reason: Reason | None = None
     outputs: Annotated[list[Output], Field(max_length=10_002)] = Field(default_factory=list)
     cpu_s: Annotated[float, Field(ge=0, le=1e9)] = 0

@@ -79,6 +79,11 @@ def check_utf8_without_nul(text: str) -> str:
     return text
 
 
+def shown_plainly(text: str) -> str:
+    """Return `text` with U+FFFD for each character that could play tricks on a terminal; lines and tabs stay."""
+    return "".join(character if character.isprintable() or character in "\n\t" else "\ufffd" for character in text)
+
+
 def to_utc(moment: datetime) -> datetime:
     """Return the same moment in UTC."""
     return moment.astimezone(UTC)
@@ -95,6 +100,6 @@ Argument = Annotated[str, StringConstraints(max_length=4096), AfterValidator(che
 #: the name of an environment variable
 VariableName = Annotated[str, StringConstraints(pattern=r"^[A-Za-z_][A-Za-z0-9_]{0,127}$")]
 #: a sentence for people, from another machine
-Reason = Annotated[str, StringConstraints(max_length=1000)]
+Reason = Annotated[str, StringConstraints(max_length=1000), AfterValidator(shown_plainly)]
 #: a moment, aware, in UTC
 Moment = Annotated[AwareDatetime, AfterValidator(to_utc)]
