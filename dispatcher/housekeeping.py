@@ -6,9 +6,11 @@ import asyncio
 import logging
 import ssl
 from collections.abc import Sequence
+from datetime import datetime
 from pathlib import Path
 from typing import Final
 
+from dispatcher.leases import LEASE
 from dispatcher.services import Services
 from dispatcher.usecases import leasing
 from xwhep.errors import XwhepError
@@ -17,27 +19,47 @@ LOG = logging.getLogger("dispatcher")
 
 FLUSH_S: Final = 5.0
 RENEWAL_S: Final = 3600.0
+#: longer than this between two looks at the leases, and silence says nothing about the hosts
+STALL: Final = LEASE / 2
 
 
 async def keep_leases(services: Services, every_s: float = FLUSH_S) -> None:
     """Write down what was heard of, then take back the leases that ended; for ever."""
+    tended_at = services.now()
     while True:
         await asyncio.sleep(every_s)
         try:
-            await tend_leases(services)
+            await tend_leases(services, tended_at)
         except XwhepError as error:
             LOG.warning("the leases could not be written down, trying again: %s", error)
+        else:
+            tended_at = services.now()
 
 
-async def tend_leases(services: Services) -> None:
-    """Write down what was heard of since the last time, and give lost jobs to others."""
-    heard, hosts = services.heard.drain()
-    if heard or hosts:
-        await services.database.run(leasing.prolong, heard, hosts)
+async def tend_leases(services: Services, tended_at: datetime) -> None:
+    """Write down what was heard of since the last time, and give lost jobs to others.
+
+    When the last time is long ago, this machine slept or its disk was full: then it was not the hosts that fell silent.
+    """
+    await _write_down(services)
+    if services.now() - tended_at > STALL:
+        LOG.warning("the leases were not tended since %s: all are prolonged", tended_at)
+        await services.database.run(leasing.prolong_all, now=services.now())
     lost = await services.database.run(leasing.expire, now=services.now())
     if lost:
         LOG.info("%d attempts were lost: their hosts fell silent", lost)
         services.waiters.wake(lost)
+
+
+async def _write_down(services: Services) -> None:
+    heard, hosts = services.heard.drain()
+    if not heard and not hosts:
+        return
+    try:
+        await services.database.run(leasing.prolong, heard, hosts)
+    except XwhepError:
+        services.heard.put_back(heard, hosts)
+        raise
 
 
 async def keep_certificate(
@@ -46,6 +68,9 @@ async def keep_certificate(
     """Renew the server's certificate when it is due; connections that are open keep the old one."""
     while True:
         await asyncio.sleep(every_s)
-        if services.authority.ensure_server_certificate(folder, names, services.now()):
-            context.load_cert_chain(folder / "cert.pem", folder / "key.pem")
-            LOG.info("the server's certificate was renewed")
+        try:
+            if await asyncio.to_thread(services.authority.ensure_server_certificate, folder, names, services.now()):
+                context.load_cert_chain(folder / "cert.pem", folder / "key.pem")
+                LOG.info("the server's certificate was renewed")
+        except (XwhepError, OSError) as error:
+            LOG.warning("the server's certificate could not be renewed, trying again: %s", error)

@@ -6,12 +6,15 @@ from datetime import datetime, timedelta
 from typing import Final
 
 from xwhep.model.attempts import LEASE_S
+from xwhep.units import keys_of
 
 LEASE: Final = timedelta(seconds=LEASE_S)
 #: a host that lost or failed an attempt of a job gets the same job again only after this long, so that another can
 SAME_HOST_PAUSE: Final = timedelta(minutes=5)
 #: a host with this many false results gets no more work
 FALSE_RESULTS_ALLOWED: Final = 10
+#: attempts that one host may have at the same time: as many as a heartbeat can name
+LIVE_ATTEMPTS_ALLOWED: Final = 1024
 #: how long a unit of a search should take
 UNIT_S: Final = 60
 #: the unit of a host whose rate is not known yet, in keys
@@ -22,6 +25,11 @@ MAX_UNIT_KEYS: Final = 2**44
 def lease_end(now: datetime) -> datetime:
     """Return when a lease given or prolonged now ends."""
     return now + LEASE
+
+
+def credited_keys(keys_tried: int, unit_steps: int | None) -> int:
+    """Return how many of the keys that a host says it tried are believed: never more than the unit has."""
+    return min(keys_tried, 0 if unit_steps is None else keys_of(unit_steps))
 
 
 def unit_steps(keys_per_s: float, keys_per_step: int) -> int:

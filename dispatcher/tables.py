@@ -6,7 +6,7 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import ForeignKeyConstraint, Index, MetaData, UniqueConstraint, text
+from sqlalchemy import BigInteger, ForeignKeyConstraint, Index, Integer, MetaData, UniqueConstraint, text
 from sqlmodel import Field, SQLModel
 
 from dispatcher.columns import Document, UtcDateTime, by_value
@@ -45,6 +45,11 @@ def enumeration(values: Any, **options: Any) -> Any:
 def document(shape: Any, **options: Any) -> Any:
     """Return a field that holds a JSON document."""
     return Field(sa_type=Document(shape), **options)
+
+
+def partial_index(name: str, *columns: str, where: str) -> Index:
+    """Return an index of those rows only that a condition holds for."""
+    return Index(name, *columns, sqlite_where=text(where), postgresql_where=text(where))
 
 
 class Grid(SQLModel, table=True):
@@ -205,7 +210,7 @@ class Batch(BatchFields, SQLModel, table=True):
     __tablename__ = "batches"
     __table_args__ = (
         Index(None, "owner_uid", "submitted_at"),
-        Index("ix_batches_open_searches", "match_class", "served_at", sqlite_where=text("ended_at IS NULL")),
+        partial_index("ix_batches_open_searches", "match_class", "served_at", where="ended_at IS NULL"),
     )
 
     uid: UUID = Field(primary_key=True)
@@ -245,7 +250,7 @@ class Job(SQLModel, table=True):
 
     __tablename__ = "jobs"
     __table_args__ = (
-        Index("ix_jobs_ready", "match_class", "submitted_at", "uid", sqlite_where=text("status = 'pending'")),
+        partial_index("ix_jobs_ready", "match_class", "submitted_at", "uid", where="status = 'pending'"),
         Index(None, "owner_uid", "submitted_at"),
         Index(None, "batch_uid", "status"),
     )
@@ -272,8 +277,8 @@ class Attempt(ProgressFields, SQLModel, table=True):
 
     __tablename__ = "attempts"
     __table_args__ = (
-        Index("ix_attempts_live_of_host", "host_uid", sqlite_where=text("ended_at IS NULL")),
-        Index("ix_attempts_live", "lease_ends_at", sqlite_where=text("ended_at IS NULL")),
+        partial_index("ix_attempts_live_of_host", "host_uid", where="ended_at IS NULL"),
+        partial_index("ix_attempts_live", "lease_ends_at", where="ended_at IS NULL"),
     )
 
     job_uid: UUID = Field(primary_key=True, foreign_key="jobs.uid")
@@ -309,3 +314,8 @@ class JobOutput(BlobFields, SQLModel, table=True):
     job_uid: UUID = Field(primary_key=True, foreign_key="jobs.uid")
     name: str = Field(primary_key=True)
     digest: str = Field(foreign_key="blobs.digest")
+
+
+for _column in [column for table in METADATA.tables.values() for column in table.columns]:
+    if type(_column.type) is Integer and not _column.primary_key:
+        _column.type = BigInteger()  # counts of keys and bytes pass 2^31; on SQLite the two types are one

@@ -104,6 +104,10 @@ def is_final(status: Status) -> bool:
     return not any(start is status for start, _ in TRANSITIONS)
 
 
+#: the statuses of a job that has not ended
+OPEN: Final = tuple(status for status in Status if not is_final(status))
+
+
 def after_loss(attempts_made: int, attempts_allowed: int) -> Event:
     """Return what a lost attempt means for its job: another one, or the end.
 

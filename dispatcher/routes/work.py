@@ -74,8 +74,8 @@ async def _lease(call: Call, message: LeaseRequest) -> Lease | None:
 async def heartbeat(call: Call) -> web.Response:
     """Prolong the host's leases; it is written down with those of all hosts, every few seconds."""
     message: Heartbeat = await call.body(Heartbeat)
-    stop = await call.services.database.read(leasing.no_longer_live, call.caller, message.attempts)
-    call.services.heard.note(call.caller.uid, message, call.services.now())
+    live, stop = await call.services.database.read(leasing.sorted_out, call.caller, message.attempts)
+    call.services.heard.note(call.caller.uid, live, call.services.now())
     return render(HeartbeatReply(stop=stop))
 
 

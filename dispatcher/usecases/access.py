@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any, Final, Protocol, TypeVar
 from uuid import UUID
 
@@ -72,9 +72,9 @@ def page(
     query: SelectOfScalar[RowT],
     order: tuple[Any, Any],
     after: str | None,
-    view: Callable[[RowT], ViewT],
+    views: Callable[[Sequence[RowT]], list[ViewT]],
 ) -> Page[ViewT]:
-    """Return one page of a query, newest first.
+    """Return one page of a query, newest first; `views` shows its rows, all at once.
 
     `order` is the pair of columns (moment, uid) that the list is ordered by; `after` is the uid of the last row that
     the client has seen.
@@ -86,6 +86,10 @@ def page(
             raise InvalidFieldError("after", "there is no such item; ask for the list from its beginning")
         query = query.where(tuple_(moment, uid) < tuple_(last, parse_uid(after)))
     rows = session.exec(query.order_by(moment.desc(), uid.desc()).limit(PAGE + 1)).all()
-    items = [view(row) for row in rows[:PAGE]]
     following = str(rows[PAGE - 1].uid) if len(rows) > PAGE else None  # type: ignore[attr-defined] # listed rows have ids
-    return Page(items=items, next=following)
+    return Page(items=views(rows[:PAGE]), next=following)
+
+
+def each(view: Callable[[RowT], ViewT]) -> Callable[[Sequence[RowT]], list[ViewT]]:
+    """Return what shows rows one by one, where a row holds all that its view needs."""
+    return lambda rows: [view(row) for row in rows]

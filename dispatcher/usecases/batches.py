@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime
 from uuid import UUID
 
@@ -12,7 +13,7 @@ from dispatcher.tables import Batch, Job
 from dispatcher.usecases import jobs, searches
 from dispatcher.usecases.access import body_digest, load_own, page, repeated
 from xwhep.errors import IllegalTransitionError
-from xwhep.lifecycle import BatchStatus, Event, Status, bag_status, is_final
+from xwhep.lifecycle import BatchStatus, Event, Status, bag_status
 from xwhep.model.base import Page
 from xwhep.model.batches import BatchKind, BatchView, SubmitBag, SubmitSearch
 from xwhep.rights import Caller
@@ -51,7 +52,7 @@ def list_own(session: Session, caller: Caller, after: str | None) -> Page[BatchV
     """Return the caller's batches, newest first."""
     query = select(Batch).where(Batch.owner_uid == caller.uid)
     order = (col(Batch.submitted_at), col(Batch.uid))
-    return page(session, query, order, after, lambda batch: view(session, batch))
+    return page(session, query, order, after, lambda rows: views(session, rows))
 
 
 def cancel(session: Session, caller: Caller, uid: UUID, *, now: datetime) -> BatchView:
@@ -62,7 +63,7 @@ def cancel(session: Session, caller: Caller, uid: UUID, *, now: datetime) -> Bat
         IllegalTransitionError: the batch has already ended in another way.
     """
     batch = load_own(session, Batch, uid, caller, "batch")
-    status = status_of(session, batch)
+    status = status_of(batch, counts(session, [uid])[uid])
     if status is not BatchStatus.CANCELLED:
         if status is not BatchStatus.RUNNING:
             raise IllegalTransitionError(status, Event.CANCELLED)
@@ -72,35 +73,40 @@ def cancel(session: Session, caller: Caller, uid: UUID, *, now: datetime) -> Bat
     return view(session, batch)
 
 
-def counts(session: Session, batch_uid: UUID) -> dict[Status, int]:
-    """Return how many jobs of a batch are in each status."""
-    query = select(Job.status, func.count()).where(Job.batch_uid == batch_uid).group_by(col(Job.status))
-    return {Status(status): count for status, count in session.exec(query)}
+def counts(session: Session, batch_uids: Collection[UUID]) -> dict[UUID, dict[Status, int]]:
+    """Return how many jobs of each batch are in each status."""
+    query = select(Job.batch_uid, Job.status, func.count()).where(col(Job.batch_uid).in_(batch_uids))
+    found: dict[UUID, dict[Status, int]] = {uid: {} for uid in batch_uids}
+    for uid, status, count in session.exec(query.group_by(col(Job.batch_uid), col(Job.status))):
+        assert uid is not None
+        found[uid][Status(status)] = count
+    return found
 
 
-def status_of(session: Session, batch: Batch) -> BatchStatus:
+def status_of(batch: Batch, jobs_in: Mapping[Status, int]) -> BatchStatus:
     """Return where a batch is, from its jobs and its stop rule."""
     if batch.cancelled:
         return BatchStatus.CANCELLED
     if batch.kind is BatchKind.SEARCH:
         return BatchStatus.RUNNING if batch.ended_at is None else BatchStatus.COMPLETED
-    return bag_status(counts(session, batch.uid), cancelled=False)
+    return bag_status(jobs_in, cancelled=False)
 
 
 def view(session: Session, batch: Batch) -> BatchView:
     """Return a batch as messages show it."""
-    search = searches.view(session, batch.uid) if batch.kind is BatchKind.SEARCH else None
-    return BatchView(
-        **batch.model_dump(include=set(BatchView.model_fields)),
-        status=status_of(session, batch),
-        jobs=counts(session, batch.uid),
-        search=search,
-    )
+    return views(session, [batch])[0]
 
 
-def note_end(session: Session, batch_uid: UUID, *, now: datetime) -> None:
-    """Note when the last job of a bag ends; a search ends by its own rule."""
-    batch = session.get(Batch, batch_uid)
-    assert batch is not None
-    if batch.kind is BatchKind.BAG and batch.ended_at is None and all(is_final(s) for s in counts(session, batch_uid)):
-        batch.ended_at = now
+def views(session: Session, rows: Sequence[Batch]) -> list[BatchView]:
+    """Return batches as messages show them."""
+    jobs_in = counts(session, [batch.uid for batch in rows])
+    found = searches.views(session, [batch.uid for batch in rows if batch.kind is BatchKind.SEARCH])
+    return [
+        BatchView(
+            **batch.model_dump(include=set(BatchView.model_fields)),
+            status=status_of(batch, jobs_in[batch.uid]),
+            jobs=jobs_in[batch.uid],
+            search=found.get(batch.uid),
+        )
+        for batch in rows
+    ]

@@ -10,7 +10,7 @@ from sqlalchemy import or_
 from sqlmodel import Session, col, select
 
 from dispatcher.tables import App, AppTarget, Blob, Data
-from dispatcher.usecases.access import body_digest, load_own, page, repeated
+from dispatcher.usecases.access import body_digest, each, load_own, page, repeated
 from xwhep.errors import InvalidFieldError, NameTakenError, NoTargetError, NotFoundError
 from xwhep.lifecycle import DataStatus
 from xwhep.model.apps import AppView, Kind, RegisterApp, Target
@@ -92,7 +92,7 @@ def list_apps(session: Session, caller: Caller, name: str | None, after: str | N
     if name is not None:
         query = query.where(App.name == name)
     order = (col(App.registered_at), col(App.uid))
-    return page(session, query, order, after, lambda app: app_view(session, app))
+    return page(session, query, order, after, lambda apps: app_views(session, apps))
 
 
 def targets_of(session: Session, app_uid: UUID) -> list[Target]:
@@ -103,11 +103,22 @@ def targets_of(session: Session, app_uid: UUID) -> list[Target]:
 
 def app_view(session: Session, app: App) -> AppView:
     """Return an app as messages show it."""
-    return AppView(
-        **app.model_dump(include=set(AppView.model_fields) - {"limits"}),
-        limits=app.limits,
-        targets=targets_of(session, app.uid),
-    )
+    return app_views(session, [app])[0]
+
+
+def app_views(session: Session, apps: Sequence[App]) -> list[AppView]:
+    """Return apps as messages show them."""
+    targets: dict[UUID, list[AppTarget]] = {app.uid: [] for app in apps}
+    for target in session.exec(select(AppTarget).where(col(AppTarget.app_uid).in_(targets))):
+        targets[target.app_uid].append(target)
+    return [
+        AppView(
+            **app.model_dump(include=set(AppView.model_fields) - {"limits"}),
+            limits=app.limits,
+            targets=[Target.model_validate(target, from_attributes=True) for target in targets[app.uid]],
+        )
+        for app in apps
+    ]
 
 
 # --- data ------------------------------------------------------------------------------------------------------------
@@ -138,7 +149,7 @@ def show_data(session: Session, caller: Caller, uid: UUID) -> DataView:
 def list_data(session: Session, caller: Caller, after: str | None) -> Page[DataView]:
     """Return the caller's data, newest first."""
     query = select(Data).where(Data.owner_uid == caller.uid)
-    return page(session, query, (col(Data.registered_at), col(Data.uid)), after, DataView.model_validate)
+    return page(session, query, (col(Data.registered_at), col(Data.uid)), after, each(DataView.model_validate))
 
 
 def content_arrived(session: Session, caller: Caller, uid: UUID, *, now: datetime) -> DataView:

@@ -9,13 +9,14 @@ from uuid import UUID
 from sqlmodel import Session, col, select
 
 from dispatcher.matching import Requirement
-from dispatcher.tables import App, Attempt, Job, JobOutput, MatchClass
-from dispatcher.usecases.access import body_digest, load_own, page, repeated
+from dispatcher.tables import App, Attempt, Batch, Job, JobOutput, MatchClass
+from dispatcher.usecases.access import body_digest, each, load_own, page, repeated
 from dispatcher.usecases.catalogue import check_content, load_app, targets_of
-from xwhep.errors import InvalidFieldError, NoTargetError
-from xwhep.lifecycle import AttemptStatus, Event, Status, advance, end_attempt
+from xwhep.errors import IdConflictError, InvalidFieldError, NoTargetError
+from xwhep.lifecycle import OPEN, AttemptStatus, Event, Status, advance, end_attempt
 from xwhep.model.apps import Kind, Limits
 from xwhep.model.base import Page
+from xwhep.model.batches import BatchKind
 from xwhep.model.jobs import (
     ATTEMPTS_ALLOWED,
     AttemptView,
@@ -48,6 +49,8 @@ def submit(
     for request in requests:
         digest = body_digest(request)
         job = repeated(session, Job, caller, request.uid, digest)
+        if job is not None and job.batch_uid != batch_uid:
+            raise IdConflictError("job", request.uid)  # in a batch a job is another than alone
         if job is None:
             app, match_class = _app_class(session, caller, request.app_uid, classes)
             job = Job(
@@ -127,7 +130,7 @@ def list_own(
         query = query.where(Job.status == status)
     if batch_uid is not None:
         query = query.where(Job.batch_uid == batch_uid)
-    return page(session, query, (col(Job.submitted_at), col(Job.uid)), after, JobSummary.model_validate)
+    return page(session, query, (col(Job.submitted_at), col(Job.uid)), after, each(JobSummary.model_validate))
 
 
 def cancel(session: Session, caller: Caller, uid: UUID, *, now: datetime) -> JobSummary:
@@ -139,22 +142,29 @@ def cancel(session: Session, caller: Caller, uid: UUID, *, now: datetime) -> Job
     """
     job = load_own(session, Job, uid, caller, "job")
     if job.status is not Status.CANCELLED:
-        stop(session, job, now=now)
+        live = select(Attempt).where(Attempt.job_uid == uid, col(Attempt.ended_at).is_(None))
+        stop(job, session.exec(live).first(), now=now)
+        note_end(session, job.batch_uid, now=now)
     session.flush()
     return JobSummary.model_validate(job)
 
 
-def stop(session: Session, job: Job, *, now: datetime) -> None:
-    """Cancel a job that has not ended, and revoke its live attempt."""
+def stop(job: Job, live: Attempt | None, *, now: datetime) -> None:
+    """Cancel a job that has not ended, and revoke its live attempt, of which it has one or none."""
     job.status = advance(job.status, Event.CANCELLED)
     job.ended_at = now
-    for attempt in live_attempts(session, job.uid):
-        close(attempt, AttemptStatus.REVOKED, "the job was cancelled", now=now)
+    if live is not None:
+        close(live, AttemptStatus.REVOKED, "the job was cancelled", now=now)
 
 
-def live_attempts(session: Session, job_uid: UUID) -> Sequence[Attempt]:
-    """Return the attempts of a job that have not ended: one or none."""
-    return session.exec(select(Attempt).where(Attempt.job_uid == job_uid, col(Attempt.ended_at).is_(None))).all()
+def note_end(session: Session, batch_uid: UUID | None, *, now: datetime) -> None:
+    """Note when the last job of a bag has ended; a search ends by its own rule, and a job may be in no batch."""
+    if batch_uid is None:
+        return
+    batch = session.get_one(Batch, batch_uid)
+    open_jobs = select(Job.uid).where(Job.batch_uid == batch_uid, col(Job.status).in_(OPEN))
+    if batch.kind is BatchKind.BAG and batch.ended_at is None and session.exec(open_jobs.limit(1)).first() is None:
+        batch.ended_at = now
 
 
 def close(attempt: Attempt, end: AttemptStatus, reason: str | None, *, now: datetime) -> None:

@@ -2,20 +2,29 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Final
 from uuid import UUID
 
-from sqlalchemy import exists
+from sqlalchemy import exists, func, literal
 from sqlmodel import Session, col, select
 
-from dispatcher.leases import FALSE_RESULTS_ALLOWED, LEASE, SAME_HOST_PAUSE, lease_end
+from dispatcher.columns import by_value
+from dispatcher.leases import (
+    FALSE_RESULTS_ALLOWED,
+    LEASE,
+    LIVE_ATTEMPTS_ALLOWED,
+    SAME_HOST_PAUSE,
+    credited_keys,
+    lease_end,
+)
 from dispatcher.matching import Profile, Requirement, best_target
 from dispatcher.tables import Attempt, Batch, Host, Job, MatchClass
-from dispatcher.usecases import batches, searches
+from dispatcher.usecases import searches
 from dispatcher.usecases.catalogue import targets_of
-from dispatcher.usecases.jobs import close
+from dispatcher.usecases.jobs import close, note_end
 from xwhep.errors import RevokedError
 from xwhep.lifecycle import AttemptStatus, Event, Status, advance, after_loss
 from xwhep.model.attempts import (
@@ -28,6 +37,11 @@ from xwhep.model.attempts import (
     ProgressFields,
 )
 from xwhep.rights import Caller
+
+#: ids that one query names, well under the number of values that a statement may have
+IDS_A_QUERY: Final = 1000
+#: written into the statement: as a value that is bound, it would not tell the planner that the index of `ready` fits
+PENDING: Final = col(Job.status) == literal(Status.PENDING, by_value(Status), literal_execute=True)
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,27 +62,38 @@ def offer(session: Session, host_uid: UUID, profile: Profile, *, now: datetime) 
     """Return what the host can be given; None if nothing waits that fits. Only reads.
 
     Jobs go first, the oldest of all fitting classes; searches have no last unit, and take turns with what is left.
+
+    Raises:
+        RevokedError: the host was revoked while it waited.
     """
-    host = session.get(Host, host_uid)
-    if host is None or host.revoked_at is not None or host.false_results >= FALSE_RESULTS_ALLOWED:
+    if not _may_work(session, host_uid):
         return None
     classes = fitting_classes(session, profile)
-    oldest = [job for match_class in classes if (job := _oldest(session, match_class, host_uid, now))]
+    oldest = [found for match_class in classes if (found := _oldest(session, match_class, host_uid, now))]
     if oldest:
-        return Offer(job_uid=min(oldest, key=lambda job: (job.submitted_at, job.uid)).uid)
+        return Offer(job_uid=min(oldest)[1])
     open_searches = select(Batch).where(col(Batch.match_class).in_(classes), col(Batch.ended_at).is_(None))
     batch = session.exec(open_searches.order_by(col(Batch.served_at).nulls_first()).limit(1)).first()
     return None if batch is None else Offer(search_uid=batch.uid)
 
 
-def _oldest(session: Session, match_class: int, host_uid: UUID, now: datetime) -> Job | None:
-    """Return the oldest waiting job of a class that this host has not just lost or failed."""
+def _may_work(session: Session, host_uid: UUID) -> bool:
+    """Tell whether a host may have one more attempt."""
+    host = session.get_one(Host, host_uid)
+    if host.revoked_at is not None:
+        raise RevokedError
+    live = select(func.count()).where(col(Attempt.host_uid) == host_uid, col(Attempt.ended_at).is_(None))
+    return host.false_results < FALSE_RESULTS_ALLOWED and session.exec(live).one() < LIVE_ATTEMPTS_ALLOWED
+
+
+def _oldest(session: Session, match_class: int, host_uid: UUID, now: datetime) -> tuple[datetime, UUID] | None:
+    """Return when the oldest waiting job of a class that this host has not just lost was submitted, and its id."""
     just_had = exists().where(
         col(Attempt.job_uid) == col(Job.uid),
         col(Attempt.host_uid) == host_uid,
         col(Attempt.ended_at) > now - SAME_HOST_PAUSE,
     )
-    ready = select(Job).where(Job.match_class == match_class, Job.status == Status.PENDING, ~just_had)
+    ready = select(Job.submitted_at, Job.uid).where(Job.match_class == match_class, PENDING, ~just_had)
     return session.exec(ready.order_by(col(Job.submitted_at), col(Job.uid)).limit(1)).first()
 
 
@@ -78,12 +103,10 @@ def lease(session: Session, caller: Caller, request: LeaseRequest, *, now: datet
     Raises:
         RevokedError: the host was revoked while it waited.
     """
-    host = session.get_one(Host, caller.uid)
-    if host.revoked_at is not None:
-        raise RevokedError
-    host.os, host.cpu, host.keys_per_s, host.seen_at = request.os, request.cpu, request.keys_per_s, now
     profile = Profile(request.kinds, request.os, request.cpu)
     found = offer(session, caller.uid, profile, now=now)
+    host = session.get_one(Host, caller.uid)
+    host.os, host.cpu, host.keys_per_s, host.seen_at = request.os, request.cpu, request.keys_per_s, now
     if found is None:
         return None
     if found.job_uid is not None:
@@ -121,11 +144,21 @@ def _native_work(session: Session, job: Job, profile: Profile) -> NativeWork:
 # --- heartbeats ------------------------------------------------------------------------------------------------------
 
 
-def no_longer_live(session: Session, caller: Caller, refs: Iterable[AttemptRef]) -> list[AttemptRef]:
-    """Return which of these attempts the host must stop. Only reads."""
-    live = select(Attempt).where(Attempt.host_uid == caller.uid, col(Attempt.ended_at).is_(None))
-    known = {(attempt.job_uid, attempt.number) for attempt in session.exec(live)}
-    return [AttemptRef(job_uid=r.job_uid, attempt=r.attempt) for r in refs if (r.job_uid, r.attempt) not in known]
+def sorted_out(
+    session: Session, caller: Caller, reports: Iterable[AttemptProgress]
+) -> tuple[list[AttemptProgress], list[AttemptRef]]:
+    """Return which reports are of live attempts of the host, and which attempts it must stop. Only reads."""
+    live = select(Attempt.job_uid, Attempt.number).where(
+        Attempt.host_uid == caller.uid, col(Attempt.ended_at).is_(None)
+    )
+    known = set(session.exec(live))
+    believed, stop = [], []
+    for report in reports:
+        if (report.job_uid, report.attempt) in known:
+            believed.append(report)
+        else:
+            stop.append(AttemptRef(job_uid=report.job_uid, attempt=report.attempt))
+    return believed, stop
 
 
 @dataclass(frozen=True, slots=True)
@@ -139,22 +172,30 @@ class Heard:
 
 def prolong(session: Session, heard: Sequence[Heard], hosts: dict[UUID, datetime]) -> None:
     """Prolong the leases of attempts that were heard of, keep their progress, and note which hosts were seen."""
-    for report in heard:
-        attempt = session.get(Attempt, (report.progress.job_uid, report.progress.attempt))
-        if attempt is None or attempt.host_uid != report.host_uid or attempt.ended_at is not None:
-            continue  # ended meanwhile
-        attempt.lease_ends_at = max(attempt.lease_ends_at, lease_end(report.at))
-        keep_progress(attempt, report.progress)
-    for host_uid, seen_at in hosts.items():
-        host = session.get(Host, host_uid)
-        if host is not None:
-            host.seen_at = seen_at
+    reports = {(report.host_uid, report.progress.job_uid, report.progress.attempt): report for report in heard}
+    reporting = list({report.host_uid for report in heard})
+    for some in _in_parts(reporting):
+        live = select(Attempt, Job.unit_steps).join(Job, col(Job.uid) == col(Attempt.job_uid))
+        live = live.where(col(Attempt.host_uid).in_(some), col(Attempt.ended_at).is_(None))
+        for attempt, unit_steps in session.exec(live).all():
+            report = reports.get((attempt.host_uid, attempt.job_uid, attempt.number))
+            if report is not None:
+                attempt.lease_ends_at = max(attempt.lease_ends_at, lease_end(report.at))
+                keep_progress(attempt, report.progress, unit_steps)
+    for some in _in_parts(list(hosts)):
+        for host in session.exec(select(Host).where(col(Host.uid).in_(some))).all():
+            host.seen_at = hosts[host.uid]
 
 
-def keep_progress(attempt: Attempt, progress: ProgressFields) -> None:
-    """Write down how far an attempt is; what it tried never shrinks."""
+def _in_parts(uids: Sequence[UUID]) -> Iterator[Sequence[UUID]]:
+    """Yield ids in parts of which a query can name all."""
+    return (uids[start : start + IDS_A_QUERY] for start in range(0, len(uids), IDS_A_QUERY))
+
+
+def keep_progress(attempt: Attempt, progress: ProgressFields, unit_steps: int | None) -> None:
+    """Write down how far an attempt is; what it tried never shrinks, and is never more than its unit has."""
     attempt.fraction = progress.fraction
-    attempt.keys_tried = max(attempt.keys_tried, progress.keys_tried)
+    attempt.keys_tried = max(attempt.keys_tried, credited_keys(progress.keys_tried, unit_steps))
     attempt.keys_per_s = progress.keys_per_s
 
 
@@ -173,9 +214,7 @@ def lose(session: Session, attempt: Attempt, reason: str, *, now: datetime) -> N
     job.status = advance(job.status, event)
     if event is Event.ATTEMPTS_USED_UP:
         job.ended_at = now
-        session.flush()
-        if job.batch_uid is not None:
-            batches.note_end(session, job.batch_uid, now=now)
+        note_end(session, job.batch_uid, now=now)
 
 
 def expire(session: Session, *, now: datetime, at_most: int = 1000) -> int:

@@ -12,7 +12,7 @@ from sqlmodel import Session, col, select
 
 from dispatcher.tables import Grid, Group, Host, MemberKey, Token, User
 from dispatcher.usecases import leasing
-from dispatcher.usecases.access import body_digest, page, repeated
+from dispatcher.usecases.access import body_digest, each, page, repeated
 from xwhep.errors import NameTakenError, NotFoundError, RevokedError, TokenRefusedError, UnknownIdentityError
 from xwhep.ids import new_uid
 from xwhep.members import Kind, Member
@@ -155,7 +155,7 @@ def renew(session: Session, key_digest: str) -> Membership:
 
 def list_hosts(session: Session, after: str | None) -> Page[HostView]:
     """Return all hosts, the newest first."""
-    return page(session, select(Host), (col(Host.joined_at), col(Host.uid)), after, HostView.model_validate)
+    return page(session, select(Host), (col(Host.joined_at), col(Host.uid)), after, each(HostView.model_validate))
 
 
 def show_host(session: Session, uid: UUID) -> HostView:
@@ -175,7 +175,7 @@ def revoke_host(session: Session, uid: UUID, *, now: datetime) -> HostView:
 
 def list_users(session: Session, after: str | None) -> Page[UserView]:
     """Return all users, the newest first."""
-    return page(session, select(User), (col(User.joined_at), col(User.uid)), after, UserView.model_validate)
+    return page(session, select(User), (col(User.joined_at), col(User.uid)), after, each(UserView.model_validate))
 
 
 def revoke_user(session: Session, uid: UUID, *, now: datetime) -> UserView:
@@ -222,4 +222,4 @@ def create_group(session: Session, caller: Caller, request: CreateGroup, *, now:
 
 def list_groups(session: Session, after: str | None) -> Page[GroupView]:
     """Return all groups, the newest first."""
-    return page(session, select(Group), (col(Group.created_at), col(Group.uid)), after, GroupView.model_validate)
+    return page(session, select(Group), (col(Group.created_at), col(Group.uid)), after, each(GroupView.model_validate))

@@ -8,10 +8,10 @@ from uuid import UUID
 from sqlmodel import Session, col, select
 
 from dispatcher.tables import AppTarget, Attempt, AttemptUpload, Job, JobOutput
-from dispatcher.usecases import batches, leasing, searches
+from dispatcher.usecases import leasing, searches
 from dispatcher.usecases.access import body_digest
 from dispatcher.usecases.catalogue import store_blob
-from dispatcher.usecases.jobs import close
+from dispatcher.usecases.jobs import close, note_end
 from xwhep.bitcoin.split_key import Hit
 from xwhep.errors import FalseResultError, InvalidFieldError, LeaseLostError, NotFoundError
 from xwhep.lifecycle import AttemptStatus, Event, advance
@@ -110,7 +110,7 @@ def finish(
     if attempt is not None and attempt.host_uid == caller.uid and attempt.result_digest == digest:
         return AttemptReply(status=attempt.status)
     attempt, job = live(session, caller, job_uid, number)
-    leasing.keep_progress(attempt, end)
+    leasing.keep_progress(attempt, end, job.unit_steps)
     attempt.result_digest = digest
     attempt.exit_status, attempt.cpu_s, attempt.max_rss_bytes = end.exit_status, end.cpu_s, end.max_rss_bytes
     if end.outcome is Outcome.LOST or (end.outcome is Outcome.FAILED and job.unit_number is not None):
@@ -130,9 +130,7 @@ def _end_native(session: Session, attempt: Attempt, job: Job, end: FinishAttempt
     close(attempt, AttemptStatus.FINISHED if finished else AttemptStatus.FAILED, end.reason, now=now)
     job.status = advance(job.status, Event.COMPLETED if finished else Event.FAILED)
     job.ended_at = now
-    session.flush()
-    if job.batch_uid is not None:
-        batches.note_end(session, job.batch_uid, now=now)
+    note_end(session, job.batch_uid, now=now)
 
 
 def _accept_outputs(session: Session, attempt: Attempt, job: Job, outputs: list[Output]) -> None:

@@ -3,22 +3,23 @@
 from __future__ import annotations
 
 import secrets
+from collections.abc import Collection
 from datetime import datetime
 from uuid import UUID
 
-from sqlalchemy import func
+from sqlalchemy import ColumnElement, func
 from sqlmodel import Session, col, select
 
 from dispatcher.leases import unit_steps
 from dispatcher.matching import Requirement
 from dispatcher.tables import App, Attempt, Batch, Fault, Host, Job, Search
-from dispatcher.usecases.jobs import class_of, close, live_attempts, stop
+from dispatcher.usecases.jobs import class_of, close, stop
 from xwhep.bitcoin.addresses import p2pkh
 from xwhep.bitcoin.patterns import parse_pattern
 from xwhep.bitcoin.split_key import Hit, blind, unblind
 from xwhep.errors import FalseResultError, KeyUsedError
 from xwhep.ids import derived_uid
-from xwhep.lifecycle import AttemptStatus, Event, Status, advance
+from xwhep.lifecycle import OPEN, AttemptStatus, Event, Status, advance
 from xwhep.model.apps import Kind
 from xwhep.model.attempts import VanityWork
 from xwhep.model.batches import HitView, SearchView, SubmitSearch
@@ -162,27 +163,44 @@ def end_unit(session: Session, attempt: Attempt, job: Job, end: AttemptStatus, e
 
 def stop_jobs(session: Session, batch_uid: UUID, *, now: datetime) -> None:
     """Cancel the jobs of a batch that have not ended; their hosts hear of it with their next heartbeat."""
-    open_jobs = select(Job).where(Job.batch_uid == batch_uid, col(Job.status).in_([Status.PENDING, Status.RUNNING]))
+    live = select(Attempt).join(Job, col(Job.uid) == col(Attempt.job_uid)).where(*_at_work([batch_uid]))
+    running = {attempt.job_uid: attempt for attempt in session.exec(live)}
+    open_jobs = select(Job).where(Job.batch_uid == batch_uid, col(Job.status).in_(OPEN))
     for job in session.exec(open_jobs).all():
-        if job.unit_number is not None:
-            keys = sum(attempt.keys_tried for attempt in live_attempts(session, job.uid))
-            session.get_one(Search, batch_uid).keys_tried += keys
-        stop(session, job, now=now)
+        stop(job, running.get(job.uid), now=now)
+    search = session.get(Search, batch_uid)
+    if search is not None:
+        search.keys_tried += sum(attempt.keys_tried for attempt in running.values())
 
 
-def view(session: Session, batch_uid: UUID) -> SearchView:
-    """Return how far a search is."""
-    search = session.get_one(Search, batch_uid)
+def views(session: Session, batch_uids: Collection[UUID]) -> dict[UUID, SearchView]:
+    """Return how far searches are."""
     at_work = (
-        select(func.count(func.distinct(Attempt.host_uid)), func.sum(Attempt.keys_tried), func.sum(Attempt.keys_per_s))
-        .join(Job, col(Job.uid) == col(Attempt.job_uid))
-        .where(Job.batch_uid == batch_uid, Job.status == Status.RUNNING, col(Attempt.ended_at).is_(None))
+        select(
+            Job.batch_uid,
+            func.count(func.distinct(Attempt.host_uid)),
+            func.sum(Attempt.keys_tried),
+            func.sum(Attempt.keys_per_s),
+        )
+        .join(Attempt, col(Attempt.job_uid) == col(Job.uid))
+        .where(*_at_work(batch_uids))
+        .group_by(col(Job.batch_uid))
     )
-    hosts, keys_tried, keys_per_s = session.exec(at_work).one()
+    figures = {uid: (hosts, keys, rate) for uid, hosts, keys, rate in session.exec(at_work)}
+    found = session.exec(select(Search).where(col(Search.batch_uid).in_(batch_uids)))
+    return {search.batch_uid: _view(search, *figures.get(search.batch_uid, (0, 0, 0.0))) for search in found}
+
+
+def _at_work(batch_uids: Collection[UUID]) -> tuple[ColumnElement[bool], ...]:
+    """Return what holds for the live attempts of batches, joined with their jobs."""
+    return col(Job.batch_uid).in_(batch_uids), col(Job.status) == Status.RUNNING, col(Attempt.ended_at).is_(None)
+
+
+def _view(search: Search, hosts: int, keys_tried: int, keys_per_s: float) -> SearchView:
     return SearchView(
         **search.model_dump(include={"pattern", "form", "public_key", "difficulty"}),
-        keys_tried=search.keys_tried + (keys_tried or 0),
-        keys_per_s=keys_per_s or 0,
+        keys_tried=search.keys_tried + keys_tried,
+        keys_per_s=keys_per_s,
         hosts=hosts,
         result=_result(search),
     )

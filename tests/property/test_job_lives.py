@@ -1,0 +1,280 @@
+"""Jobs, attempts and leases as a state machine: whatever happens in whatever order, the promises hold."""
+
+from __future__ import annotations
+
+import shutil
+import tempfile
+from pathlib import Path
+from typing import Any
+from uuid import UUID
+
+import pytest
+from hypothesis import HealthCheck, settings
+from hypothesis import strategies as st
+from hypothesis.stateful import Bundle, RuleBasedStateMachine, consumes, initialize, invariant, multiple, rule
+from sqlmodel import Session, select
+
+from dispatcher.leases import SAME_HOST_PAUSE
+from dispatcher.tables import Attempt, Batch, Job, Search
+from dispatcher.usecases import batches, jobs, leasing, members, results
+from dispatcher.usecases.leasing import Heard
+from tests.support.desk import Desk
+from xwhep.bitcoin.patterns import parse_pattern
+from xwhep.bitcoin.split_key import Hit, check
+from xwhep.errors import FalseResultError, IllegalTransitionError, LeaseLostError, RevokedError
+from xwhep.lifecycle import AttemptStatus, Status, is_final
+from xwhep.model.attempts import (
+    AttemptProgress,
+    AttemptReply,
+    FinishAttempt,
+    Lease,
+    Outcome,
+    ReportHit,
+    VanityWork,
+)
+from xwhep.rights import Caller, Role
+from xwhep.secp256k1 import decode
+from xwhep.units import keys_of, offset
+
+HOSTS = 3
+Held = tuple[Caller, Lease]
+
+
+def rows(session: Session, table: type[Any]) -> list[Any]:
+    return list(session.exec(select(table)))
+
+
+class JobLives(RuleBasedStateMachine):
+    """Hosts that work, fall silent, lie and come late; owners that submit and cancel; a dispatcher that restarts."""
+
+    leases: Bundle[Held] = Bundle("leases")
+    submitted: Bundle[UUID] = Bundle("submitted")
+    searches: Bundle[UUID] = Bundle("searches")
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.folder = Path(tempfile.mkdtemp(prefix="xwhep-lives-"))
+        self.desk = Desk(self.folder / "grid.sqlite")
+        self.acknowledged: set[UUID] = set()
+        self.final: dict[UUID, Status] = {}
+        self.ended: dict[tuple[UUID, int], AttemptStatus] = {}
+        self.made: dict[UUID, int] = {}
+        self.numbers: dict[UUID, list[int]] = {}
+        self.found: dict[UUID, str] = {}
+
+    def teardown(self) -> None:
+        self.desk.database.close()
+        shutil.rmtree(self.folder)
+
+    @initialize()
+    def hosts_join(self) -> None:
+        self.hosts = [self.desk.member(f"host-{number}", Role.HOST) for number in range(HOSTS)]
+        self.revoked: set[UUID] = set()
+
+    # --- owners
+
+    @rule(target=submitted)
+    def submit(self) -> UUID:
+        uid = self.desk.submit().uid
+        self.acknowledged.add(uid)
+        return uid
+
+    @rule(uid=submitted)
+    def submit_again(self, uid: UUID) -> None:
+        assert self.desk.submit(uid).uid == uid
+
+    @rule(target=searches)
+    def search(self) -> UUID:
+        return self.desk.search("1").uid
+
+    @rule(uid=submitted)
+    def cancel(self, uid: UUID) -> None:
+        before = self.final.get(uid)
+        if before in {None, Status.CANCELLED}:
+            assert self.run(jobs.cancel, self.desk.owner, uid).status is Status.CANCELLED
+        else:
+            with pytest.raises(IllegalTransitionError):
+                self.run(jobs.cancel, self.desk.owner, uid)
+
+    @rule(uid=consumes(searches))
+    def cancel_search(self, uid: UUID) -> None:
+        if uid in self.found:
+            with pytest.raises(IllegalTransitionError):
+                self.run(batches.cancel, self.desk.owner, uid)
+        else:
+            self.run(batches.cancel, self.desk.owner, uid)
+            self.run(batches.cancel, self.desk.owner, uid)
+
+    # --- hosts
+
+    @rule(target=leases, host=st.integers(0, HOSTS - 1))
+    def poll(self, host: int) -> Any:
+        caller = self.hosts[host]
+        if caller.uid in self.revoked:
+            with pytest.raises(RevokedError):
+                self.desk.lease(caller)
+            return multiple()
+        lease = self.desk.lease(caller)
+        if lease is None:
+            return multiple()
+        lost_at = [a.ended_at for a in self.attempts(lease.job_uid) if a.host_uid == caller.uid and a.ended_at]
+        assert all(self.desk.now - at >= SAME_HOST_PAUSE for at in lost_at)
+        if isinstance(lease.work, VanityWork):
+            self.numbers.setdefault(lease.work.batch_uid, []).append(lease.work.number)
+        return caller, lease
+
+    @rule(held=leases, keys=st.integers(0, 2**40))
+    def heartbeat(self, held: Held, keys: int) -> None:
+        host, lease = held
+        live = self.is_live(held)
+        report = AttemptProgress(job_uid=lease.job_uid, attempt=lease.attempt, keys_tried=keys, fraction=0.5)
+        believed, stop = self.desk.database.run_now(leasing.sorted_out, host, [report])
+        assert (believed == [report]) == live == (not stop)
+        self.desk.database.run_now(leasing.prolong, [Heard(host.uid, self.desk.now, report)], {host.uid: self.desk.now})
+
+    @rule(held=leases, other=st.integers(0, HOSTS - 1))
+    def a_host_speaks_for_another(self, held: Held, other: int) -> None:
+        host, lease = held
+        liar = self.hosts[other]
+        if liar.uid == host.uid:
+            return
+        before = self.attempt(held).lease_ends_at
+        self.desk.pass_time(1)
+        report = AttemptProgress(job_uid=lease.job_uid, attempt=lease.attempt)
+        self.desk.database.run_now(leasing.prolong, [Heard(liar.uid, self.desk.now, report)], {})
+        assert self.attempt(held).lease_ends_at == before
+        with pytest.raises(LeaseLostError):
+            self.finish_as(liar, lease, Outcome.FINISHED)
+
+    @rule(held=leases, outcome=st.sampled_from(Outcome))
+    def finish(self, held: Held, outcome: Outcome) -> None:
+        host, lease = held
+        if not self.is_live(held):
+            self.finish_late(held)
+            return
+        first = self.finish_as(host, lease, outcome)
+        assert self.finish_as(host, lease, outcome) == first
+        with pytest.raises(LeaseLostError):
+            self.run(results.finish, host, lease.job_uid, lease.attempt, FinishAttempt(outcome=outcome, cpu_s=1))
+
+    def finish_late(self, held: Held) -> None:
+        host, lease = held
+        with pytest.raises(LeaseLostError):
+            self.run(
+                results.finish, host, lease.job_uid, lease.attempt, FinishAttempt(outcome=Outcome.FINISHED, cpu_s=2)
+            )
+
+    @rule(held=leases, true=st.booleans())
+    def report_hit(self, held: Held, true: bool) -> None:  # noqa: FBT001 - hypothesis passes it by name
+        host, lease = held
+        if not isinstance(lease.work, VanityWork):
+            return
+        s = offset(lease.work.batch_uid, lease.work.number, 0, 0, 0)
+        hit = ReportHit(s=(s if true else s - 300).to_bytes(32, "big").hex(), e=0, sign=1)
+        if not self.is_live(held):
+            with pytest.raises(LeaseLostError):
+                self.run(results.report_hit, host, lease.job_uid, lease.attempt, hit)
+        elif true:
+            self.run(results.report_hit, host, lease.job_uid, lease.attempt, hit)
+            assert lease.work.batch_uid not in self.found
+            self.found[lease.work.batch_uid] = self.result(lease.work.batch_uid)
+        else:
+            with pytest.raises(FalseResultError):
+                self.run(results.report_hit, host, lease.job_uid, lease.attempt, hit)
+
+    # --- the grid
+
+    @rule(seconds=st.sampled_from([1, 30, 59, 61, 301]))
+    def time_passes(self, seconds: int) -> None:
+        self.desk.pass_time(seconds)
+
+    @rule()
+    def expire(self) -> None:
+        self.run(leasing.expire)
+
+    @rule(host=st.integers(0, HOSTS - 1))
+    def revoke(self, host: int) -> None:
+        if len(self.revoked) < HOSTS - 1:
+            self.revoked.add(self.hosts[host].uid)
+            self.run(members.revoke_host, self.hosts[host].uid)
+
+    @rule()
+    def restart(self) -> None:
+        self.desk.reopen()
+        assert self.run(leasing.expire) == 0
+
+    # --- promises
+
+    @invariant()
+    def promises_hold(self) -> None:
+        database = self.desk.database
+        found = {job.uid: job for job in database.run_now(rows, Job)}
+        attempts: dict[UUID, list[Attempt]] = {uid: [] for uid in found}
+        for attempt in sorted(database.run_now(rows, Attempt), key=lambda attempt: attempt.number):
+            attempts[attempt.job_uid].append(attempt)
+        assert self.acknowledged <= set(found)
+        for uid, job in found.items():
+            self.check_job(job, attempts[uid])
+
+    def check_job(self, job: Job, attempts: list[Attempt]) -> None:
+        assert [attempt.number for attempt in attempts] == list(range(1, job.attempts_made + 1))
+        assert job.attempts_made <= job.attempts_allowed
+        assert (job.ended_at is not None) == is_final(job.status)
+        assert sum(attempt.ended_at is None for attempt in attempts) == (job.status is Status.RUNNING)
+        assert sum(a.status is AttemptStatus.FINISHED for a in attempts) == (job.status is Status.COMPLETED)
+        assert self.made.get(job.uid, 0) <= job.attempts_made
+        self.made[job.uid] = job.attempts_made
+        for attempt in attempts:
+            assert (attempt.ended_at is None) == (attempt.status is AttemptStatus.LEASED)
+            assert job.unit_steps is None or attempt.keys_tried <= keys_of(job.unit_steps)
+            if attempt.ended_at is not None:
+                assert self.ended.setdefault((job.uid, attempt.number), attempt.status) is attempt.status
+        if is_final(job.status):
+            assert self.final.setdefault(job.uid, job.status) is job.status
+            assert job.status is not Status.ERROR or job.attempts_made == job.attempts_allowed
+
+    @invariant()
+    def searches_keep_their_first_result_and_lost_units_never_return(self) -> None:
+        for numbers in self.numbers.values():
+            assert numbers == list(range(len(numbers)))
+        open_searches = {batch.uid for batch in self.desk.database.run_now(rows, Batch) if batch.ended_at is None}
+        assert not open_searches & set(self.found)
+        for uid, address in self.found.items():
+            assert self.result(uid) == address
+
+    # --- looking
+
+    def run(self, use_case: Any, *args: Any) -> Any:
+        return self.desk.database.run_now(use_case, *args, now=self.desk.now)
+
+    def finish_as(self, host: Caller, lease: Lease, outcome: Outcome) -> AttemptReply:
+        end = FinishAttempt(outcome=outcome, reason="because")
+        reply: AttemptReply = self.run(results.finish, host, lease.job_uid, lease.attempt, end)
+        return reply
+
+    def attempts(self, job_uid: UUID) -> list[Attempt]:
+        return [a for a in self.desk.database.run_now(rows, Attempt) if a.job_uid == job_uid and a.ended_at]
+
+    def attempt(self, held: Held) -> Attempt:
+        found: Attempt = self.desk.database.run_now(Session.get_one, Attempt, (held[1].job_uid, held[1].attempt))
+        return found
+
+    def is_live(self, held: Held) -> bool:
+        return self.attempt(held).ended_at is None
+
+    def result(self, uid: UUID) -> str:
+        """Return a search's address, which the requester's own key gives too."""
+        search: Search = self.desk.database.run_now(Session.get_one, Search, uid)
+        assert search.result_s is not None
+        assert search.result_e is not None
+        assert search.result_sign is not None
+        assert search.result_address is not None
+        hit = Hit(int(search.result_s, 16), search.result_e, search.result_sign)
+        check(decode(bytes.fromhex(search.public_key)), hit, parse_pattern(search.pattern).ranges)
+        return search.result_address
+
+
+TestJobLives = JobLives.TestCase
+TestJobLives.settings = settings(
+    max_examples=15, stateful_step_count=40, deadline=None, suppress_health_check=[HealthCheck.too_slow]
+)

@@ -1,0 +1,117 @@
+"""A dispatcher's use cases on a real database, without the network: what rules are tested at."""
+
+from __future__ import annotations
+
+import hashlib
+import sqlite3
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from uuid import UUID
+
+from sqlalchemy import event
+from sqlmodel import Session
+
+from dispatcher.database import Database
+from dispatcher.tables import METADATA, SCHEMA_VERSION, App, AppTarget, Grid
+from dispatcher.usecases import batches, jobs, leasing, members
+from dispatcher.usecases.searches import VANITY_APP_UID
+from xwhep.bitcoin.split_key import keygen
+from xwhep.ids import new_uid
+from xwhep.model.apps import Kind, Limits
+from xwhep.model.attempts import PROTOCOL, Lease, LeaseRequest
+from xwhep.model.base import Cpu, Os
+from xwhep.model.batches import BatchView, SubmitSearch
+from xwhep.model.jobs import JobSummary, SubmitJob
+from xwhep.rights import Caller, Role
+
+START = datetime(2026, 1, 1, tzinfo=UTC)
+ALL_KINDS = frozenset(Kind)
+
+
+def poll_request(*kinds: Kind, keys_per_s: float = 0, wait_s: float = 0) -> LeaseRequest:
+    """Return the poll of a Linux machine; of all kinds of app when none is named."""
+    wanted = frozenset(kinds) or ALL_KINDS
+    return LeaseRequest(
+        protocol=PROTOCOL, os=Os.LINUX, cpu=Cpu.X86_64, kinds=wanted, wait_s=wait_s, keys_per_s=keys_per_s
+    )
+
+
+def opened(file: Path) -> Database:
+    """Return the database in a file; without waiting for the disk, since no test here cuts the power."""
+    database = Database(file)
+
+    @event.listens_for(database.engine, "connect")
+    def _hurry(connection: sqlite3.Connection, _record: object) -> None:
+        connection.execute("PRAGMA synchronous=OFF").close()
+
+    return database
+
+
+@dataclass
+class Desk:
+    """A grid in a database, with a clock that tests move."""
+
+    file: Path
+    now: datetime = START
+    database: Database = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.database = opened(self.file)
+        METADATA.create_all(self.database.engine)
+        self.database.run_now(_begin, new_uid(self.now), self.now)
+        self.owner = self.member("owner", Role.USER)
+        self.app_uid = self.database.run_now(_native_app, self.owner, self.now)
+
+    def reopen(self) -> None:
+        """Stop and start again, as the server does."""
+        self.database.close()
+        self.database = opened(self.file)
+        self.database.run_now(leasing.prolong_all, now=self.now)
+
+    def pass_time(self, seconds: float) -> None:
+        """Let time pass."""
+        self.now += timedelta(seconds=seconds)
+
+    def member(self, name: str, role: Role) -> Caller:
+        """Return a new member."""
+        digest = hashlib.sha256(name.encode()).hexdigest()
+        membership = self.database.run_now(members.add_member, name, digest, role, now=self.now)
+        return Caller(membership.member.uid, role, name)
+
+    def submit(self, uid: UUID | None = None) -> JobSummary:
+        """Submit a native job."""
+        request = SubmitJob(uid=uid or new_uid(self.now), app_uid=self.app_uid)
+        return self.database.run_now(jobs.submit, self.owner, [request], now=self.now).jobs[0]
+
+    def search(self, pattern: str = "1L") -> BatchView:
+        """Submit a search."""
+        _, key = keygen()
+        request = SubmitSearch(uid=new_uid(self.now), name="search", pattern=pattern, public_key=key.hex())
+        return self.database.run_now(batches.submit, self.owner, request, now=self.now)
+
+    def lease(self, host: Caller, *kinds: Kind, keys_per_s: float = 0) -> Lease | None:
+        """Let a host poll."""
+        request = poll_request(*kinds, keys_per_s=keys_per_s)
+        return self.database.run_now(leasing.lease, host, request, now=self.now)
+
+
+def _begin(session: Session, grid_uid: UUID, now: datetime) -> None:
+    session.add(Grid(uid=grid_uid, schema_version=SCHEMA_VERSION, created_at=now))
+    session.flush()
+    digest = hashlib.sha256(b"admin").hexdigest()
+    admin = members.add_member(session, "admin", digest, Role.ADMINISTRATOR, now=now)
+    _add_app(session, VANITY_APP_UID, admin.member.uid, Kind.VANITY, now)
+
+
+def _native_app(session: Session, owner: Caller, now: datetime) -> UUID:
+    uid = new_uid(now)
+    _add_app(session, uid, owner.uid, Kind.NATIVE, now)
+    session.add(AppTarget(app_uid=uid, os=Os.LINUX, cpu=Cpu.ANY, blob="0" * 64, entry="run.sh"))
+    return uid
+
+
+def _add_app(session: Session, uid: UUID, owner_uid: UUID, kind: Kind, now: datetime) -> None:
+    fields = {"uid": uid, "owner_uid": owner_uid, "name": kind.value, "version": "1", "kind": kind}
+    session.add(App.model_validate({**fields, "limits": Limits(), "body_digest": "", "registered_at": now}))
+    session.flush()
