@@ -90,7 +90,7 @@ def report_hit(
     attempt, job = live(session, caller, job_uid, number)
     if job.unit_number is None:
         raise NotFoundError("search unit", job_uid)
-    leasing.keep_progress(attempt, report)
+    leasing.keep_progress(attempt, report, job.unit_steps)
     error = searches.settle_hit(session, attempt, job, Hit(int(report.s, 16), report.e, report.sign), now=now)
     session.flush()
     return error or AttemptReply(status=attempt.status)
