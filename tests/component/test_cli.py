@@ -18,7 +18,13 @@ import pytest
 from tests.support.grid import GridUnderTest, a_grid
 from tests.support.person import Person, logged_in, work_once
 from xwhep.bitcoin.addresses import decode_wif, key_hash, p2pkh
+from xwhep.client.connection import Connection
+from xwhep.client.owner import OwnerClient
+from xwhep.client.waiting import jobs_ended
 from xwhep.fast_secp256k1 import public_key_of
+from xwhep.lifecycle import Status
+from xwhep.pki.contexts import client_context
+from xwhep.pki.identity import load_identity
 from xwhep.rights import Role
 
 APP = """
@@ -318,3 +324,44 @@ async def test_ctrl_c_leaves_the_search_running_and_says_how_to_go_on(tmp_path: 
     assert "Traceback" not in errors.decode()
     assert output == b""
     assert batch["status"] == "running"
+
+
+async def test_lists_are_tables_that_fit_a_terminal(tmp_path: Path, app_toml: Path) -> None:
+    async with a_grid(tmp_path) as grid, grid.host("bob") as bob:
+        admin = administrator(grid)
+        await admin.gets("apps", "register", app_toml)
+        await admin.gets("groups", "create", "physics")
+        job = (await admin.does("jobs", "submit", "echo")).stdout.strip()
+        search = (await admin.does("vanity", "search", "1L", "--no-wait")).stdout.strip()
+        await work_once(bob, tmp_path)
+        lists = ["apps", "data", "jobs", "batches", "hosts", "users", "groups"]
+        tables = {name: (await admin.does(name, "list")).stdout for name in lists}
+        shown = [await admin.does("apps", "show", "echo"), await admin.does("batches", "show", search)]
+
+    assert all(len(line) <= 80 for text in tables.values() for line in text.splitlines())
+    assert {name: text.split()[0] for name, text in tables.items()} == dict.fromkeys(lists, "UID")
+    assert job in tables["jobs"]
+    assert "joined" in tables["hosts"]
+    assert "administrator" in tables["users"]
+    assert "60 s on the clock" in shown[0].stdout
+    assert "difficulty" in shown[1].stdout
+
+
+async def test_waiting_goes_on_when_the_dispatcher_comes_back(tmp_path: Path, app_toml: Path) -> None:
+    seen: asyncio.Queue[int] = asyncio.Queue()
+    async with a_grid(tmp_path) as grid:
+        port = grid.dispatcher.port
+        alice = await logged_in(grid, tmp_path / "home")
+        await alice.gets("apps", "register", app_toml)
+        uid = UUID((await alice.does("jobs", "submit", "echo")).stdout.strip())
+        identity = load_identity(alice.home / "user", "")
+    async with Connection(grid.url, client_context(identity)) as connection:
+        client = OwnerClient(connection)
+        async with a_grid(tmp_path, port=port):
+            waiting = asyncio.create_task(jobs_ended(client, [uid], lambda jobs: seen.put_nowait(len(jobs))))
+            await seen.get()
+        async with a_grid(tmp_path, port=port):
+            await alice.does("jobs", "cancel", uid)
+            (job,) = await asyncio.wait_for(waiting, 60)
+
+    assert job.status is Status.CANCELLED
