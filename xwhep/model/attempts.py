@@ -24,16 +24,18 @@ LEASE_S = 60
 #: the longest that a poll is held open, seconds
 MAX_WAIT_S = 30
 
-#: bytes as lower-case hexadecimal
+#: a compressed point of secp256k1: 33 bytes as lower-case hexadecimal
 Hex33 = Annotated[str, StringConstraints(pattern=r"^0[23][0-9a-f]{64}$")]
+#: 32 bytes as lower-case hexadecimal
 Hex32 = Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{64}$")]
+#: a hash160: 20 bytes as lower-case hexadecimal
 Hex20 = Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{40}$")]
 
 
 class LeaseRequest(Request):
     """A worker's poll: what the host is and what it can run now."""
 
-    protocol: int
+    protocol: Annotated[int, Field(ge=0, le=1_000_000)]
     os: Os
     cpu: Cpu
     kinds: Annotated[frozenset[Kind], Field(max_length=8)]

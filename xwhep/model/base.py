@@ -1,7 +1,8 @@
 """What all messages are made of: strict requests, lenient replies, bounded types.
 
 A field group (`...Fields`) carries fields only; messages and tables inherit it. Requests refuse a field nobody knows;
-replies ignore it, so that an older client understands a newer dispatcher.
+replies ignore it, so that an older client understands a newer dispatcher. Groups that stand inside both kinds of
+message say nothing about it: the dispatcher refuses unknown fields in every part of a request when it reads it.
 """
 
 from __future__ import annotations
@@ -10,9 +11,17 @@ import re
 from datetime import UTC, datetime
 from enum import StrEnum
 from pathlib import PurePosixPath
-from typing import Annotated, Generic, TypeVar
+from typing import Annotated, Final, Generic, TypeVar
 
 from pydantic import AfterValidator, AwareDatetime, BaseModel, ConfigDict, StringConstraints
+
+#: names that Windows gives to devices, whatever follows the first dot. Source: "Naming Files, Paths, and Namespaces",
+#: Microsoft Learn; the superscript digits and CONIN$ and CONOUT$ are from the same page
+_DEVICE: Final = re.compile(
+    r"(CON|PRN|AUX|NUL|CONIN\$|CONOUT\$|(COM|LPT)[0-9\u00b9\u00b2\u00b3]) *(\..*)?", re.IGNORECASE
+)
+#: the longest name of a file that Linux, macOS and Windows take, bytes in UTF-8
+_MAX_PART_BYTES: Final = 255
 
 
 class Os(StrEnum):
@@ -40,7 +49,7 @@ class Request(BaseModel):
 class Reply(BaseModel):
     """The root of what the dispatcher answers."""
 
-    model_config = ConfigDict(extra="ignore", frozen=True, from_attributes=True)
+    model_config = ConfigDict(extra="ignore", frozen=True, from_attributes=True, allow_inf_nan=False)
 
 
 Item = TypeVar("Item", bound=BaseModel)
@@ -54,16 +63,24 @@ class Page(Reply, Generic[Item]):
 
 
 def check_relative_path(text: str) -> str:
-    """Return `text` if it names a file inside the working folder, by POSIX rules, on any platform.
+    """Return `text` if it names a file inside the working folder, and the same one on every platform.
 
     Raises:
-        ValueError: it is absolute, leaves the folder, or has characters that no file name should have.
+        ValueError: it is absolute, leaves the folder, has characters that no file name should have, or a part that
+            Windows would take for something else: a device, or a name without its last dots and spaces.
     """
     parts = PurePosixPath(text).parts
     if not parts or text != "/".join(parts) or ".." in parts or text.startswith("/"):
         raise ValueError("must be a plain relative path such as `data/a.txt`, without `..`")
     if re.search(r'[\x00-\x1f\x7f\ud800-\udfff\\:*?"<>|]', text):  # lone surrogates name no file
         raise ValueError('must not contain control characters or any of \\ : * ? " < > |')
+    for part in parts:
+        if part.endswith((".", " ")) or _DEVICE.fullmatch(part):
+            raise ValueError(
+                "must not have a part that Windows reserves, such as `con.txt`, or that ends in `.` or space"
+            )
+        if len(part.encode()) > _MAX_PART_BYTES:
+            raise ValueError(f"must not have a part of more than {_MAX_PART_BYTES} bytes")
     return text
 
 
@@ -85,8 +102,15 @@ def shown_plainly(text: str) -> str:
 
 
 def to_utc(moment: datetime) -> datetime:
-    """Return the same moment in UTC."""
-    return moment.astimezone(UTC)
+    """Return the same moment in UTC.
+
+    Raises:
+        ValueError: in UTC it lies before the year 1 or after the year 9999.
+    """
+    try:
+        return moment.astimezone(UTC)
+    except OverflowError as error:
+        raise ValueError("must lie in the years 1 to 9999, in UTC") from error
 
 
 #: a SHA-256 digest

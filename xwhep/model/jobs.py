@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import PurePosixPath
 from typing import Annotated
 from uuid import UUID
 
@@ -48,8 +49,11 @@ class SubmitJob(JobFields, Request):
     @field_validator("inputs")
     @classmethod
     def _paths_differ(cls, inputs: list[Input]) -> list[Input]:
-        if len({item.path for item in inputs}) != len(inputs):
+        paths = {item.path for item in inputs}
+        if len(paths) != len(inputs):
             raise ValueError("two inputs have the same path")
+        if any(str(folder) in paths for path in paths for folder in PurePosixPath(path).parents):
+            raise ValueError("the path of one input is the folder of another")
         return inputs
 
 
