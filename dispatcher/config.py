@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import Annotated, ClassVar
 
 from pydantic import Field
-from pydantic_settings import SettingsConfigDict
 
 from xwhep.config import Settings
 
@@ -14,7 +13,6 @@ class DispatcherSettings(Settings):
     """Where the dispatcher listens."""
 
     section: ClassVar[str] = "dispatcher"
-    model_config = SettingsConfigDict(env_prefix="XWHEP_DISPATCHER__")
 
     #: the address to listen on; 0.0.0.0 stands for all
     host: str = "0.0.0.0"  # noqa: S104 - volunteers come from everywhere; what they may do, certificates decide
