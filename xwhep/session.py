@@ -13,7 +13,6 @@ from xwhep.client.owner import OwnerClient
 from xwhep.enrolment import renew
 from xwhep.errors import UnavailableError
 from xwhep.pki.certificates import due_for_renewal
-from xwhep.pki.contexts import client_context
 from xwhep.pki.identity import Identity, explain, load_identity
 
 LOGIN_COMMAND: Final = "xwhep login URL --token TOKEN"
@@ -30,12 +29,8 @@ async def open_owner(folder: Path, now: datetime) -> AsyncIterator[OwnerClient]:
         XwhepError: whatever the identity suffers from, where the dispatcher cannot be reached with it.
     """
     identity = await fresh_identity(load_identity(folder, LOGIN_COMMAND), now)
-    try:
-        async with Connection(identity.dispatcher, client_context(identity), patience_s=PATIENCE_S) as connection:
-            yield OwnerClient(connection)
-    except UnavailableError as error:
-        # a certificate that the handshake refuses looks like a broken connection; our own eyes know better
-        raise explain(identity, now) or error from error
+    async with Connection.of(identity, lambda: now, patience_s=PATIENCE_S) as connection:
+        yield OwnerClient(connection)
 
 
 async def fresh_identity(identity: Identity, now: datetime) -> Identity:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import AsyncIterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from dispatcher.installation import Installation, install
@@ -17,7 +17,6 @@ from xwhep.client.owner import OwnerClient
 from xwhep.enrolment import join
 from xwhep.model.members import CreateToken
 from xwhep.pki.certificates import certificate_digest
-from xwhep.pki.contexts import client_context
 from xwhep.pki.identity import Identity, load_identity
 from xwhep.pki.tokens import JoinToken, make_token
 from xwhep.rights import Role
@@ -60,7 +59,7 @@ class GridUnderTest:
     @contextlib.asynccontextmanager
     async def connect(self, identity: Identity) -> AsyncIterator[Connection]:
         """Return a connection as this member."""
-        async with Connection(self.url, client_context(identity)) as connection:
+        async with Connection.of(replace(identity, dispatcher=self.url), self.services.now) as connection:
             yield connection
 
     @contextlib.asynccontextmanager

@@ -7,13 +7,11 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import hashlib
-import os
 import random
-import secrets
 import ssl
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from datetime import datetime
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Final, Self, TypeVar
@@ -22,29 +20,30 @@ import aiohttp
 from pydantic import BaseModel, ValidationError
 
 from xwhep.client.failures import connection_error
-from xwhep.errors import DigestMismatchError, RemoteError, TooLargeError, UnavailableError, XwhepError, from_problem
+from xwhep.client.streams import Moved, Outgoing, bounded, receive, unwatched
+from xwhep.errors import RemoteError, UnavailableError, XwhepError, from_problem
+from xwhep.pki.contexts import client_context
+from xwhep.pki.identity import Identity, explain
 
 ReplyT = TypeVar("ReplyT", bound=BaseModel)
 T = TypeVar("T")
 
 #: the largest JSON reply that is read, bytes
 MAX_REPLY_BYTES: Final = 16 * 1024 * 1024
-CHUNK_BYTES: Final = 128 * 1024
 #: the first and the longest pause before a request is repeated, seconds
 FIRST_PAUSE_S: Final = 0.2
 LONGEST_PAUSE_S: Final = 5.0
 
+#: what aiohttp and TLS raise; any other OSError is about a file of this machine
+_NETWORK_FAULTS: Final = (aiohttp.ClientError, ConnectionError, TimeoutError, ssl.SSLError)
+
 RandomSource = Callable[[], float]
-#: called with the bytes of a content that have gone over the wire by now; fewer again when the request is repeated
-Moved = Callable[[int], None]
-
-
-def unwatched(_: int) -> None:
-    """Take no notice of how much has moved."""
+#: tells what is wrong with one's own identity, None if nothing is
+Explain = Callable[[], XwhepError | None]
 
 
 def pause_before_retry(attempt: int, jitter: RandomSource) -> float:
-    """Return how long to wait before repeating a request, seconds: doubling, bounded, with full jitter.
+    """Return how long to wait before repeating a request, seconds: doubling, bounded, spread over its upper half.
 
     `attempt` counts from 0; `jitter` gives numbers in [0, 1).
     """
@@ -55,7 +54,12 @@ def pause_before_retry(attempt: int, jitter: RandomSource) -> float:
 class Connection:
     """A session with one dispatcher.
 
-    `patience_s` is how long a request that gets no answer is repeated; 0 means it is sent once.
+    `patience_s` is how long a request that gets no answer is repeated; with 0 it is not, but that aiohttp sends one
+    whose method is idempotent a second time at once where the connection broke (RFC 9110, 9.2.2).
+
+    `explain` is asked when the dispatcher cannot be reached, and what it says is raised instead: a dispatcher that
+    refuses a certificate (RFC 8446, 4.4.2.4) breaks a connection that for the client stands already, and does not say
+    why.
     """
 
     def __init__(
@@ -66,18 +70,29 @@ class Connection:
         patience_s: float = 0.0,
         timeout_s: float = 60.0,
         jitter: RandomSource = random.random,
+        explain: Explain | None = None,
     ) -> None:
         self.url = url.rstrip("/")
         self._context = context
         self._patience_s = patience_s
         self._timeout = aiohttp.ClientTimeout(total=None, connect=timeout_s, sock_read=timeout_s)
         self._jitter = jitter
+        self._explain = explain
         self._session: aiohttp.ClientSession | None = None
+
+    @classmethod
+    def of(cls, identity: Identity, clock: Callable[[], datetime], *, patience_s: float = 0.0) -> Self:
+        """Return a connection of a member to its dispatcher; a certificate that is refused is explained."""
+        context = client_context(identity)
+        return cls(identity.dispatcher, context, patience_s=patience_s, explain=lambda: explain(identity, clock()))
 
     async def __aenter__(self) -> Self:
         """Open the session; the first request opens the connection itself."""
         self._session = aiohttp.ClientSession(
-            connector=aiohttp.TCPConnector(ssl=self._context, keepalive_timeout=75), timeout=self._timeout
+            connector=aiohttp.TCPConnector(ssl=self._context, keepalive_timeout=75),
+            timeout=self._timeout,
+            headers={"Accept-Encoding": "identity"},
+            auto_decompress=False,  # a bound on a reply is one on what it unpacks to
         )
         return self
 
@@ -111,23 +126,41 @@ class Connection:
         return await self._patiently(once)
 
     async def upload(self, path: str, file: Path, size_bytes: int, moved: Moved = unwatched) -> None:
-        """Send a file's content."""
+        """Send the first `size_bytes` of a file.
+
+        Raises:
+            OSError: it cannot be read, or has become shorter.
+            XwhepError: as `call`.
+        """
 
         async def once() -> None:
             headers = {"Content-Type": "application/octet-stream", "Content-Length": str(size_bytes)}
-            async with self._request("PUT", path, data=_chunks(file, moved), headers=headers):
-                pass
+            with file.open("rb") as stream:
+                source = Outgoing(stream, size_bytes, moved)
+                try:
+                    async with self._request("PUT", path, data=source.chunks(), headers=headers) as response:
+                        await _read_bounded(response)
+                except XwhepError:
+                    if source.fault is not None:
+                        raise source.fault from None
+                    raise
 
         await self._patiently(once)
 
     async def download(
         self, path: str, destination: Path, *, digest: str, limit_bytes: int, moved: Moved = unwatched
     ) -> None:
-        """Fetch content into `destination`, which appears only whole, and only if its SHA-256 is `digest`."""
+        """Fetch content into `destination`, which appears only whole, and only if its SHA-256 is `digest`.
+
+        Raises:
+            DigestMismatchError, TooLargeError: the content is another one.
+            OSError: it cannot be written.
+            XwhepError: as `call`.
+        """
 
         async def once() -> None:
             async with self._request("GET", path) as response:
-                await _receive(_bounded(response, limit_bytes, moved), destination, digest)
+                await receive(bounded(response, limit_bytes, "the content", moved), destination, digest)
 
         await self._patiently(once)
 
@@ -140,10 +173,13 @@ class Connection:
                 if response.status >= 300:  # a redirect is no answer of ours either
                     raise _problem(response.status, await _read_bounded(response))
                 yield response
-        except (aiohttp.ClientError, TimeoutError, ssl.SSLError, OSError) as error:
-            if isinstance(error, OSError) and error.filename is not None:
-                raise  # a file of ours, not the network
-            raise connection_error(self.url, error) from error
+        except _NETWORK_FAULTS as error:
+            raise self._explained(connection_error(self.url, error)) from error
+
+    def _explained(self, error: XwhepError) -> XwhepError:
+        """Return what is wrong with our own identity, if something is, where the dispatcher cannot be reached."""
+        fault = self._explain() if self._explain and isinstance(error, UnavailableError) else None
+        return fault or error
 
     async def _patiently(self, once: Callable[[], Awaitable[T]]) -> T:
         """Do `once`, again while the dispatcher cannot be reached and patience lasts."""
@@ -168,12 +204,8 @@ def _parse(reply: type[ReplyT], body: bytes) -> ReplyT:
 
 
 async def _read_bounded(response: aiohttp.ClientResponse) -> bytes:
-    body = bytearray()
-    async for chunk in response.content.iter_chunked(CHUNK_BYTES):
-        body += chunk
-        if len(body) > MAX_REPLY_BYTES:
-            raise TooLargeError("the dispatcher's reply", MAX_REPLY_BYTES)
-    return bytes(body)
+    chunks = [chunk async for chunk in bounded(response, MAX_REPLY_BYTES, "the dispatcher's reply", unwatched)]
+    return b"".join(chunks)
 
 
 class _Problem(BaseModel):
@@ -192,35 +224,3 @@ def _problem(http_status: int, body: bytes) -> XwhepError:
             return UnavailableError(f"the dispatcher answered with HTTP status {http_status}")
         return RemoteError("unexpected-answer", f"the server answered with HTTP status {http_status}", http_status)
     return from_problem(problem.code, problem.detail, http_status, problem.field)
-
-
-async def _chunks(file: Path, moved: Moved) -> AsyncIterator[bytes]:
-    with await asyncio.to_thread(file.open, "rb") as stream:
-        while chunk := await asyncio.to_thread(stream.read, CHUNK_BYTES):
-            yield chunk
-            moved(stream.tell())
-
-
-async def _bounded(response: aiohttp.ClientResponse, limit_bytes: int, moved: Moved) -> AsyncIterator[bytes]:
-    size = 0
-    async for chunk in response.content.iter_chunked(CHUNK_BYTES):
-        size += len(chunk)
-        if size > limit_bytes:
-            raise TooLargeError("the content", limit_bytes)
-        yield chunk
-        moved(size)
-
-
-async def _receive(content: AsyncIterator[bytes], destination: Path, digest: str) -> None:
-    partial = destination.with_name(f".{secrets.token_hex(8)}.part")  # no name that other content could have
-    hasher = hashlib.sha256()
-    try:
-        with partial.open("xb") as stream:
-            async for chunk in content:
-                hasher.update(chunk)
-                await asyncio.to_thread(stream.write, chunk)
-        if hasher.hexdigest() != digest:
-            raise DigestMismatchError(digest, hasher.hexdigest())
-        await asyncio.to_thread(os.replace, partial, destination)
-    finally:
-        partial.unlink(missing_ok=True)

@@ -11,8 +11,8 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Final
 
-from xwhep.client.connection import CHUNK_BYTES, Moved
 from xwhep.client.owner import OwnerClient
+from xwhep.client.streams import CHUNK_BYTES, Moved
 from xwhep.errors import LocalFileError
 from xwhep.ids import new_uid
 from xwhep.lifecycle import DataStatus

@@ -10,7 +10,8 @@ from uuid import UUID
 
 from pydantic import BaseModel
 
-from xwhep.client.connection import Connection, Moved, unwatched
+from xwhep.client.connection import Connection
+from xwhep.client.streams import Moved, unwatched
 from xwhep.model.apps import AppView, RegisterApp
 from xwhep.model.base import Page
 from xwhep.model.batches import BatchView, SubmitBag, SubmitSearch

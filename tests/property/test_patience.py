@@ -1,0 +1,30 @@
+"""How long a client waits before it repeats a request."""
+
+from __future__ import annotations
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from xwhep.client.connection import FIRST_PAUSE_S, LONGEST_PAUSE_S, pause_before_retry
+
+attempts = st.integers(0, 2000)
+jitters = st.floats(0, 1, exclude_max=True)
+
+
+@given(attempt=attempts, jitter=jitters)
+def test_a_pause_is_bounded(attempt: int, jitter: float) -> None:
+    assert FIRST_PAUSE_S / 2 <= pause_before_retry(attempt, lambda: jitter) <= LONGEST_PAUSE_S
+
+
+@given(attempt=attempts, first=jitters, second=jitters)
+def test_a_pause_is_not_shorter_than_the_one_before_until_the_longest(
+    attempt: int, first: float, second: float
+) -> None:
+    pauses = pause_before_retry(attempt, lambda: first), pause_before_retry(attempt + 1, lambda: second)
+
+    assert pauses[0] <= pauses[1] or pauses[1] >= LONGEST_PAUSE_S / 2
+
+
+@given(attempt=attempts, jitter=st.floats(0, 0.5))
+def test_two_clients_do_not_knock_at_the_same_moment(attempt: int, jitter: float) -> None:
+    assert pause_before_retry(attempt, lambda: jitter) < pause_before_retry(attempt, lambda: jitter + 0.25)
