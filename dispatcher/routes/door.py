@@ -75,6 +75,9 @@ class Call:
 Handler = Callable[[Call], Awaitable[web.StreamResponse]]
 
 
+CONTENT: Final = bytes  #: what a route takes or gives that moves content rather than messages
+
+
 @dataclass(frozen=True, slots=True)
 class Route:
     """A path of the interface, and who may call it; None: anybody, without a certificate."""
@@ -83,13 +86,17 @@ class Route:
     path: str
     roles: frozenset[Role] | None
     handler: Handler
+    takes: Any = None  #: a message, a union of messages, CONTENT, or None for nothing
+    gives: Any = None
 
 
-def serve(table: list[Route], method: str, path: str, roles: frozenset[Role] | None) -> Callable[[Handler], Handler]:
+def serve(
+    table: list[Route], method: str, path: str, roles: frozenset[Role] | None, *, takes: Any = None, gives: Any = None
+) -> Callable[[Handler], Handler]:
     """Put a handler into a route table."""
 
     def register(handler: Handler) -> Handler:
-        table.append(Route(method, path, roles, handler))
+        table.append(Route(method, path, roles, handler, takes, gives))
         return handler
 
     return register

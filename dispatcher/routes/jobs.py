@@ -5,20 +5,21 @@ from __future__ import annotations
 from aiohttp import web
 
 from dispatcher.routes import content
-from dispatcher.routes.door import Call, Route, render, serve
+from dispatcher.routes.door import CONTENT, Call, Route, render, serve
 from dispatcher.usecases import batches, jobs
 from dispatcher.wakeups import ALL
 from xwhep.errors import InvalidFieldError, NotFoundError
 from xwhep.ids import parse_uid
 from xwhep.lifecycle import Status
-from xwhep.model.batches import SubmitBag, SubmitBatch, SubmitSearch
-from xwhep.model.jobs import SubmitJobs
+from xwhep.model.base import Page
+from xwhep.model.batches import BatchView, SubmitBag, SubmitBatch, SubmitSearch
+from xwhep.model.jobs import JobSummary, JobsView, JobView, SubmitJobs
 from xwhep.rights import OWNERS
 
 TABLE: list[Route] = []
 
 
-@serve(TABLE, "POST", "/v1/jobs", OWNERS)
+@serve(TABLE, "POST", "/v1/jobs", OWNERS, takes=SubmitJobs, gives=JobsView)
 async def submit(call: Call) -> web.Response:
     """Submit jobs: all of them or none."""
     message: SubmitJobs = await call.body(SubmitJobs)
@@ -27,7 +28,7 @@ async def submit(call: Call) -> web.Response:
     return render(reply, status=201)
 
 
-@serve(TABLE, "GET", "/v1/jobs", OWNERS)
+@serve(TABLE, "GET", "/v1/jobs", OWNERS, gives=Page[JobSummary])
 async def list_jobs(call: Call) -> web.Response:
     """Return the caller's jobs."""
     status, batch_uid = call.query("status"), call.query("batch_uid")
@@ -45,20 +46,20 @@ async def list_jobs(call: Call) -> web.Response:
     return render(page)
 
 
-@serve(TABLE, "GET", "/v1/jobs/{uid}", OWNERS)
+@serve(TABLE, "GET", "/v1/jobs/{uid}", OWNERS, gives=JobView)
 async def show(call: Call) -> web.Response:
     """Return a job."""
     return render(await call.services.database.read(jobs.show, call.caller, parse_uid(call.part("uid"))))
 
 
-@serve(TABLE, "DELETE", "/v1/jobs/{uid}", OWNERS)
+@serve(TABLE, "DELETE", "/v1/jobs/{uid}", OWNERS, gives=JobSummary)
 async def cancel(call: Call) -> web.Response:
     """Cancel a job."""
     uid = parse_uid(call.part("uid"))
     return render(await call.services.database.run(jobs.cancel, call.caller, uid, now=call.services.now()))
 
 
-@serve(TABLE, "GET", "/v1/jobs/{uid}/outputs/{name:.+}", OWNERS)
+@serve(TABLE, "GET", "/v1/jobs/{uid}/outputs/{name:.+}", OWNERS, gives=CONTENT)
 async def send_output(call: Call) -> web.StreamResponse:
     """Return the content of an output."""
     uid, name = parse_uid(call.part("uid")), call.part("name")
@@ -68,7 +69,7 @@ async def send_output(call: Call) -> web.StreamResponse:
     return content.send(call, output.digest)
 
 
-@serve(TABLE, "POST", "/v1/batches", OWNERS)
+@serve(TABLE, "POST", "/v1/batches", OWNERS, takes=SubmitBatch, gives=BatchView)
 async def submit_batch(call: Call) -> web.Response:
     """Submit a batch."""
     message: SubmitBag | SubmitSearch = await call.body(SubmitBatch)
@@ -77,19 +78,19 @@ async def submit_batch(call: Call) -> web.Response:
     return render(batch, status=201)
 
 
-@serve(TABLE, "GET", "/v1/batches", OWNERS)
+@serve(TABLE, "GET", "/v1/batches", OWNERS, gives=Page[BatchView])
 async def list_batches(call: Call) -> web.Response:
     """Return the caller's batches."""
     return render(await call.services.database.read(batches.list_own, call.caller, call.query("after")))
 
 
-@serve(TABLE, "GET", "/v1/batches/{uid}", OWNERS)
+@serve(TABLE, "GET", "/v1/batches/{uid}", OWNERS, gives=BatchView)
 async def show_batch(call: Call) -> web.Response:
     """Return a batch."""
     return render(await call.services.database.read(batches.show, call.caller, parse_uid(call.part("uid"))))
 
 
-@serve(TABLE, "DELETE", "/v1/batches/{uid}", OWNERS)
+@serve(TABLE, "DELETE", "/v1/batches/{uid}", OWNERS, gives=BatchView)
 async def cancel_batch(call: Call) -> web.Response:
     """Cancel a batch with all its jobs."""
     uid = parse_uid(call.part("uid"))

@@ -24,20 +24,20 @@ class Health(Reply):
     status: str = "ok"
 
 
-@serve(TABLE, "GET", "/v1/health", None)
+@serve(TABLE, "GET", "/v1/health", None, gives=Health)
 async def health(call: Call) -> web.Response:
     """Tell that the dispatcher answers, and so does its database."""
     await call.services.database.read(members.grid_uid)
     return render(Health())
 
 
-@serve(TABLE, "GET", "/v1/ca", None)
+@serve(TABLE, "GET", "/v1/ca", None, gives=AuthorityReply)
 async def authorities(call: Call) -> web.Response:
     """Return the certificates of the grid's authorities, PEM."""
     return render(AuthorityReply(ca=bundle_pem(call.services.authority.cas).decode("ascii")))
 
 
-@serve(TABLE, "POST", "/v1/join", None)
+@serve(TABLE, "POST", "/v1/join", None, takes=JoinRequest, gives=CertificateReply)
 async def join(call: Call) -> web.Response:
     """Make a newcomer with a token a member."""
     message: JoinRequest = await call.body(JoinRequest)
@@ -49,7 +49,7 @@ async def join(call: Call) -> web.Response:
     return _certified(call, key, membership)
 
 
-@serve(TABLE, "POST", "/v1/renew", None)
+@serve(TABLE, "POST", "/v1/renew", None, takes=RenewRequest, gives=CertificateReply)
 async def renew(call: Call) -> web.Response:
     """Certify a member's key again; the request's signature proves who asks."""
     message: RenewRequest = await call.body(RenewRequest)

@@ -9,7 +9,7 @@ from aiohttp import web
 
 from dispatcher.matching import Profile
 from dispatcher.routes import content
-from dispatcher.routes.door import Call, Route, render, serve
+from dispatcher.routes.door import CONTENT, Call, Route, render, serve
 from dispatcher.usecases import leasing, results
 from dispatcher.wakeups import Waiter
 from xwhep.errors import InvalidFieldError, ProtocolTooOldError
@@ -17,6 +17,7 @@ from xwhep.ids import parse_uid
 from xwhep.lifecycle import AttemptStatus
 from xwhep.model.attempts import (
     OLDEST_PROTOCOL,
+    AttemptReply,
     FinishAttempt,
     Heartbeat,
     HeartbeatReply,
@@ -30,7 +31,7 @@ from xwhep.rights import HOSTS
 TABLE: list[Route] = []
 
 
-@serve(TABLE, "POST", "/v1/leases", HOSTS)
+@serve(TABLE, "POST", "/v1/leases", HOSTS, takes=LeaseRequest, gives=LeaseReply)
 async def poll(call: Call) -> web.Response:
     """Give the host work, at once or as soon as there is some."""
     message: LeaseRequest = await call.body(LeaseRequest)
@@ -70,7 +71,7 @@ async def _lease(call: Call, message: LeaseRequest) -> Lease | None:
     return await database.run(leasing.lease, call.caller, message, now=now)
 
 
-@serve(TABLE, "POST", "/v1/heartbeats", HOSTS)
+@serve(TABLE, "POST", "/v1/heartbeats", HOSTS, takes=Heartbeat, gives=HeartbeatReply)
 async def heartbeat(call: Call) -> web.Response:
     """Prolong the host's leases; it is written down with those of all hosts, every few seconds."""
     message: Heartbeat = await call.body(Heartbeat)
@@ -79,7 +80,7 @@ async def heartbeat(call: Call) -> web.Response:
     return render(HeartbeatReply(stop=stop))
 
 
-@serve(TABLE, "GET", "/v1/attempts/{job}/{number}/blobs/{digest}", HOSTS)
+@serve(TABLE, "GET", "/v1/attempts/{job}/{number}/blobs/{digest}", HOSTS, gives=CONTENT)
 async def send_content(call: Call) -> web.StreamResponse:
     """Return content that a live attempt of the host names."""
     digest = _digest(call)
@@ -87,7 +88,7 @@ async def send_content(call: Call) -> web.StreamResponse:
     return content.send(call, digest)
 
 
-@serve(TABLE, "PUT", "/v1/attempts/{job}/{number}/blobs/{digest}", HOSTS)
+@serve(TABLE, "PUT", "/v1/attempts/{job}/{number}/blobs/{digest}", HOSTS, takes=CONTENT)
 async def store_content(call: Call) -> web.Response:
     """Take content that a live attempt of the host has made."""
     attempt, digest, services = _attempt(call), _digest(call), call.services
@@ -98,7 +99,7 @@ async def store_content(call: Call) -> web.Response:
     return web.Response(status=204)
 
 
-@serve(TABLE, "POST", "/v1/attempts/{job}/{number}/hits", HOSTS)
+@serve(TABLE, "POST", "/v1/attempts/{job}/{number}/hits", HOSTS, takes=ReportHit, gives=AttemptReply)
 async def report_hit(call: Call) -> web.Response:
     """Take a hit of a search."""
     message: ReportHit = await call.body(ReportHit)
@@ -106,7 +107,7 @@ async def report_hit(call: Call) -> web.Response:
     return render(await services.database.run(results.report_hit, call.caller, *attempt, message, now=services.now()))
 
 
-@serve(TABLE, "POST", "/v1/attempts/{job}/{number}/finish", HOSTS)
+@serve(TABLE, "POST", "/v1/attempts/{job}/{number}/finish", HOSTS, takes=FinishAttempt, gives=AttemptReply)
 async def finish(call: Call) -> web.Response:
     """End an attempt."""
     message: FinishAttempt = await call.body(FinishAttempt)

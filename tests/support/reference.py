@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import inspect
-import re
+import json
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from types import MappingProxyType
@@ -12,14 +12,18 @@ import click
 from pydantic_core import PydanticUndefined
 
 import dispatcher.cli
+import worker.cli
 import xwhep.cli.program
 from dispatcher.config import DispatcherSettings
-from xwhep.config import Settings
+from tests.support.documented import comments, first_line
+from tests.support.http_reference import http
+from worker.config import WorkerSettings
+from xwhep.config import Settings, variable
 from xwhep.errors import RemoteError, XwhepError
 
 FOLDER = Path(__file__).parents[2] / "docs" / "reference"
-PROGRAMS: tuple[click.Group, ...] = (xwhep.cli.program.program, dispatcher.cli.program)
-SETTINGS: tuple[type[Settings], ...] = (DispatcherSettings,)
+PROGRAMS: tuple[click.Group, ...] = (xwhep.cli.program.program, dispatcher.cli.program, worker.cli.program)
+SETTINGS: tuple[type[Settings], ...] = (DispatcherSettings, WorkerSettings)
 
 
 COMMAND_LINE = """\
@@ -42,8 +46,9 @@ exit status given here; with 1 where the dispatcher found the fault.
 CONFIGURATION = """\
 # Configuration
 
-A flag wins over the environment, that over `config.toml`, that over the default. A key that nobody knows is an error.
-The file is in the platform's folder for a user's configuration (on Linux `~/.config/xwhep`).
+A flag wins over the environment, that over `config.toml`, that over the default. A section or a key
+that nobody knows is an error, in the file as in the environment. In the environment, what has several parts is written
+as JSON. The file is in the platform's folder for a user's configuration (on Linux `~/.config/xwhep`).
 
 | variable | meaning |
 |---|---|
@@ -85,40 +90,33 @@ def _own_codes(error: type[XwhepError]) -> Iterator[type[XwhepError]]:
 
 
 def _meaning(error: type[XwhepError]) -> str:
-    return "A fault of the program itself; its log says more." if error is XwhepError else _first_line(error)
-
-
-def _first_line(documented: type) -> str:
-    return (inspect.getdoc(documented) or "").splitlines()[0].replace("|", "\\|")
+    return "A fault of the program itself; its log says more." if error is XwhepError else first_line(error)
 
 
 def configuration() -> str:
     """Return the page on all settings."""
     parts = [CONFIGURATION]
     for settings in SETTINGS:
-        parts += [f"## [{settings.section}]", _first_line(settings), _keys(settings)]
+        parts += [f"## [{settings.section}]", first_line(settings), _keys(settings)]
     return "\n\n".join(parts) + "\n"
 
 
 def _keys(settings: type[Settings]) -> str:
-    meanings = _comments(inspect.getsource(settings))
+    meanings = comments(inspect.getsource(settings))
     rows = ["| key | variable | default | meaning |", "|---|---|---|---|"]
     for name, field in settings.model_fields.items():
-        variable = f"XWHEP_{settings.section}__{name}".upper()
-        default = "of the machine" if field.default is PydanticUndefined else f"`{field.default}`"
-        rows.append(f"| `{name}` | `{variable}` | {default} | {meanings.get(name, '')} |")
+        default = "of the machine" if field.default is PydanticUndefined else f"`{_written(field.default)}`"
+        rows.append(f"| `{name}` | `{variable(settings.section, name)}` | {default} | {meanings.get(name, '')} |")
     return "\n".join(rows)
 
 
-def _comments(source: str) -> dict[str, str]:
-    """Return the comments `#:` behind the attributes of a class, or on the line before them."""
-    before = re.findall(r"^ +#: (.+)\n +(\w+):", source, re.MULTILINE)
-    behind = re.findall(r"^ +(\w+):.*#: (.+)$", source, re.MULTILINE)
-    return dict(behind) | {name: text for text, name in before}
+def _written(default: object) -> str:
+    """Return a default as the environment takes it."""
+    return json.dumps(sorted(default)) if isinstance(default, frozenset) else str(default)
 
 
 PAGES: Mapping[str, Callable[[], str]] = MappingProxyType(
-    {"cli.md": command_line, "errors.md": error_codes, "configuration.md": configuration}
+    {"cli.md": command_line, "errors.md": error_codes, "configuration.md": configuration, "http.md": http}
 )
 
 
