@@ -125,7 +125,8 @@ class Daemon:
         times = [moment for moment in (self._agent.wake_at(), self._deadline, looked_at) if moment is not None]
         timeout_s = max(0.0, min(times) - time.monotonic()) if times else None
         try:
-            return await asyncio.wait_for(self._mailbox.events.get(), timeout_s)
+            async with asyncio.timeout(timeout_s):
+                return await self._mailbox.events.get()
         except TimeoutError:
             return events.TimePassed(time.monotonic())
 
@@ -171,7 +172,8 @@ class Daemon:
         while True:
             self._mailbox.unreachable.clear()
             with suppress(TimeoutError):
-                await asyncio.wait_for(self._mailbox.unreachable.wait(), RENEWAL_CHECK_S)
+                async with asyncio.timeout(RENEWAL_CHECK_S):
+                    await self._mailbox.unreachable.wait()
             try:
                 renewed = await _renew_if_due(self._identity)
             except XwhepError as error:

@@ -132,7 +132,8 @@ class _Child:
             ChildError: it ended, fell silent, or said something else than a message.
         """
         try:
-            line = await asyncio.wait_for(self._stdout.readline(), SILENCE_S)
+            async with asyncio.timeout(SILENCE_S):  # wait_for of Python 3.11 may swallow a cancellation (bpo-37658)
+                line = await self._stdout.readline()
             if line:
                 return pipe.parse_event(line)
         except TimeoutError as error:
@@ -145,7 +146,8 @@ class _Child:
         """Tell the child to stop, and after a grace make it; on return it is gone, and so is what it had to say."""
         self.stdin.close()
         try:
-            await asyncio.wait_for(self._gone(), GRACE_S)
+            async with asyncio.timeout(GRACE_S):
+                await self._gone()
         except TimeoutError:
             self._process.kill()
         finally:  # also when this is cancelled in its turn

@@ -1,0 +1,172 @@
+"""The command line `xwhep-worker`, through click's runner."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+import tomllib
+from pathlib import Path
+from uuid import UUID
+
+import pytest
+from click.testing import CliRunner, Result
+
+from dispatcher.services import utc_now
+from tests.support.grid import a_grid
+from worker.cli import program
+from worker.config import Folders
+from worker.lock import hold
+from worker.status import RunView, WorkerStatus, write_status
+from xwhep.bitcoin.addresses import decode_wif, key_hash, p2pkh
+from xwhep.bitcoin.patterns import parse_pattern
+from xwhep.bitcoin.split_key import Hit, combine, keygen
+from xwhep.fast_secp256k1 import public_key_of
+from xwhep.model.apps import Kind
+from xwhep.pki.identity import load_identity
+from xwhep.rights import Role
+
+PATTERN = "1L"
+
+
+def invoke(*arguments: str, home: Path | None = None, typed: str | None = None) -> Result:
+    environment = {} if home is None else {"XWHEP_HOME": str(home)}
+    return CliRunner().invoke(program, list(arguments), env=environment, input=typed)
+
+
+async def joined(tmp_path: Path) -> Result:
+    """Join a grid with the token on standard input; return what the command said."""
+    async with a_grid(tmp_path) as grid:
+        token = str(await grid.token(Role.HOST))
+        arguments = ("join", grid.url, "--token", "-", "--name", "bob")
+        return await asyncio.to_thread(invoke, *arguments, home=tmp_path / "home", typed=token)
+
+
+async def test_a_machine_joins_with_a_token_from_standard_input(tmp_path: Path) -> None:
+    result = await joined(tmp_path)
+
+    assert result.exit_code == 0
+    assert "this machine is the host bob" in result.stderr
+    identity = load_identity(Folders(tmp_path / "home").identity, "join")
+    assert identity.name == "bob"
+    if os.name != "nt":
+        assert identity.key_path.stat().st_mode & 0o777 == 0o600
+
+
+def test_what_is_no_token_is_wrong_on_the_command_line_alone(tmp_path: Path) -> None:
+    result = invoke("join", "https://127.0.0.1:1", "--token", "nonsense", home=tmp_path)
+
+    assert result.exit_code == 2
+    assert "this is not a join token" in result.stderr
+
+
+def test_a_worker_that_has_not_joined_is_told_how_to(tmp_path: Path) -> None:
+    for command in ("run", "status"):
+        result = invoke(command, home=tmp_path)
+
+        assert result.exit_code == 1
+        assert "run `xwhep-worker join` with a token first (not-joined)" in result.stderr
+
+
+def test_a_setting_that_nobody_knows_is_an_error(tmp_path: Path) -> None:
+    (tmp_path / "config.toml").write_text("[worker]\nslot = 2\n")
+
+    result = invoke("run", home=tmp_path)
+
+    assert result.exit_code == 2
+    assert "configuration key worker.slot" in result.stderr
+
+
+async def test_status_says_what_the_worker_does(tmp_path: Path) -> None:
+    await joined(tmp_path)
+    folders = Folders(tmp_path / "home")
+    run = RunView(job_uid=UUID(int=5), attempt=2, kind=Kind.VANITY, fraction=0.5, keys_tried=7, keys_per_s=2e6)
+    status = WorkerStatus(
+        pid=1234,
+        dispatcher="https://grid.example.org:4321",
+        host_uid=UUID(int=1),
+        name="bob",
+        connected=False,
+        stopping=False,
+        slots=4,
+        kinds=frozenset({Kind.VANITY}),
+        keys_per_s=2e6,
+        running=[run],
+        undelivered=3,
+        updated_at=utc_now(),
+    )
+
+    assert (silent := invoke("status", home=tmp_path / "home")).exit_code == 1
+    assert "no worker is running here" in silent.stderr
+    with hold(folders.lock):
+        write_status(folders.status, status)
+        text = invoke("status", home=tmp_path / "home")
+        document = invoke("status", "--json", home=tmp_path / "home")
+
+    assert "https://grid.example.org:4321, away" in text.stdout
+    assert "1 of 4" in text.stdout
+    assert f"job {UUID(int=5)}, attempt 2 50.0 %, 2 M keys/s" in text.stdout
+    assert WorkerStatus.model_validate_json(document.stdout) == status
+
+
+def test_a_search_here_writes_the_private_key_into_a_private_file_and_nowhere_else(tmp_path: Path) -> None:
+    key_file = tmp_path / "my.key"
+
+    result = invoke("search", PATTERN, "--local", "--key-file", str(key_file), "--slots", "1", "--json")
+
+    assert result.exit_code == 0, result.output
+    found = json.loads(result.stdout)
+    kept = tomllib.loads(key_file.read_text())
+    assert found["address"] == kept["address"] == p2pkh(key_hash(public_key_of(decode_wif(kept["wif"]))))
+    assert found["address"].startswith(PATTERN)
+    assert kept["wif"] not in result.output
+    if os.name != "nt":
+        assert key_file.stat().st_mode & 0o777 == 0o600
+
+
+def test_a_search_for_somebody_elses_key_prints_what_only_they_can_use() -> None:
+    secret, public_key = keygen()
+
+    result = invoke("search", PATTERN, "--local", "--public-key", public_key.hex(), "--slots", "1", "--json")
+
+    assert result.exit_code == 0, result.output
+    found = json.loads(result.stdout)
+    hit = Hit(int(found["s"], 16), found["e"], found["sign"])
+    key = combine(secret, hit, parse_pattern(PATTERN).ranges)
+    assert p2pkh(key_hash(public_key_of(key))) == found["address"]
+
+
+def test_a_key_file_that_exists_is_never_overwritten(tmp_path: Path) -> None:
+    key_file = tmp_path / "my.key"
+    key_file.write_text("dear")
+
+    result = invoke("search", PATTERN, "--local", "--key-file", str(key_file))
+
+    assert result.exit_code == 1
+    assert "it exists already" in result.stderr
+    assert key_file.read_text() == "dear"
+
+
+@pytest.mark.parametrize(
+    ("arguments", "text"),
+    [
+        (("1O", "--local", "--key-file", "k"), "addresses have no 0, O, I or l"),
+        ((PATTERN, "--local"), "give either --key-file, for a fresh key, or --public-key"),
+        ((PATTERN, "--key-file", "k"), "Missing option '--local'"),
+        ((PATTERN, "--local", "--public-key", "02" + "00" * 32), "the public key cannot be used"),
+        ((PATTERN, "--local", "--public-key", "xyz"), "it is not written in hexadecimal digits"),
+    ],
+)
+def test_what_the_command_line_alone_shows_to_be_wrong_is_exit_status_2(arguments: tuple[str, ...], text: str) -> None:
+    result = invoke("search", *arguments)
+
+    assert result.exit_code == 2
+    assert text in result.stderr
+
+
+@pytest.mark.parametrize("command", sorted(program.commands))
+def test_every_command_shows_an_example(command: str) -> None:
+    result = invoke(command, "--help")
+
+    assert result.exit_code == 0
+    assert f"xwhep-worker {command}" in result.stdout.partition("Example:")[2]
