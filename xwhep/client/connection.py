@@ -51,6 +51,35 @@ def pause_before_retry(attempt: int, jitter: RandomSource) -> float:
     return longest * (0.5 + jitter() / 2)
 
 
+class _Connector(aiohttp.TCPConnector):
+    """Knows each connection until it is closed.
+
+    aiohttp forgets one that it begins to close, and a peer that does not answer TLS's farewell keeps it open beyond the
+    life of the event loop.
+    """
+
+    def __init__(self, **options: Any) -> None:
+        super().__init__(**options)
+        self._open: dict[asyncio.Future[None], asyncio.Transport] = {}
+
+    async def connect(self, *args: Any, **options: Any) -> aiohttp.connector.Connection:
+        """Return a connection, an open one or a new one."""
+        connection = await super().connect(*args, **options)
+        assert connection.protocol is not None, "a connection has a protocol until it is released"
+        closed, transport = connection.protocol.closed, connection.transport
+        if closed is not None and transport is not None and closed not in self._open:
+            self._open[closed] = transport
+            closed.add_done_callback(lambda done: self._open.pop(done, None))
+        return connection
+
+    async def drop_all(self) -> None:
+        """Close what is open at once, without a farewell."""
+        left = dict(self._open)
+        for transport in left.values():
+            transport.abort()
+        await asyncio.gather(*left, return_exceptions=True)
+
+
 class Connection:
     """A session with one dispatcher.
 
@@ -88,8 +117,9 @@ class Connection:
 
     async def __aenter__(self) -> Self:
         """Open the session; the first request opens the connection itself."""
+        self._connector = _Connector(ssl=self._context, keepalive_timeout=75)
         self._session = aiohttp.ClientSession(
-            connector=aiohttp.TCPConnector(ssl=self._context, keepalive_timeout=75),
+            connector=self._connector,
             timeout=self._timeout,
             headers={"Accept-Encoding": "identity"},
             auto_decompress=False,  # a bound on a reply is one on what it unpacks to
@@ -99,9 +129,10 @@ class Connection:
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        """Close the session."""
+        """Close the session; nothing of it is left to the event loop."""
         if self._session is not None:
             await self._session.close()
+            await self._connector.drop_all()
 
     async def call(
         self,
