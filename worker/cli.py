@@ -47,7 +47,7 @@ def program() -> None:
     """Lend this machine to a grid: run jobs safely, and bring their results back."""
 
 
-@program.command("join", example="xwhep-worker join https://grid.example.org:4321 --token -")
+@program.command("join", example="xwhep-worker join https://grid.example.org:4380 --token -")
 @click.argument("url")
 @click.option("--token", metavar="TOKEN|-", help="The join token; - reads it from standard input.")
 @click.option("--name", help="What the grid shall call this machine; by default its host name.")

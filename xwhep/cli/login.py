@@ -36,7 +36,7 @@ def user_name() -> str:
         return "user"
 
 
-@click.command(cls=Command, example="xwhep login https://grid.example.org:4321 --token -")
+@click.command(cls=Command, example="xwhep login https://grid.example.org:4380 --token -")
 @click.argument("url")
 @click.option("--token", metavar="TOKEN|-", help="The join token; - reads it from standard input.")
 @click.option("--name", help="What the grid shall call you; by default your name on this machine.")

@@ -19,7 +19,7 @@ from xwhep.cli.vanity import vanity
     cls=Program,
     name="xwhep",
     epilog="\b\nFirst log in, with a token from the grid's administrator:\n"
-    "  xwhep login https://grid.example.org:4321 --token -",
+    "  xwhep login https://grid.example.org:4380 --token -",
 )
 @version_option
 def program() -> None:
