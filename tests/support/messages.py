@@ -11,7 +11,7 @@ from uuid import UUID
 
 from annotated_types import Ge, Le, Lt, MaxLen, MinLen
 from hypothesis import strategies as st
-from pydantic import BaseModel, StringConstraints, TypeAdapter
+from pydantic import BaseModel, StringConstraints
 from pydantic.fields import FieldInfo
 from pydantic_core import to_jsonable_python
 
@@ -141,11 +141,6 @@ def _bounded(hint: Any, metadata: tuple[Any, ...]) -> st.SearchStrategy[Any]:
 def _ascii(pattern: str) -> str:
     """Return a pattern without its anchors, which mean more to Python than to pydantic's own engine."""
     return pattern.removeprefix("^").removesuffix("$")
-
-
-def read_strictly(shape: Any, raw: bytes | str) -> Any:
-    """Return a request as the dispatcher's door reads it."""
-    return TypeAdapter(shape).validate_json(raw, strict=True, extra="forbid")
 
 
 def as_tree(message: BaseModel) -> tuple[dict[str, Any], list[dict[str, Any]]]:

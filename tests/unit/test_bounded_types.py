@@ -9,7 +9,8 @@ from uuid import UUID
 import pytest
 from pydantic import TypeAdapter, ValidationError
 
-from tests.support.messages import read_strictly
+from dispatcher.routes.door import validated
+from xwhep.errors import InvalidFieldError
 from xwhep.model.apps import Kind, Limits
 from xwhep.model.attempts import FinishAttempt, Lease, NativeWork, ReportHit, VanityWork
 from xwhep.model.base import (
@@ -97,6 +98,10 @@ def test_a_text_that_no_process_can_be_given_is_a_value_error(text: str) -> None
         check_utf8_without_nul(text)
 
 
+def test_a_reason_plays_no_tricks_on_a_terminal() -> None:
+    assert check(Reason, "line\n\ttab \x1b[2J \u202e é") == "line\n\ttab \ufffd[2J \ufffd é"
+
+
 def test_a_moment_is_turned_to_utc() -> None:
     moment = check(Moment, "2026-03-01T12:30:00.123456+02:00")
 
@@ -160,16 +165,16 @@ def test_a_batch_is_read_as_what_its_kind_says() -> None:
     bag = b'{"kind":"bag","uid":"%b","name":"n","jobs":[{"uid":"%b","app_uid":"%b"}]}' % ((UID.encode(),) * 3)
     search = b'{"kind":"search","uid":"%b","name":"n","pattern":"1L","public_key":"%b"}' % (UID.encode(), KEY.encode())
 
-    assert isinstance(read_strictly(SubmitBatch, bag), SubmitBag)
-    assert isinstance(read_strictly(SubmitBatch, search), SubmitSearch)
+    assert isinstance(validated(SubmitBatch, bag), SubmitBag)
+    assert isinstance(validated(SubmitBatch, search), SubmitSearch)
 
 
 @pytest.mark.parametrize("kind", ['"sweep"', "null", "1", '"search","jobs":[]', '"bag"'])
 def test_a_batch_of_another_kind_or_with_the_fields_of_two_is_refused(kind: str) -> None:
     text = f'{{"uid":"{UID}","name":"n","pattern":"1L","public_key":"{KEY}","kind":{kind}}}'
 
-    with pytest.raises(ValidationError):
-        read_strictly(SubmitBatch, text.encode())
+    with pytest.raises(InvalidFieldError):
+        validated(SubmitBatch, text.encode())
 
 
 def test_a_lease_is_read_as_what_the_kind_of_its_work_says() -> None:

@@ -130,9 +130,9 @@ class Connection:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         """Close the session; nothing of it is left to the event loop."""
-        if self._session is not None:
-            await self._session.close()
-            await self._connector.drop_all()
+        assert self._session is not None, "a connection is left after it was entered"
+        await self._session.close()
+        await self._connector.drop_all()
 
     async def call(
         self,
