@@ -205,6 +205,11 @@ class Agent:
     def _(self, event: HitAnswered) -> None:
         held = self._delivered(event.ref)
         held.hits.remove(event.number)
+        if event.is_over:
+            held.wanted = False
+            held.hits.clear()  # all of them would be refused
+            if held.phase is Phase.RUNNING:
+                self._stop(event.ref, held)
 
     @_on.register
     def _(self, event: RunEnded) -> None:

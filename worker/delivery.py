@@ -17,11 +17,14 @@ from worker.events import Ref
 from worker.spool import Spool
 from worker.trouble import Mailbox, code_of, is_fatal, status_of
 from xwhep.client.host import HostClient
-from xwhep.errors import StorageFullError, XwhepError
+from xwhep.errors import LeaseLostError, StorageFullError, XwhepError
+from xwhep.lifecycle import ATTEMPT_ENDS
 from xwhep.model.attempts import FinishAttempt, Outcome, ProgressFields, ReportHit
 
 log = logging.getLogger(__name__)
 
+#: how many hits of this run of the worker may be under way; a search that finds more waits
+MAX_HITS: Final = 64
 _DAMAGED: Final = frozenset({"digest-mismatch", "too-large", "invalid-field"})
 
 
@@ -39,9 +42,11 @@ class Delivery:
         self._mailbox = mailbox
         self._unsaved: dict[Ref, FinishAttempt] = {}  #: ends that the disk did not take
         self._hits: dict[tuple[Ref, int], ReportHit] = {}
+        self._room = asyncio.Semaphore(MAX_HITS)
 
     async def keep_hit(self, ref: Ref, number: int, hit: ReportHit) -> None:
-        """Record a hit and tell the agent."""
+        """Record a hit and tell the agent; wait first while many others are under way."""
+        await self._room.acquire()
         self._hits[ref, number] = hit
         try:
             await asyncio.to_thread(self._spool.add_hit, ref, number, hit)
@@ -61,18 +66,27 @@ class Delivery:
 
     async def send_hit(self, ref: Ref, number: int) -> None:
         """Report a hit."""
+        is_over = False
 
         async def send() -> None:
+            nonlocal is_over
             hit = self._hits.get((ref, number))
             if hit is None:
                 hit = await asyncio.to_thread(self._spool.hit, ref, number)
-            await self._client.report_hit(*ref, hit)
+            try:
+                reply = await self._client.report_hit(*ref, hit)
+            except LeaseLostError:
+                is_over = True
+                raise
+            is_over = reply.status in ATTEMPT_ENDS
             log.info("job %s, attempt %s: a hit was accepted", *ref)
 
         if await self._is_settled(ref, send, "a hit"):
-            self._hits.pop((ref, number), None)
             await asyncio.to_thread(self._spool.forget_hit, ref, number)
-            self._mailbox.tell(events.HitAnswered, ref, number)
+            self._mailbox.tell(events.HitAnswered, ref, number, is_over)
+            for known in [known for known in self._hits if known == (ref, number) or (is_over and known[0] == ref)]:
+                del self._hits[known]
+                self._room.release()
 
     async def report(self, ref: Ref) -> None:
         """Upload the outputs of an attempt and report its end."""

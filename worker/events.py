@@ -87,10 +87,11 @@ class HitFound(Event):
 
 @dataclass(frozen=True, slots=True)
 class HitAnswered(Event):
-    """The dispatcher accepted or refused a hit, for good."""
+    """The dispatcher accepted or refused a hit, for good; `is_over`: with it, or before it, the attempt has ended."""
 
     ref: Ref
     number: int
+    is_over: bool = False
 
 
 @dataclass(frozen=True, slots=True)

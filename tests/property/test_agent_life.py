@@ -80,7 +80,7 @@ class WorkerLife(RuleBasedStateMachine):
         self.now += seconds
         self.tell(TimePassed(self.now))
 
-    @rule(data=st.data(), outcome=st.sampled_from(["answered", "failed", "postponed"]))
+    @rule(data=st.data(), outcome=st.sampled_from(["answered", "over", "failed", "postponed"]))
     def a_request_ends(self, data: st.DataObject, outcome: str) -> None:
         if self.open:
             self.answer(data.draw(st.sampled_from(self.open)), outcome, gives_work=data.draw(st.booleans()))
@@ -194,7 +194,7 @@ class WorkerLife(RuleBasedStateMachine):
         if request not in self.open:
             return
         self.open.remove(request)
-        answered = outcome == "answered"
+        answered = outcome in {"answered", "over"}
         match request:
             case Poll() if answered:
                 self.tell(PollAnswered(self.now, self.next_lease() if gives_work else None))
@@ -203,9 +203,13 @@ class WorkerLife(RuleBasedStateMachine):
             case SendHeartbeat():
                 self.tell(HeartbeatAnswered(self.now, frozenset()) if answered else HeartbeatFailed(self.now))
             case SendHit(ref, number) if answered:
-                self.hits.remove((ref, number))
-                self.hits_delivered.add((ref, number))
-                self.tell(HitAnswered(self.now, ref, number))
+                is_over = outcome == "over"
+                settled = {hit for hit in self.hits if hit == (ref, number) or (is_over and hit[0] == ref)}
+                self.hits -= settled
+                self.hits_delivered |= settled
+                self.lost |= {ref} if is_over else set()
+                self.tell(HitAnswered(self.now, ref, number, is_over=is_over))
+                assert not is_over or ref not in self.runs or ref in self.told_to_stop
             case SendReport(ref) if answered:
                 self.delivered.add(ref)
                 self.tell(ReportAnswered(self.now, ref))

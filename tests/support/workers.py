@@ -16,6 +16,7 @@ from tests.support.grid import GridUnderTest
 from worker.config import Folders, WorkerSettings
 from worker.daemon import Daemon
 from worker.offers import Offer
+from worker.vanity.cache import default_root
 from xwhep.client.owner import OwnerClient
 from xwhep.enrolment import join
 from xwhep.ids import new_uid
@@ -64,6 +65,7 @@ async def a_worker(folders: Folders, *kinds: Kind, slots: int = 1) -> AsyncItera
 @contextlib.asynccontextmanager
 async def a_worker_process(home: Path, *options: str) -> AsyncIterator[asyncio.subprocess.Process]:
     """Return a worker that is a process of its own; at the end it is killed if it still runs."""
+    await asyncio.to_thread(share_kernels, home)
     process = await asyncio.create_subprocess_exec(
         *(sys.executable, "-P", "-m", "worker.cli", "run", *options),
         stdout=asyncio.subprocess.DEVNULL,
@@ -76,6 +78,16 @@ async def a_worker_process(home: Path, *options: str) -> AsyncIterator[asyncio.s
         if process.returncode is None:
             process.kill()
         await process.communicate()
+
+
+def share_kernels(home: Path) -> None:
+    """Let a home use the kernels that were compiled before, where the platform has links."""
+    kernels = home / "cache" / "kernels"
+    if not kernels.exists():
+        default_root().mkdir(mode=0o700, parents=True, exist_ok=True)
+        kernels.parent.mkdir(parents=True, exist_ok=True)
+        with contextlib.suppress(OSError):
+            kernels.symlink_to(default_root(), target_is_directory=True)
 
 
 async def put(owner: OwnerClient, folder: Path, content: bytes) -> str:

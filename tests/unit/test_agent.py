@@ -123,6 +123,15 @@ def test_hits_are_sent_at_once_one_by_one_and_before_the_end() -> None:
     assert agent.handle(HitAnswered(1.4, ONE, 1)) == [SendReport(ONE)]
 
 
+def test_a_hit_that_ends_the_attempt_stops_its_run_at_once() -> None:
+    agent = running()
+    agent.handle(HitFound(1.0, ONE, 0))
+    agent.handle(HitFound(1.1, ONE, 1))
+
+    assert agent.handle(HitAnswered(1.2, ONE, 0, is_over=True)) == [StopRun(ONE)]
+    assert agent.handle(RunEnded(1.3, ONE, 5)) == [Forget(ONE), Poll(KINDS)]
+
+
 def test_an_end_that_does_not_arrive_is_sent_again_after_a_pause() -> None:
     agent = running()
     agent.handle(RunEnded(1.0, ONE, 5))
