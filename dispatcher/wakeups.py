@@ -33,6 +33,10 @@ class Waiters:
         self._queue: OrderedDict[int, Waiter] = OrderedDict()
         self.closed = False
 
+    def __len__(self) -> int:
+        """Return how many wait."""
+        return len(self._queue)
+
     def enter(self) -> Waiter:
         """Join the queue, at its end; do so before looking at the database, or news may be missed."""
         waiter = Waiter(next(self._count))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 from collections.abc import AsyncIterator
 from dataclasses import dataclass, replace
@@ -51,6 +52,12 @@ class GridUnderTest:
         """Return the identity of a new member, which joined with a token."""
         token = await self.token(role)
         return await join(self.url, token, members.KIND_OF_ROLE[role], name, self.folder / name)
+
+    async def until_polls_wait(self, count: int) -> None:
+        """Wait until so many long polls are in the dispatcher's queue."""
+        async with asyncio.timeout(60):
+            while len(self.services.waiters) < count:  # noqa: ASYNC110 - the queue tells nobody when it grows
+                await asyncio.sleep(0)
 
     def administrator(self) -> Identity:
         """Return the identity of the first administrator."""

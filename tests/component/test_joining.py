@@ -1,0 +1,206 @@
+"""Join tokens, renewal and revocation over real TLS."""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import replace
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+
+from dispatcher import peers
+from dispatcher.database import Database
+from dispatcher.services import utc_now
+from dispatcher.tables import Token
+from dispatcher.usecases import members
+from tests.support.content import register
+from tests.support.desk import poll_request
+from tests.support.grid import a_grid
+from tests.support.raw import raw_client
+from tests.support.tls import make_identity
+from xwhep.client.host import HostClient
+from xwhep.client.owner import OwnerClient
+from xwhep.enrolment import join, renew
+from xwhep.errors import RevokedError, TokenRefusedError, UnavailableError
+from xwhep.members import Kind
+from xwhep.model.apps import Kind as AppKind
+from xwhep.model.attempts import AttemptProgress, Heartbeat
+from xwhep.model.jobs import SubmitJob, SubmitJobs
+from xwhep.pki.identity import joining_key
+from xwhep.pki.keys import signing_request
+from xwhep.rights import Role
+
+
+async def test_a_token_is_stored_hashed_and_counts_its_uses(tmp_path: Path) -> None:
+    async with a_grid(tmp_path) as grid:
+        token = await grid.token(Role.HOST, uses=2)
+        first = await join(grid.url, token, Kind.HOST, "one", tmp_path / "one")
+        second = await join(grid.url, token, Kind.HOST, "two", tmp_path / "two")
+        with pytest.raises(TokenRefusedError, match="used up or expired"):
+            await join(grid.url, token, Kind.HOST, "three", tmp_path / "three")
+        kept = await grid.services.database.read(lambda session: session.get(Token, token.secret_digest))
+
+    assert first.member.uid != second.member.uid
+    assert kept is not None
+    assert kept.uses_left == 0
+    assert token.secret not in (grid.installation.database).read_bytes()
+    assert token.secret.hex().encode() not in (grid.installation.database).read_bytes()
+
+
+async def test_an_expired_token_is_refused(tmp_path: Path) -> None:
+    async with a_grid(tmp_path) as grid:
+        token = await grid.token(Role.USER, lifetime_s=60)
+        grid.services.now = lambda: utc_now() + timedelta(seconds=61)
+        with pytest.raises(TokenRefusedError):
+            await join(grid.url, token, Kind.USER, "late", tmp_path / "late")
+
+
+async def test_a_token_for_another_kind_is_refused_and_not_used_up(tmp_path: Path) -> None:
+    async with a_grid(tmp_path) as grid:
+        token = await grid.token(Role.HOST)
+        for kind in (Kind.USER, Kind.SERVICE):
+            with pytest.raises(TokenRefusedError):
+                await join(grid.url, token, kind, "eve", tmp_path / "eve")
+        identity = await join(grid.url, token, Kind.HOST, "bob", tmp_path / "bob")
+
+    assert identity.member.kind is Kind.HOST
+
+
+async def test_the_same_key_again_is_the_same_join_and_uses_nothing_up(tmp_path: Path) -> None:
+    async with a_grid(tmp_path) as grid, raw_client(grid) as newcomer:
+        token = await grid.token(Role.HOST)
+        body = {
+            "secret": token.secret.hex(),
+            "kind": "host",
+            "name": "bob",
+            "csr": signing_request(joining_key(tmp_path / "bob")),
+        }
+        first = await newcomer.ask("POST", "/v1/join", json=body)
+        second = await newcomer.ask("POST", "/v1/join", json=body)
+
+    assert (first.status, second.status) == (200, 200)
+    assert first.body["uid"] == second.body["uid"]
+
+
+async def test_an_error_at_the_door_of_the_join_does_not_repeat_the_secret(tmp_path: Path) -> None:
+    async with a_grid(tmp_path) as grid, raw_client(grid) as newcomer:
+        token = await grid.token(Role.HOST)
+        secret = token.secret.hex()
+        answers = [
+            await newcomer.ask("POST", "/v1/join", json={"secret": secret, "kind": "host", "name": "bob", **wrong})
+            for wrong in (
+                {"csr": "no request"},
+                {"csr": "x" * 5000},
+                {"csr": "", "name": "a/b"},
+                {},
+                {"secret": secret * 2},
+            )
+        ]
+
+    assert {answer.status for answer in answers} == {422}
+    assert all(secret not in str(answer.body) for answer in answers)
+
+
+async def test_an_expired_identity_is_told_so_and_renews(tmp_path: Path) -> None:
+    async with a_grid(tmp_path) as grid, raw_client(grid, await grid.member(Role.HOST, "bob")) as bob:
+        grid.services.now = lambda: utc_now() + timedelta(days=91)
+        refused = await bob.ask("GET", "/v1/whoami")
+        grid.services.now = utc_now
+        identity = await grid.member(Role.HOST, "carol")
+        grid.services.now = lambda: utc_now() + timedelta(days=40)
+        renewed = await renew(identity)
+
+    assert refused.outcome == (401, "identity-expired")
+    assert renewed.member == identity.member
+    assert renewed.ends_at - identity.ends_at > timedelta(days=39)
+
+
+async def test_a_revoked_member_cannot_renew_nor_join_with_its_key(tmp_path: Path) -> None:
+    async with a_grid(tmp_path) as grid:
+        bob = await grid.member(Role.HOST, "bob")
+        async with grid.connect(grid.administrator()) as connection:
+            await OwnerClient(connection).revoke_host(bob.member.uid)
+        with pytest.raises(RevokedError):
+            await renew(bob)
+
+
+async def test_who_is_revoked_is_refused_at_once_on_an_open_connection_and_in_a_long_poll(tmp_path: Path) -> None:
+    async with a_grid(tmp_path) as grid:
+        bob, alice = await grid.member(Role.HOST, "bob"), await grid.member(Role.USER, "alice")
+        async with (
+            grid.connect(bob) as bobs,
+            grid.connect(bob) as bobs_other,
+            grid.connect(alice) as alices,
+            grid.connect(grid.administrator()) as admins,
+        ):
+            host, user, admin = HostClient(bobs), OwnerClient(alices), OwnerClient(admins)
+            await user.whoami()
+            poll = asyncio.create_task(host.lease(poll_request(AppKind.NATIVE, wait_s=30)))
+            await HostClient(bobs_other).heartbeat(Heartbeat(attempts=[]))
+            await grid.until_polls_wait(1)
+            await admin.revoke_host(bob.member.uid)
+            await admin.revoke_user(alice.member.uid)
+
+            async with asyncio.timeout(20):
+                with pytest.raises(RevokedError, match="ask the grid's administrator"):
+                    await poll
+            with pytest.raises(RevokedError):
+                await HostClient(bobs_other).heartbeat(Heartbeat(attempts=[]))
+            with pytest.raises(RevokedError):
+                await user.whoami()
+
+
+async def test_a_revocation_by_a_command_beside_the_server_takes_effect_within_seconds(tmp_path: Path) -> None:
+    async with a_grid(tmp_path) as grid:
+        clock = [0.0]
+        grid.services.peers._monotonic = lambda: clock[0]
+        alice = await grid.member(Role.USER, "alice")
+        async with grid.connect(alice) as connection:
+            user = OwnerClient(connection)
+            await user.whoami()
+            beside = Database(grid.installation.database)
+            beside.run_now(members.revoke_member, alice.member.uid, now=utc_now())
+            beside.close()
+            clock[0] += peers.BELIEVED_S
+            with pytest.raises(RevokedError):
+                await user.whoami()
+
+    assert peers.BELIEVED_S <= 60
+
+
+async def test_a_revoked_host_gives_its_job_to_another_at_once(tmp_path: Path) -> None:
+    async with a_grid(tmp_path) as grid, grid.owner("alice") as alice, grid.host("carol") as carol:
+        app = await register(alice, tmp_path)
+        job = SubmitJob(uid=(await alice.whoami()).uid, app_uid=app.uid)
+        await alice.submit_jobs(SubmitJobs(jobs=[job]))
+        bob = await grid.member(Role.HOST, "bob")
+        async with grid.connect(bob) as connection, grid.connect(grid.administrator()) as admins:
+            lease = (await HostClient(connection).lease(poll_request())).lease
+            assert lease is not None
+            await OwnerClient(admins).revoke_host(bob.member.uid)
+            again = (await carol.lease(poll_request())).lease
+            with pytest.raises(RevokedError):
+                await HostClient(connection).heartbeat(
+                    Heartbeat(attempts=[AttemptProgress(job_uid=lease.job_uid, attempt=1)])
+                )
+
+    assert again is not None
+    assert (again.job_uid, again.attempt) == (lease.job_uid, 2)
+
+
+async def test_a_stranger_of_another_grid_does_not_get_through_the_handshake(tmp_path: Path) -> None:
+    async with a_grid(tmp_path / "one") as one, a_grid(tmp_path / "other") as other:
+        stranger = await other.member(Role.USER, "mallory")
+        async with one.connect(replace(stranger, cas=one.services.authority.cas)) as connection:
+            with pytest.raises(UnavailableError):
+                await OwnerClient(connection).whoami()
+
+
+async def test_a_member_whose_row_is_not_there_is_unknown(tmp_path: Path) -> None:
+    async with a_grid(tmp_path) as grid:
+        stranger = make_identity(grid.services.authority, tmp_path / "stranger", utc_now(), grid.url)
+        async with raw_client(grid, stranger) as client:
+            answer = await client.ask("GET", "/v1/whoami")
+
+    assert answer.outcome == (401, "unknown-identity")

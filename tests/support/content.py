@@ -1,0 +1,40 @@
+"""Content, apps and jobs that tests register through the client library."""
+
+from __future__ import annotations
+
+import hashlib
+from pathlib import Path
+
+from dispatcher.services import utc_now
+from xwhep.client.owner import OwnerClient
+from xwhep.ids import new_uid
+from xwhep.model.apps import AppView, Kind, RegisterApp, Target
+from xwhep.model.base import Cpu, Os
+from xwhep.model.data import RegisterData
+from xwhep.model.jobs import SubmitJob, SubmitJobs
+
+
+async def put(owner: OwnerClient, folder: Path, content: bytes) -> str:
+    """Upload content as the owner's data and return its digest."""
+    digest = hashlib.sha256(content).hexdigest()
+    file = folder / digest
+    file.write_bytes(content)
+    uid = new_uid(utc_now())
+    await owner.register_data(RegisterData(uid=uid, name="content", digest=digest, size_bytes=len(content)))
+    await owner.store(uid, file, len(content))
+    return digest
+
+
+async def register(owner: OwnerClient, folder: Path, name: str = "hello") -> AppView:
+    """Register a script for Linux."""
+    program = await put(owner, folder, b"#!/bin/sh\necho hello\n")
+    target = Target(os=Os.LINUX, cpu=Cpu.ANY, blob=program, entry="hello.sh")
+    app = RegisterApp(uid=new_uid(utc_now()), name=name, version="1", kind=Kind.NATIVE, targets=[target])
+    return await owner.register_app(app)
+
+
+async def submit(owner: OwnerClient, app: AppView, count: int = 1) -> list[SubmitJob]:
+    """Submit jobs without arguments."""
+    wanted = [SubmitJob(uid=new_uid(utc_now()), app_uid=app.uid) for _ in range(count)]
+    await owner.submit_jobs(SubmitJobs(jobs=wanted))
+    return wanted
