@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import shutil
 import tempfile
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 from uuid import UUID
@@ -14,7 +16,7 @@ from hypothesis import strategies as st
 from hypothesis.stateful import Bundle, RuleBasedStateMachine, consumes, initialize, invariant, multiple, rule
 from sqlmodel import Session, select
 
-from dispatcher.leases import SAME_HOST_PAUSE
+from dispatcher.leases import LEASE, SAME_HOST_PAUSE
 from dispatcher.tables import Attempt, Batch, Job, Search
 from dispatcher.usecases import batches, jobs, leasing, members, results
 from dispatcher.usecases.leasing import Heard
@@ -23,9 +25,9 @@ from xwhep.bitcoin.patterns import parse_pattern
 from xwhep.bitcoin.split_key import Hit, check
 from xwhep.errors import FalseResultError, IllegalTransitionError, LeaseLostError, RevokedError
 from xwhep.lifecycle import AttemptStatus, Status, is_final
+from xwhep.model.apps import Kind
 from xwhep.model.attempts import (
     AttemptProgress,
-    AttemptReply,
     FinishAttempt,
     Lease,
     Outcome,
@@ -38,6 +40,7 @@ from xwhep.units import keys_of, offset
 
 HOSTS = 3
 Held = tuple[Caller, Lease]
+Submitted = tuple[str, UUID]
 
 
 def rows(session: Session, *tables: type[Any]) -> list[list[Any]]:
@@ -48,8 +51,7 @@ class JobLives(RuleBasedStateMachine):
     """Hosts that work, fall silent, lie and come late; owners that submit and cancel; a dispatcher that restarts."""
 
     leases: Bundle[Held] = Bundle("leases")
-    submitted: Bundle[UUID] = Bundle("submitted")
-    searches: Bundle[UUID] = Bundle("searches")
+    batches_or_jobs: Bundle[Submitted] = Bundle("batches_or_jobs")
 
     def __init__(self) -> None:
         super().__init__()
@@ -61,6 +63,7 @@ class JobLives(RuleBasedStateMachine):
         self.made: dict[UUID, int] = {}
         self.numbers: dict[UUID, list[int]] = {}
         self.found: dict[UUID, str] = {}
+        self.reports = 0
 
     def teardown(self) -> None:
         self.desk.database.close()
@@ -70,54 +73,43 @@ class JobLives(RuleBasedStateMachine):
     def hosts_join(self) -> None:
         self.hosts = [self.desk.member(f"host-{number}", Role.HOST) for number in range(HOSTS)]
         self.revoked: set[UUID] = set()
+        self.submit(is_search=False)
+        self.submit(is_search=True)
 
     # --- owners
 
-    @rule(target=submitted)
-    def submit(self) -> UUID:
+    @rule(target=batches_or_jobs, is_search=st.booleans())
+    def submit(self, is_search: bool) -> Submitted:  # noqa: FBT001 - hypothesis passes it by name
+        if is_search:
+            return "search", self.desk.search("1").uid
         uid = self.desk.submit().uid
-        self.acknowledged.add(uid)
-        return uid
-
-    @rule(uid=submitted)
-    def submit_again(self, uid: UUID) -> None:
         assert self.desk.submit(uid).uid == uid
+        self.acknowledged.add(uid)
+        return "job", uid
 
-    @rule(target=searches)
-    def search(self) -> UUID:
-        return self.desk.search("1").uid
-
-    @rule(uid=submitted)
-    def cancel(self, uid: UUID) -> None:
-        before = self.final.get(uid)
-        if before in {None, Status.CANCELLED}:
-            assert self.run(jobs.cancel, self.desk.owner, uid).status is Status.CANCELLED
-        else:
+    @rule(submitted=consumes(batches_or_jobs))
+    def cancel(self, submitted: Submitted) -> None:
+        kind, uid = submitted
+        use_case: Any = jobs.cancel if kind == "job" else batches.cancel
+        if uid in self.found or self.final.get(uid, Status.CANCELLED) is not Status.CANCELLED:
             with pytest.raises(IllegalTransitionError):
-                self.run(jobs.cancel, self.desk.owner, uid)
-
-    @rule(uid=consumes(searches))
-    def cancel_search(self, uid: UUID) -> None:
-        if uid in self.found:
-            with pytest.raises(IllegalTransitionError):
-                self.run(batches.cancel, self.desk.owner, uid)
+                self.run(use_case, self.desk.owner, uid)
         else:
-            self.run(batches.cancel, self.desk.owner, uid)
-            self.run(batches.cancel, self.desk.owner, uid)
+            assert self.run(use_case, self.desk.owner, uid) == self.run(use_case, self.desk.owner, uid)
 
     # --- hosts
 
-    @rule(target=leases, host=st.integers(0, HOSTS - 1))
-    def poll(self, host: int) -> Any:
+    @rule(target=leases, host=st.integers(0, HOSTS - 1), kind=st.sampled_from(Kind))
+    def poll(self, host: int, kind: Kind) -> Any:
         caller = self.hosts[host]
         if caller.uid in self.revoked:
             with pytest.raises(RevokedError):
-                self.desk.lease(caller)
+                self.desk.lease(caller, kind)
             return multiple()
-        lease = self.desk.lease(caller)
+        lease = self.desk.lease(caller, kind)
         if lease is None:
             return multiple()
-        lost_at = [a.ended_at for a in self.attempts(lease.job_uid) if a.host_uid == caller.uid and a.ended_at]
+        lost_at = [a.ended_at for a in self.ended_attempts(lease.job_uid) if a.host_uid == caller.uid and a.ended_at]
         assert all(self.desk.now - at >= SAME_HOST_PAUSE for at in lost_at)
         if isinstance(lease.work, VanityWork):
             self.numbers.setdefault(lease.work.batch_uid, []).append(lease.work.number)
@@ -132,55 +124,45 @@ class JobLives(RuleBasedStateMachine):
         assert (believed == [report]) == live == (not stop)
         self.desk.database.run_now(leasing.prolong, [Heard(host.uid, self.desk.now, report)], {host.uid: self.desk.now})
 
-    @rule(held=leases, other=st.integers(0, HOSTS - 1))
-    def a_host_speaks_for_another(self, held: Held, other: int) -> None:
-        host, lease = held
-        liar = self.hosts[other]
-        if liar.uid == host.uid:
-            return
-        before = self.attempt(held).lease_ends_at
-        self.desk.pass_time(1)
-        report = AttemptProgress(job_uid=lease.job_uid, attempt=lease.attempt)
-        self.desk.database.run_now(leasing.prolong, [Heard(liar.uid, self.desk.now, report)], {})
-        assert self.attempt(held).lease_ends_at == before
-        with pytest.raises(LeaseLostError):
-            self.finish_as(liar, lease, Outcome.FINISHED)
-
     @rule(held=leases, outcome=st.sampled_from(Outcome))
     def finish(self, held: Held, outcome: Outcome) -> None:
         host, lease = held
-        if not self.is_live(held):
-            self.finish_late(held)
-            return
-        first = self.finish_as(host, lease, outcome)
-        assert self.finish_as(host, lease, outcome) == first
+        self.reports += 1
+        end, other_end = (FinishAttempt(outcome=outcome, reason=f"{which} {self.reports}") for which in "ab")
+        with self.refused_unless_live(held):
+            first = self.run(results.finish, host, lease.job_uid, lease.attempt, end)
+            assert self.run(results.finish, host, lease.job_uid, lease.attempt, end) == first
         with pytest.raises(LeaseLostError):
-            self.run(results.finish, host, lease.job_uid, lease.attempt, FinishAttempt(outcome=outcome, cpu_s=1))
+            self.run(results.finish, host, lease.job_uid, lease.attempt, other_end)
 
-    def finish_late(self, held: Held) -> None:
-        host, lease = held
-        with pytest.raises(LeaseLostError):
-            self.run(
-                results.finish, host, lease.job_uid, lease.attempt, FinishAttempt(outcome=Outcome.FINISHED, cpu_s=2)
-            )
-
-    @rule(held=leases, true=st.booleans())
-    def report_hit(self, held: Held, true: bool) -> None:  # noqa: FBT001 - hypothesis passes it by name
+    @rule(held=leases, is_true=st.booleans())
+    def report_hit(self, held: Held, is_true: bool) -> None:  # noqa: FBT001 - hypothesis passes it by name
         host, lease = held
         if not isinstance(lease.work, VanityWork):
             return
         s = offset(lease.work.batch_uid, lease.work.number, 0, 0, 0)
-        hit = ReportHit(s=(s if true else s - 300).to_bytes(32, "big").hex(), e=0, sign=1)
-        if not self.is_live(held):
-            with pytest.raises(LeaseLostError):
+        hit = ReportHit(s=(s if is_true else s - 300).to_bytes(32, "big").hex(), e=0, sign=1)
+        with self.refused_unless_live(held):
+            if is_true:
                 self.run(results.report_hit, host, lease.job_uid, lease.attempt, hit)
-        elif true:
-            self.run(results.report_hit, host, lease.job_uid, lease.attempt, hit)
-            assert lease.work.batch_uid not in self.found
-            self.found[lease.work.batch_uid] = self.result(lease.work.batch_uid)
-        else:
-            with pytest.raises(FalseResultError):
-                self.run(results.report_hit, host, lease.job_uid, lease.attempt, hit)
+                assert lease.work.batch_uid not in self.found
+                self.found[lease.work.batch_uid] = self.result(lease.work.batch_uid)
+            else:
+                with pytest.raises(FalseResultError):
+                    self.run(results.report_hit, host, lease.job_uid, lease.attempt, hit)
+
+    @rule(held=leases, other=st.integers(0, HOSTS - 1))
+    def a_host_speaks_for_another(self, held: Held, other: int) -> None:
+        lease, liar = held[1], self.hosts[other]
+        if liar.uid == held[0].uid:
+            return
+        before = self.attempt(held).lease_ends_at
+        report = AttemptProgress(job_uid=lease.job_uid, attempt=lease.attempt)
+        self.desk.database.run_now(leasing.prolong, [Heard(liar.uid, self.desk.now + LEASE, report)], {})
+        assert self.attempt(held).lease_ends_at == before
+        end = FinishAttempt(outcome=Outcome.FINISHED)
+        with pytest.raises(LeaseLostError):
+            self.run(results.finish, liar, lease.job_uid, lease.attempt, end)
 
     # --- the grid
 
@@ -242,12 +224,16 @@ class JobLives(RuleBasedStateMachine):
     def run(self, use_case: Any, *args: Any) -> Any:
         return self.desk.database.run_now(use_case, *args, now=self.desk.now)
 
-    def finish_as(self, host: Caller, lease: Lease, outcome: Outcome) -> AttemptReply:
-        end = FinishAttempt(outcome=outcome, reason="because")
-        reply: AttemptReply = self.run(results.finish, host, lease.job_uid, lease.attempt, end)
-        return reply
+    @contextlib.contextmanager
+    def refused_unless_live(self, held: Held) -> Iterator[None]:
+        """Check that what follows is believed of a live attempt alone."""
+        if not self.is_live(held):
+            with pytest.raises(LeaseLostError):
+                yield
+        else:
+            yield
 
-    def attempts(self, job_uid: UUID) -> list[Attempt]:
+    def ended_attempts(self, job_uid: UUID) -> list[Attempt]:
         return [a for a in self.desk.database.run_now(rows, Attempt)[0] if a.job_uid == job_uid and a.ended_at]
 
     def attempt(self, held: Held) -> Attempt:
@@ -271,5 +257,5 @@ class JobLives(RuleBasedStateMachine):
 
 TestJobLives = JobLives.TestCase
 TestJobLives.settings = settings(
-    max_examples=40, stateful_step_count=30, deadline=None, suppress_health_check=[HealthCheck.too_slow]
+    max_examples=25, stateful_step_count=50, deadline=None, suppress_health_check=[HealthCheck.too_slow]
 )

@@ -1,0 +1,467 @@
+"""Long polls, leases and searches over real TLS."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+from sqlmodel import select
+
+from dispatcher.housekeeping import tend_leases
+from dispatcher.leases import FALSE_RESULTS_ALLOWED, LEASE, SAME_HOST_PAUSE
+from dispatcher.services import utc_now
+from dispatcher.tables import Attempt, Fault
+from tests.component.test_grid import first_hit
+from tests.support.content import put, register, submit
+from tests.support.desk import poll_request
+from tests.support.grid import GridUnderTest, a_grid
+from tests.support.raw import raw_client
+from xwhep.bitcoin.split_key import keygen
+from xwhep.client.host import HostClient
+from xwhep.client.owner import OwnerClient
+from xwhep.errors import FalseResultError, LeaseLostError, ProtocolTooOldError
+from xwhep.ids import new_uid
+from xwhep.lifecycle import AttemptStatus, BatchStatus, Status
+from xwhep.model.apps import AppView, Kind
+from xwhep.model.attempts import (
+    AttemptProgress,
+    FinishAttempt,
+    Heartbeat,
+    Lease,
+    LeaseReply,
+    Outcome,
+    ReportHit,
+    VanityWork,
+)
+from xwhep.model.batches import BatchView, SubmitBag, SubmitSearch
+from xwhep.model.jobs import SubmitJob
+from xwhep.rights import Role
+
+
+class Scene:
+    """A grid with a user, an app and some hosts."""
+
+    def __init__(self, grid: GridUnderTest, stack: AsyncExitStack, folder: Path) -> None:
+        self.grid, self.stack, self.folder = grid, stack, folder
+        self.alice: OwnerClient
+        self.app: AppView
+
+    async def host(self, name: str) -> HostClient:
+        return await self.stack.enter_async_context(self.grid.host(name))
+
+    async def owner(self, name: str) -> OwnerClient:
+        return await self.stack.enter_async_context(self.grid.owner(name))
+
+    async def search(self, pattern: str = "1L") -> BatchView:
+        request = SubmitSearch(uid=new_uid(utc_now()), name="mine", pattern=pattern, public_key=keygen()[1].hex())
+        return await self.alice.submit_batch(request)
+
+    def pass_time(self, elapsed: timedelta) -> None:
+        moment = self.grid.services.now() + elapsed
+        self.grid.services.now = lambda: moment
+
+    async def lose(self, elapsed: timedelta = LEASE) -> None:
+        """Let the leases end, as the dispatcher's housekeeping would see it."""
+        self.pass_time(elapsed + timedelta(seconds=1))
+        await tend_leases(self.grid.services, self.grid.services.now())
+
+
+@pytest.fixture
+async def scene(tmp_path: Path) -> AsyncIterator[Scene]:
+    async with a_grid(tmp_path) as grid, AsyncExitStack() as stack:
+        scene = Scene(grid, stack, tmp_path)
+        scene.alice = await scene.owner("alice")
+        scene.app = await register(scene.alice, tmp_path)
+        yield scene
+
+
+async def leased(host: HostClient, *kinds: Kind) -> Lease:
+    lease = (await host.lease(poll_request(*kinds))).lease
+    assert lease is not None
+    return lease
+
+
+def polling(host: HostClient, *kinds: Kind) -> asyncio.Task[LeaseReply]:
+    return asyncio.create_task(host.lease(poll_request(*kinds, wait_s=30)))
+
+
+# --- long polls
+
+
+async def test_a_poll_that_waits_is_answered_when_a_job_comes(scene: Scene) -> None:
+    poll = polling(await scene.host("bob"))
+    await scene.grid.until_polls_wait(1)
+    job = (await submit(scene.alice, scene.app))[0]
+
+    async with asyncio.timeout(20):
+        lease = (await poll).lease
+
+    assert lease is not None
+    assert lease.job_uid == job.uid
+
+
+async def test_a_job_wakes_one_host_and_the_others_wait_on(scene: Scene) -> None:
+    polls = [polling(await scene.host(f"host-{i}")) for i in range(3)]
+    await scene.grid.until_polls_wait(3)
+    await submit(scene.alice, scene.app)
+
+    async with asyncio.timeout(20):
+        done, waiting = await asyncio.wait(polls, return_when=asyncio.FIRST_COMPLETED)
+    await scene.grid.until_polls_wait(2)
+    await submit(scene.alice, scene.app, 2)
+    async with asyncio.timeout(20):
+        replies = await asyncio.gather(*waiting)
+
+    assert len(done) == 1
+    assert all(reply.lease for reply in replies)
+
+
+async def test_a_host_that_cannot_use_a_job_hands_the_news_on(scene: Scene) -> None:
+    unfitting = polling(await scene.host("vanity-only"), Kind.VANITY)
+    await scene.grid.until_polls_wait(1)
+    fitting = polling(await scene.host("native"), Kind.NATIVE)
+    await scene.grid.until_polls_wait(2)
+    await submit(scene.alice, scene.app)
+
+    async with asyncio.timeout(20):
+        assert (await fitting).lease is not None
+    assert not unfitting.done()
+    unfitting.cancel()
+    await asyncio.gather(unfitting, return_exceptions=True)
+
+
+async def test_a_search_wakes_all(scene: Scene) -> None:
+    polls = [polling(await scene.host(f"host-{i}")) for i in range(3)]
+    await scene.grid.until_polls_wait(3)
+    await scene.search()
+
+    async with asyncio.timeout(20):
+        numbers = [reply.lease.work.number for reply in await asyncio.gather(*polls) if reply.lease]  # type: ignore[union-attr] # work of a search
+
+    assert sorted(numbers) == [0, 1, 2]
+
+
+async def test_a_host_that_hung_up_gets_no_job(scene: Scene) -> None:
+    bob = await scene.grid.member(Role.HOST, "bob")
+    async with scene.grid.connect(bob) as connection:
+        poll = polling(HostClient(connection))
+        await scene.grid.until_polls_wait(1)
+        poll.cancel()
+        await asyncio.gather(poll, return_exceptions=True)
+    await scene.alice.whoami()  # the dispatcher has heard of the hang-up before this
+    job = (await submit(scene.alice, scene.app))[0]
+
+    lease = await leased(await scene.host("carol"))
+
+    assert (lease.job_uid, lease.attempt) == (job.uid, 1)
+
+
+async def test_a_poll_with_nothing_to_do_ends_without_a_lease(scene: Scene) -> None:
+    assert (await (await scene.host("bob")).lease(poll_request(wait_s=0))).lease is None
+
+
+async def test_a_worker_of_an_older_protocol_is_told_to_update(scene: Scene) -> None:
+    bob = await scene.host("bob")
+
+    with pytest.raises(ProtocolTooOldError, match="update the worker") as refused:
+        await bob.lease(poll_request().model_copy(update={"protocol": 0}))
+
+    assert refused.value.http_status == 426
+
+
+async def test_a_stop_sends_the_polls_home(tmp_path: Path) -> None:
+    async with AsyncExitStack() as stack:
+        async with a_grid(tmp_path) as grid:
+            bob = await stack.enter_async_context(grid.host("bob"))
+            poll = polling(bob)
+            await grid.until_polls_wait(1)
+        async with asyncio.timeout(20):
+            assert (await poll).lease is None
+
+
+# --- leases
+
+
+async def test_a_lost_lease_gives_the_job_to_another_host_and_to_the_same_only_later(scene: Scene) -> None:
+    bob, carol = await scene.host("bob"), await scene.host("carol")
+    job = (await submit(scene.alice, scene.app))[0]
+    lost = await leased(bob)
+    await scene.lose()
+    nothing = (await bob.lease(poll_request())).lease
+    other = await leased(carol)
+    await scene.lose()
+    scene.pass_time(SAME_HOST_PAUSE)
+    again = await leased(bob)
+
+    assert nothing is None
+    assert [(lease.job_uid, lease.attempt) for lease in (lost, other, again)] == [(job.uid, n) for n in (1, 2, 3)]
+
+
+async def test_the_third_lost_attempt_is_the_last_and_each_reason_is_told(scene: Scene) -> None:
+    job = (await submit(scene.alice, scene.app))[0]
+    lease = await leased(await scene.host("bob"))
+    await scene.lose()
+    carol = await scene.host("carol")
+    lease = await leased(carol)
+    await carol.finish(lease.job_uid, lease.attempt, FinishAttempt(outcome=Outcome.LOST, reason="no room here"))
+    dan = await scene.host("dan")
+    lease = await leased(dan)
+    await dan.finish(lease.job_uid, lease.attempt, FinishAttempt(outcome=Outcome.LOST))
+    seen = await scene.alice.job(job.uid)
+    nothing = (await (await scene.host("erin")).lease(poll_request())).lease
+
+    assert (seen.status, nothing) == (Status.ERROR, None)
+    assert seen.ended_at is not None
+    assert [attempt.status for attempt in seen.attempts] == [AttemptStatus.LOST] * 3
+    assert [attempt.reason for attempt in seen.attempts] == [
+        "the host fell silent and the lease ended",
+        "no room here",
+        "the host gave the job back",
+    ]
+
+
+async def test_a_heartbeat_keeps_a_lease_and_its_progress(scene: Scene) -> None:
+    bob = await scene.host("bob")
+    job = (await submit(scene.alice, scene.app))[0]
+    lease = await leased(bob)
+    report = AttemptProgress(job_uid=lease.job_uid, attempt=lease.attempt, fraction=0.25)
+    scene.pass_time(LEASE / 2)
+    reply = await bob.heartbeat(Heartbeat(attempts=[report]))
+    await scene.lose(LEASE / 2)
+    seen = await scene.alice.job(job.uid)
+
+    assert reply.stop == []
+    assert seen.status is Status.RUNNING
+    assert seen.attempts[0].fraction == 0.25
+
+
+async def test_a_host_cannot_keep_nor_spoil_the_lease_of_another(scene: Scene) -> None:
+    bob, eve = await scene.host("bob"), await scene.host("eve")
+    await submit(scene.alice, scene.app)
+    lease = await leased(bob)
+    report = AttemptProgress(job_uid=lease.job_uid, attempt=lease.attempt)
+    scene.pass_time(LEASE / 2)
+    await bob.heartbeat(Heartbeat(attempts=[report]))
+    reply = await eve.heartbeat(Heartbeat(attempts=[report]))
+    await scene.lose(LEASE / 2)
+    still = await bob.heartbeat(Heartbeat(attempts=[report]))
+
+    assert [ref.job_uid for ref in reply.stop] == [lease.job_uid]
+    assert still.stop == []
+
+
+async def test_a_stale_finish_changes_nothing(scene: Scene) -> None:
+    bob, carol = await scene.host("bob"), await scene.host("carol")
+    job = (await submit(scene.alice, scene.app))[0]
+    stale = await leased(bob)
+    await scene.lose()
+    await leased(carol)
+
+    with pytest.raises(LeaseLostError, match="drop it and ask for another") as refused:
+        await bob.finish(stale.job_uid, stale.attempt, FinishAttempt(outcome=Outcome.FINISHED))
+    seen = await scene.alice.job(job.uid)
+
+    assert refused.value.http_status == 409
+    assert (seen.status, len(seen.attempts)) == (Status.RUNNING, 2)
+
+
+async def test_a_cancel_revokes_the_attempt_and_the_next_heartbeat_says_stop(scene: Scene) -> None:
+    bob = await scene.host("bob")
+    job = (await submit(scene.alice, scene.app))[0]
+    lease = await leased(bob)
+    report = AttemptProgress(job_uid=lease.job_uid, attempt=lease.attempt)
+    first = await scene.alice.cancel_job(job.uid)
+    second = await scene.alice.cancel_job(job.uid)
+    reply = await bob.heartbeat(Heartbeat(attempts=[report]))
+    seen = await scene.alice.job(job.uid)
+
+    assert first == second
+    assert [(ref.job_uid, ref.attempt) for ref in reply.stop] == [(job.uid, 1)]
+    assert seen.attempts[0].status is AttemptStatus.REVOKED
+
+
+async def test_a_job_that_failed_by_its_own_fault_is_not_tried_again(scene: Scene) -> None:
+    bob = await scene.host("bob")
+    job = (await submit(scene.alice, scene.app))[0]
+    lease = await leased(bob)
+    await bob.finish(lease.job_uid, 1, FinishAttempt(outcome=Outcome.FAILED, exit_status=3, reason="exit status 3"))
+    seen = await scene.alice.job(job.uid)
+
+    assert (seen.status, seen.attempts[0].exit_status) == (Status.FAILED, 3)
+    assert (await bob.lease(poll_request())).lease is None
+
+
+# --- batches
+
+
+async def test_a_bag_ends_with_its_last_job_however_that_ends(scene: Scene) -> None:
+    bob = await scene.host("bob")
+    jobs = [SubmitJob(uid=new_uid(utc_now()), app_uid=scene.app.uid) for _ in range(3)]
+    bag = await scene.alice.submit_batch(SubmitBag(uid=new_uid(utc_now()), name="bag", jobs=jobs))
+    for outcome in (Outcome.FINISHED, Outcome.FINISHED):
+        lease = await leased(bob)
+        await bob.finish(lease.job_uid, lease.attempt, FinishAttempt(outcome=outcome))
+    running = await scene.alice.batch(bag.uid)
+    rest = [job async for job in scene.alice.jobs(status="pending", batch_uid=bag.uid)]
+    await scene.alice.cancel_job(rest[0].uid)
+    ended = await scene.alice.batch(bag.uid)
+
+    assert (running.status, running.ended_at) == (BatchStatus.RUNNING, None)
+    assert running.jobs == {Status.COMPLETED: 2, Status.PENDING: 1}
+    assert ended.status is BatchStatus.FAILED
+    assert ended.ended_at is not None
+
+
+async def test_a_cancelled_bag_stops_all_its_jobs(scene: Scene) -> None:
+    bob = await scene.host("bob")
+    jobs = [SubmitJob(uid=new_uid(utc_now()), app_uid=scene.app.uid) for _ in range(3)]
+    bag = await scene.alice.submit_batch(SubmitBag(uid=new_uid(utc_now()), name="bag", jobs=jobs))
+    lease = await leased(bob)
+    first = await scene.alice.cancel_batch(bag.uid)
+    second = await scene.alice.cancel_batch(bag.uid)
+    reply = await bob.heartbeat(Heartbeat(attempts=[AttemptProgress(job_uid=lease.job_uid, attempt=1)]))
+
+    assert first == second
+    assert (first.status, first.jobs) == (BatchStatus.CANCELLED, {Status.CANCELLED: 3})
+    assert len(reply.stop) == 1
+
+
+# --- searches
+
+
+async def test_a_liar_is_refused_and_recorded_and_the_search_goes_on(scene: Scene) -> None:
+    eve, bob = await scene.host("eve"), await scene.host("bob")
+    search = await scene.search()
+    lie = ReportHit(s="0" * 63 + "1", e=0, sign=1)
+    for number in range(FALSE_RESULTS_ALLOWED):
+        lease = await leased(eve)
+        assert isinstance(lease.work, VanityWork)
+        assert lease.work.number == number
+        with pytest.raises(FalseResultError, match="the result was refused"):
+            await eve.report_hit(lease.job_uid, lease.attempt, lie)
+    nothing = (await eve.lease(poll_request())).lease
+    async with scene.grid.connect(scene.grid.administrator()) as connection:
+        records = {host.name: host.false_results async for host in OwnerClient(connection).hosts()}
+    faults = await scene.grid.services.database.read(lambda session: session.exec(select(Fault)).all())
+    lease = await leased(bob)
+    await bob.report_hit(lease.job_uid, lease.attempt, first_hit(lease))
+    ended = await scene.alice.batch(search.uid)
+
+    assert nothing is None
+    assert records == {"eve": FALSE_RESULTS_ALLOWED, "bob": 0}
+    assert [fault.code for fault in faults] == ["false-result"] * FALSE_RESULTS_ALLOWED
+    assert ended.status is BatchStatus.COMPLETED
+
+
+async def test_a_host_is_credited_no_more_keys_than_its_unit_has(scene: Scene) -> None:
+    bob = await scene.host("bob")
+    search = await scene.search("1Lo")
+    lease = await leased(bob)
+    assert isinstance(lease.work, VanityWork)
+    await bob.finish(lease.job_uid, 1, FinishAttempt(outcome=Outcome.FINISHED, keys_tried=2**62))
+    seen = await scene.alice.batch(search.uid)
+
+    assert seen.search is not None
+    assert seen.search.keys_tried == lease.work.steps * 16 * 513 * 6
+
+
+async def test_a_lost_unit_is_followed_by_the_next(scene: Scene) -> None:
+    bob = await scene.host("bob")
+    search = await scene.search()
+    first = await leased(bob)
+    await scene.lose()
+    second = await leased(bob)
+    seen = await scene.alice.batch(search.uid)
+
+    assert isinstance(first.work, VanityWork)
+    assert isinstance(second.work, VanityWork)
+    assert (first.work.number, second.work.number) == (0, 1)
+    assert seen.jobs == {Status.ERROR: 1, Status.RUNNING: 1}
+    assert seen.search is not None
+    assert seen.search.hosts == 1
+
+
+async def test_searches_take_turns(scene: Scene) -> None:
+    bob = await scene.host("bob")
+    wanted = {(await scene.search()).uid, (await scene.search()).uid}
+    got = [(await leased(bob)).work for _ in range(4)]
+
+    assert {work.batch_uid for work in got[:2] if isinstance(work, VanityWork)} == wanted
+    assert [work.number for work in got if isinstance(work, VanityWork)] == [0, 0, 1, 1]
+
+
+async def test_hosts_see_a_blinded_key_and_the_requester_an_unblinded_result(scene: Scene) -> None:
+    bob = await scene.host("bob")
+    search = await scene.search()
+    lease = await leased(bob)
+
+    assert isinstance(lease.work, VanityWork)
+    assert search.search is not None
+    assert lease.work.public_key != search.search.public_key
+
+
+# --- who sees what
+
+
+async def test_a_host_reads_only_what_its_live_attempt_names(scene: Scene) -> None:
+    bob = await scene.grid.member(Role.HOST, "bob")
+    secret = await put(scene.alice, scene.folder, b"not for hosts")
+    await submit(scene.alice, scene.app)
+    async with scene.grid.connect(bob) as connection, raw_client(scene.grid, bob) as raw:
+        lease = await leased(HostClient(connection))
+        path = f"/v1/attempts/{lease.job_uid}/1/blobs"
+        named = await raw.ask("GET", f"{path}/{scene.app.targets[0].blob}")
+        unnamed = await raw.ask("GET", f"{path}/{secret}")
+        await HostClient(connection).finish(lease.job_uid, 1, FinishAttempt(outcome=Outcome.FINISHED))
+        after = await raw.ask("GET", f"{path}/{scene.app.targets[0].blob}")
+        attempts = await scene.grid.services.database.read(lambda session: len(session.exec(select(Attempt)).all()))
+
+    assert (named.status, named.body) == (200, b"#!/bin/sh\necho hello\n")
+    assert unnamed.outcome == (404, "not-found")
+    assert after.outcome == (409, "lease-lost")
+    assert attempts == 1
+
+
+async def test_a_user_sees_nothing_of_another(scene: Scene) -> None:
+    eve = await scene.grid.member(Role.USER, "eve")
+    job = (await submit(scene.alice, scene.app))[0]
+    search = await scene.search()
+    data = await anext(scene.alice.datas())
+    async with scene.grid.connect(eve) as connection, raw_client(scene.grid, eve) as raw:
+        client = OwnerClient(connection)
+        lists = [
+            [item async for item in items]
+            for items in (client.jobs(), client.batches(), client.datas(), client.jobs(batch_uid=search.uid))
+        ]
+        apps = [app.name async for app in client.apps()]
+        answers = [
+            (await raw.ask(method, path)).outcome
+            for method, path in [
+                ("GET", f"/v1/jobs/{job.uid}"),
+                ("DELETE", f"/v1/jobs/{job.uid}"),
+                ("GET", f"/v1/jobs/{job.uid}/outputs/stdout"),
+                ("GET", f"/v1/batches/{search.uid}"),
+                ("DELETE", f"/v1/batches/{search.uid}"),
+                ("GET", f"/v1/data/{data.uid}"),
+                ("GET", f"/v1/data/{data.uid}/content"),
+                ("PUT", f"/v1/data/{data.uid}/content"),
+                ("GET", f"/v1/apps/{scene.app.uid}"),
+            ]
+        ]
+
+    assert lists == [[], [], [], []]
+    assert apps == ["vanity"]
+    assert answers == [(404, "not-found")] * len(answers)
+    assert (await scene.alice.job(job.uid)).status is Status.PENDING
+
+
+async def test_a_list_goes_on_over_its_pages(scene: Scene) -> None:
+    jobs = await submit(scene.alice, scene.app, 205)
+    seen = [job.uid async for job in scene.alice.jobs()]
+
+    assert len(seen) == 205
+    assert set(seen) == {job.uid for job in jobs}
