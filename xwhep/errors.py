@@ -96,7 +96,7 @@ class NameTakenError(XwhepError):
 
     def __init__(self, kind: str, name: str) -> None:
         super().__init__(
-            f"there is a {kind} {name} already, and what it names never changes; choose another name or version"
+            f"the {kind} {name} is there already, and what it names never changes; choose another name or version"
         )
 
 
