@@ -22,7 +22,7 @@ from tests.support.tls import make_identity
 from xwhep.client.host import HostClient
 from xwhep.client.owner import OwnerClient
 from xwhep.enrolment import join, renew
-from xwhep.errors import RevokedError, TokenRefusedError, UnavailableError
+from xwhep.errors import IdentityForeignError, RevokedError, TokenRefusedError
 from xwhep.members import Kind
 from xwhep.model.apps import Kind as AppKind
 from xwhep.model.attempts import AttemptProgress, Heartbeat
@@ -193,7 +193,7 @@ async def test_a_stranger_of_another_grid_does_not_get_through_the_handshake(tmp
     async with a_grid(tmp_path / "one") as one, a_grid(tmp_path / "other") as other:
         stranger = await other.member(Role.USER, "mallory")
         async with one.connect(replace(stranger, cas=one.services.authority.cas)) as connection:
-            with pytest.raises(UnavailableError):
+            with pytest.raises(IdentityForeignError):
                 await OwnerClient(connection).whoami()
 
 
