@@ -29,6 +29,8 @@ BODY_S: Final = 30.0
 FIELD_CHARACTERS: Final = 200
 #: possessive, and a string that does not end goes to the end: the time is linear in the length, whatever the text
 _STRING_OR_BRACKET: Final = re.compile(rb'"[^"\\]*+(?:\\.[^"\\]*+)*+(?:"|\\?\Z)|[\[{\]}]', re.DOTALL)
+#: a member of an enumeration as Python shows it; people know its value only
+_MEMBER: Final = re.compile(r"<\w+\.\w+: ('[^']*')>")
 
 T = TypeVar("T")
 
@@ -207,6 +209,12 @@ def validated(shape: Any, raw: bytes) -> Any:
     except ValidationError as error:
         first = error.errors(include_input=False, include_url=False)[0]
         if first["type"] == "json_invalid":
-            raise BadRequestError(f"the body is not JSON ({first['msg'].lower()})") from error
+            raise BadRequestError(f"the body is not JSON ({_plain(first['msg'])})") from error
         field = ".".join(str(part) for part in first["loc"])[:FIELD_CHARACTERS] or "body"
-        raise InvalidFieldError(field, first["msg"].lower()) from error
+        raise InvalidFieldError(field, _plain(first["msg"])) from error
+
+
+def _plain(message: str) -> str:
+    """Return what pydantic says as part of a sentence, without the names of our classes."""
+    message = _MEMBER.sub(r"\1", message.removeprefix("Value error, "))
+    return message[:1].lower() + message[1:]

@@ -59,14 +59,14 @@ def test_hostile_text_takes_no_longer_than_its_length() -> None:
 @pytest.mark.parametrize(
     ("raw", "why"),
     [
-        (b"", "eof while parsing"),
-        (b"{", "eof while parsing"),
+        (b"", "EOF while parsing"),
+        (b"{", "EOF while parsing"),
         (b"{'jobs': []}", "key must be a string"),
         (b'{"jobs": [}', "expected value"),
         (b"\xff\xfe", "expected value"),
         (b'{"jobs": "\xff"}', "invalid unicode"),
         (b'{"jobs": "\\ud800"}', "unexpected end of hex escape"),
-        (b"[" * 31, "eof while parsing"),
+        (b"[" * 31, "EOF while parsing"),
         (b"{}{}", "trailing characters"),
     ],
 )
@@ -87,7 +87,7 @@ def test_what_is_no_json_is_refused(raw: bytes, why: str) -> None:
         ({"limits": {"wall_s": 10**30}}, "jobs.0.limits.wall_s", "less than or equal"),
         ({"limits": {"wall_s": 0}}, "jobs.0.limits.wall_s", "greater than or equal"),
         ({"arguments": "ls"}, "jobs.0.arguments", "valid array"),
-        ({"arguments": ["a\x00b"]}, "jobs.0.arguments.0", "must not contain a nul"),
+        ({"arguments": ["a\x00b"]}, "jobs.0.arguments.0", "must not contain a NUL"),
         ({"arguments": ["a" * 4097]}, "jobs.0.arguments.0", "at most 4096 characters"),
         ({"arguments": [""] * 1001}, "jobs.0.arguments", "at most 1000 items"),
         ({"environment": {"A=B": "c"}}, "jobs.0.environment.A=B.[key]", "should match pattern"),
@@ -99,7 +99,7 @@ def test_what_is_no_json_is_refused(raw: bytes, why: str) -> None:
         ({"inputs": [{"digest": "0" * 64, "path": "a\\..\\b"}]}, "jobs.0.inputs.0.path", "control characters"),
         ({"inputs": [{"digest": "0" * 64, "path": "."}]}, "jobs.0.inputs.0.path", "plain relative path"),
         ({"inputs": [{"digest": "0" * 64, "path": "a"}] * 2}, "jobs.0.inputs", "two inputs have the same path"),
-        ({"uid": "0190f3c2"}, "jobs.0.uid", "valid uuid"),
+        ({"uid": "0190f3c2"}, "jobs.0.uid", "valid UUID"),
         ({"command": "rm -rf /"}, "jobs.0.command", "extra inputs are not permitted"),
     ],
 )

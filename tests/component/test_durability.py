@@ -1,0 +1,174 @@
+"""A dispatcher that is killed in the middle: what it acknowledged is there after it, and what was running goes on."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import hashlib
+import sys
+from collections.abc import AsyncIterator
+from dataclasses import dataclass
+from pathlib import Path
+from uuid import UUID
+
+import aiohttp
+
+from dispatcher.installation import Installation, install
+from dispatcher.services import utc_now
+from tests.support.content import register, submit
+from tests.support.desk import poll_request
+from xwhep.client.connection import Connection
+from xwhep.client.host import HostClient
+from xwhep.client.owner import OwnerClient
+from xwhep.enrolment import join
+from xwhep.errors import UnavailableError
+from xwhep.ids import new_uid
+from xwhep.lifecycle import DataStatus, Status
+from xwhep.members import Kind
+from xwhep.model.attempts import AttemptProgress, FinishAttempt, Heartbeat, Outcome
+from xwhep.model.data import RegisterData
+from xwhep.model.members import CreateToken
+from xwhep.pki.contexts import client_context
+from xwhep.pki.identity import Identity
+from xwhep.pki.tokens import parse_token
+from xwhep.rights import Role
+
+ROOT = Path(__file__).parents[2]
+#: submissions that are acknowledged before the kill, of many more that are under way
+ACKNOWLEDGED = 40
+
+
+@dataclass
+class Process:
+    """A dispatcher's process on a port that stays the same."""
+
+    folder: Path
+    port: int = 0
+
+    @property
+    def url(self) -> str:
+        return f"https://127.0.0.1:{self.port}"
+
+    async def start(self) -> None:
+        command = [sys.executable, "-m", "tests.support.serve", str(self.folder), str(self.port)]
+        self.process = await asyncio.create_subprocess_exec(*command, cwd=ROOT, stdout=asyncio.subprocess.PIPE)
+        assert self.process.stdout is not None
+        async with asyncio.timeout(60):
+            self.port = int(await self.process.stdout.readline())
+
+    async def kill(self) -> None:
+        if self.process.returncode is None:
+            self.process.kill()
+        await self.process.communicate()
+
+
+@contextlib.asynccontextmanager
+async def a_process(folder: Path) -> AsyncIterator[tuple[Process, Identity]]:
+    dispatcher = Process(folder / "dispatcher")
+    admin = install(dispatcher.folder, ["127.0.0.1"], (folder / "admin", "admin", "https://127.0.0.1:1"), now=utc_now())
+    await dispatcher.start()
+    try:
+        yield dispatcher, admin
+    finally:
+        await dispatcher.kill()
+
+
+@contextlib.asynccontextmanager
+async def as_owner(dispatcher: Process, identity: Identity) -> AsyncIterator[OwnerClient]:
+    async with Connection(dispatcher.url, client_context(identity)) as connection:
+        yield OwnerClient(connection)
+
+
+async def a_host(dispatcher: Process, admin: OwnerClient, folder: Path) -> Identity:
+    token = parse_token((await admin.create_token(CreateToken(role=Role.HOST))).token)
+    return await join(dispatcher.url, token, Kind.HOST, "bob", folder)
+
+
+async def test_what_was_acknowledged_before_a_kill_is_there_after_it(tmp_path: Path) -> None:
+    acknowledged: set[UUID] = set()
+    enough = asyncio.Event()
+    async with a_process(tmp_path) as (dispatcher, admin):
+        async with as_owner(dispatcher, admin) as owner:
+            app = await register(owner, tmp_path)
+
+            async def submit_for_ever() -> None:
+                with contextlib.suppress(UnavailableError):
+                    while True:
+                        acknowledged.update(job.uid for job in await submit(owner, app, 3))
+                        if len(acknowledged) >= ACKNOWLEDGED:
+                            enough.set()
+
+            clients = [asyncio.create_task(submit_for_ever()) for _ in range(8)]
+            async with asyncio.timeout(60):
+                await enough.wait()
+            await dispatcher.kill()
+            await asyncio.gather(*clients)
+        await dispatcher.start()
+        async with as_owner(dispatcher, admin) as owner:
+            kept = {job.uid async for job in owner.jobs()}
+
+    assert acknowledged <= kept
+    assert len(kept) % 3 == 0, "a submission was kept in part"
+
+
+async def test_an_attempt_that_was_running_goes_on_and_finishes_under_its_number(tmp_path: Path) -> None:
+    async with a_process(tmp_path) as (dispatcher, admin):
+        async with as_owner(dispatcher, admin) as owner:
+            app = await register(owner, tmp_path)
+            bob = await a_host(dispatcher, owner, tmp_path / "bob")
+            job = (await submit(owner, app))[0]
+            async with Connection(dispatcher.url, client_context(bob)) as connection:
+                lease = (await HostClient(connection).lease(poll_request())).lease
+        assert lease is not None
+        await dispatcher.kill()
+        await dispatcher.start()
+        report = AttemptProgress(job_uid=lease.job_uid, attempt=lease.attempt)
+        async with Connection(dispatcher.url, client_context(bob)) as connection:
+            host = HostClient(connection)
+            stop = (await host.heartbeat(Heartbeat(attempts=[report]))).stop
+            await host.finish(lease.job_uid, lease.attempt, FinishAttempt(outcome=Outcome.FINISHED))
+        async with as_owner(dispatcher, admin) as owner:
+            seen = await owner.job(job.uid)
+
+    assert stop == []
+    assert (seen.status, [attempt.number for attempt in seen.attempts]) == (Status.COMPLETED, [1])
+
+
+async def test_half_an_upload_is_invisible_and_swept(tmp_path: Path) -> None:
+    content = b"x" * 1_000_000
+    uid, digest = new_uid(utc_now()), hashlib.sha256(content).hexdigest()
+    half_is_sent = asyncio.Event()
+
+    async def half() -> AsyncIterator[bytes]:
+        yield content[:500_000]
+        half_is_sent.set()
+        await asyncio.Event().wait()
+
+    async with a_process(tmp_path) as (dispatcher, admin):
+        async with as_owner(dispatcher, admin) as owner:
+            await owner.register_data(RegisterData(uid=uid, name="big", digest=digest, size_bytes=len(content)))
+            url, headers = f"{dispatcher.url}/v1/data/{uid}/content", {"Content-Length": str(len(content))}
+            connector = aiohttp.TCPConnector(ssl=client_context(admin))
+            async with aiohttp.ClientSession(connector=connector) as session:
+                upload = asyncio.create_task(session.put(url, data=half(), headers=headers))
+                async with asyncio.timeout(60):
+                    await half_is_sent.wait()
+                    blobs = dispatcher.folder / "blobs" / "sha256"
+                    while not list(blobs.glob(f"*/.{digest}*")):  # noqa: ASYNC110 - another process writes it
+                        await asyncio.sleep(0.01)
+                await dispatcher.kill()
+                await asyncio.gather(upload, return_exceptions=True)
+        left = list(blobs.glob("*/.*"))
+        await dispatcher.start()
+        async with as_owner(dispatcher, admin) as owner:
+            seen = await owner.data(uid)
+            swept = list(blobs.glob("*/*"))
+            file = tmp_path / "big"
+            file.write_bytes(content)
+            await owner.store(uid, file, len(content))
+            whole = await owner.data(uid)
+
+    assert len(left) == 1
+    assert (seen.status, swept) == (DataStatus.AWAITED, [])
+    assert whole.status is DataStatus.AVAILABLE
+    assert Installation(dispatcher.folder).database.exists()
