@@ -35,7 +35,7 @@ class BlobStore:
         return self._folder / digest[:2] / digest
 
     async def receive(self, chunks: AsyncIterator[bytes], digest: str, size_bytes: int) -> None:
-        """Store content as it arrives, when it is what was announced; content that is here already is not written.
+        """Store content as it arrives, when it is what was announced; the same content again replaces itself.
 
         Raises:
             DigestMismatchError: it is not.

@@ -77,7 +77,7 @@ async def _serve(installation: Installation, settings: DispatcherSettings) -> No
             loop.add_signal_handler(name, stop.set)
     async with running(installation, settings.host, settings.port) as dispatcher:
         click.echo(f"Serving on port {dispatcher.port}; press Ctrl-C to stop.")
-        await stop.wait()
+        await dispatcher.until(stop)
         remark("Stopping.")
 
 

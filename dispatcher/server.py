@@ -5,9 +5,11 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
+import os
 import socket
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
+from typing import Any
 
 from aiohttp import web
 
@@ -21,7 +23,9 @@ from xwhep.pki.contexts import server_context
 
 LOG = logging.getLogger("dispatcher")
 
+#: an idle connection is closed after this long, and so is one whose request does not come
 KEEPALIVE_S = 75.0
+BACKLOG = 1024
 #: how long requests under way may take when the dispatcher stops
 SHUTDOWN_S = 5.0
 
@@ -32,6 +36,19 @@ class Running:
 
     services: Services
     port: int
+    housekeeping: asyncio.Future[Any]  #: ends only if it fails
+
+    async def until(self, stop: asyncio.Event) -> None:
+        """Return when `stop` is set; without its housekeeping a dispatcher does not go on.
+
+        Raises:
+            Exception: what ended the housekeeping.
+        """
+        stopped = asyncio.ensure_future(stop.wait())
+        await asyncio.wait([stopped, self.housekeeping], return_when=asyncio.FIRST_COMPLETED)
+        stopped.cancel()
+        if self.housekeeping.done():
+            self.housekeeping.result()
 
 
 @contextlib.asynccontextmanager
@@ -41,7 +58,19 @@ async def running(installation: Installation, host: str, port: int) -> AsyncIter
     Raises:
         PortTakenError: another program listens there.
     """
-    services = installation.open()
+    with contextlib.closing(
+        _bound(host, port)
+    ) as listener:  # before all else: nothing is touched beside another server
+        services = installation.open()
+        try:
+            async with _serving(services, installation, listener) as dispatcher:
+                yield dispatcher
+        finally:
+            services.database.close()
+
+
+@contextlib.asynccontextmanager
+async def _serving(services: Services, installation: Installation, listener: socket.socket) -> AsyncIterator[Running]:
     names, folder = installation.names(), installation.server
     services.authority.ensure_server_certificate(folder, names, services.now())
     context = server_context(folder / "cert.pem", folder / "key.pem", services.authority.cas)
@@ -52,29 +81,25 @@ async def running(installation: Installation, host: str, port: int) -> AsyncIter
         application(services), access_log=None, keepalive_timeout=KEEPALIVE_S, shutdown_timeout=SHUTDOWN_S
     )
     await runner.setup()
-    tasks = [
-        asyncio.create_task(keep_leases(services)),
-        asyncio.create_task(keep_certificate(services, context, folder, names)),
-    ]
+    housekeeping = asyncio.gather(keep_leases(services), keep_certificate(services, context, folder, names))
     try:
-        listener = _listen(host, port)
-        await web.SockSite(runner, listener, ssl_context=context).start()
-        yield Running(services, listener.getsockname()[1])
+        await web.SockSite(runner, listener, ssl_context=context, backlog=BACKLOG).start()
+        yield Running(services, listener.getsockname()[1], housekeeping)
     finally:
         services.waiters.close()
-        for task in tasks:
-            task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
+        housekeeping.cancel()
+        await asyncio.gather(housekeeping, return_exceptions=True)
         await runner.cleanup()
-        services.database.close()
 
 
-def _listen(host: str, port: int) -> socket.socket:
+def _bound(host: str, port: int) -> socket.socket:
+    """Return a socket with the address, which nobody can connect to yet."""
+    listener = socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET)
     try:
-        return socket.create_server((host, port), backlog=1024, family=_family(host))
+        if os.name == "posix":  # elsewhere the option would let two programs share the port
+            listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        listener.bind((host, port))
     except OSError as error:
+        listener.close()
         raise PortTakenError(host, port, error.strerror or str(error)) from error
-
-
-def _family(host: str) -> socket.AddressFamily:
-    return socket.AF_INET6 if ":" in host else socket.AF_INET
+    return listener

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator
 
 from aiohttp import web
@@ -10,13 +11,15 @@ from dispatcher.routes.door import Call
 from xwhep.errors import BadRequestError, TooLargeError
 
 CHUNK_BYTES = 256 * 1024
+#: seconds that an upload may stand still
+IDLE_S = 60.0
 
 
 async def receive(call: Call, digest: str, size_bytes: int) -> None:
     """Store the request's body under its digest.
 
     Raises:
-        BadRequestError: its length is not the one announced.
+        BadRequestError: its length is not the one announced, or it stands still.
         DigestMismatchError, StorageFullError: see `dispatcher.blobs`.
     """
     if call.request.content_length != size_bytes:
@@ -46,5 +49,13 @@ def send(call: Call, digest: str) -> web.FileResponse:
 
 
 async def _chunks(request: web.Request) -> AsyncIterator[bytes]:
-    async for chunk in request.content.iter_chunked(CHUNK_BYTES):
+    chunks = request.content.iter_chunked(CHUNK_BYTES)
+    while True:
+        try:
+            async with asyncio.timeout(IDLE_S):
+                chunk = await anext(chunks, None)
+        except TimeoutError as error:
+            raise BadRequestError(f"no more of the content came for {IDLE_S:.0f} seconds") from error
+        if chunk is None:
+            return
         yield chunk

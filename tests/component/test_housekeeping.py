@@ -1,0 +1,267 @@
+"""What the dispatcher does by itself, and what becomes of it when that fails."""
+
+from __future__ import annotations
+
+import asyncio
+import ssl
+from collections.abc import AsyncIterator
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+from cryptography import x509
+from sqlmodel import Session, select
+
+from dispatcher import housekeeping, server
+from dispatcher.housekeeping import keep_certificate, keep_leases, tend_leases
+from dispatcher.installation import Installation, install
+from dispatcher.leases import LEASE
+from dispatcher.routes import content
+from dispatcher.server import running
+from dispatcher.services import utc_now
+from dispatcher.tables import Attempt, Grid, Host
+from tests.support.content import register, submit
+from tests.support.desk import poll_request
+from tests.support.grid import GridUnderTest, a_grid
+from tests.support.raw import raw_client
+from xwhep.errors import (
+    AlreadyInstalledError,
+    NotInstalledError,
+    PortTakenError,
+    SchemaMismatchError,
+    StorageFullError,
+)
+from xwhep.model.attempts import AttemptProgress, Heartbeat, Lease
+from xwhep.pki.contexts import server_context, unverified_context
+from xwhep.rights import Role
+
+
+def live(session: Session) -> list[Attempt]:
+    return [attempt for attempt in session.exec(select(Attempt)) if attempt.ended_at is None]
+
+
+async def leased(grid: GridUnderTest, folder: Path) -> Lease:
+    """Return what bob has leased of alice's."""
+    async with grid.owner("alice") as alice, grid.host("bob") as bob:
+        await submit(alice, await register(alice, folder))
+        lease = (await bob.lease(poll_request())).lease
+        assert lease is not None
+        await bob.heartbeat(Heartbeat(attempts=[AttemptProgress(job_uid=lease.job_uid, attempt=1, fraction=0.5)]))
+    return lease
+
+
+async def test_heartbeats_are_written_down_together(tmp_path: Path) -> None:
+    async with a_grid(tmp_path) as grid:
+        await leased(grid, tmp_path)
+        before = (await grid.services.database.read(live))[0]
+        await tend_leases(grid.services, grid.services.now())
+        after = (await grid.services.database.read(live))[0]
+        host = await grid.services.database.read(lambda session: session.exec(select(Host)).one())
+
+    assert (before.fraction, after.fraction) == (None, 0.5)
+    assert after.lease_ends_at > before.lease_ends_at
+    assert host.seen_at is not None
+
+
+async def test_heartbeats_that_could_not_be_written_down_are_kept_for_the_next_time(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with a_grid(tmp_path) as grid:
+        await leased(grid, tmp_path)
+
+        def full(*_args: object) -> None:
+            raise StorageFullError
+
+        with monkeypatch.context() as patch:
+            patch.setattr("dispatcher.usecases.leasing.prolong", full)
+            with pytest.raises(StorageFullError):
+                await tend_leases(grid.services, grid.services.now())
+        await tend_leases(grid.services, grid.services.now())
+        after = (await grid.services.database.read(live))[0]
+
+    assert after.fraction == 0.5
+
+
+async def test_a_dispatcher_that_slept_blames_no_host(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    async with a_grid(tmp_path) as grid:
+        await leased(grid, tmp_path)
+        slept_at, woke_at = grid.services.now(), grid.services.now() + 10 * LEASE
+        grid.services.now = lambda: woke_at
+        await tend_leases(grid.services, slept_at)
+        after = (await grid.services.database.read(live))[0]
+
+    assert after.lease_ends_at == woke_at + LEASE
+    assert "all are prolonged" in caplog.text
+
+
+async def test_the_leases_are_tended_again_after_a_failure(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    tended = asyncio.Event()
+    outcomes = iter([StorageFullError(), None])
+
+    async def tend(*_args: object) -> None:
+        outcome = next(outcomes, None)
+        if outcome is not None:
+            raise outcome
+        tended.set()
+
+    async with a_grid(tmp_path) as grid:
+        monkeypatch.setattr(housekeeping, "tend_leases", tend)
+        task = asyncio.create_task(keep_leases(grid.services, 0.001))
+        async with asyncio.timeout(20):
+            await tended.wait()
+        task.cancel()
+        await asyncio.gather(task, return_exceptions=True)
+
+    assert "trying again" in caplog.text
+
+
+async def test_a_housekeeping_that_fails_stops_the_dispatcher(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    async def fail(*_args: object) -> None:
+        raise ZeroDivisionError
+
+    monkeypatch.setattr(server, "keep_leases", fail)
+    async with a_grid(tmp_path) as grid:
+        async with asyncio.timeout(20):
+            with pytest.raises(ZeroDivisionError):
+                await grid.dispatcher.until(asyncio.Event())
+
+
+async def test_a_dispatcher_serves_until_it_is_told_to_stop(tmp_path: Path) -> None:
+    stop = asyncio.Event()
+    stop.set()
+
+    async with a_grid(tmp_path) as grid, asyncio.timeout(20):
+        await grid.dispatcher.until(stop)
+
+
+async def shown_certificate(port: int) -> x509.Certificate:
+    _, writer = await asyncio.open_connection("127.0.0.1", port, ssl=unverified_context())
+    der = writer.get_extra_info("ssl_object").getpeercert(binary_form=True)
+    writer.close()
+    return x509.load_der_x509_certificate(der)
+
+
+async def test_a_renewed_certificate_is_shown_to_new_connections(tmp_path: Path) -> None:
+    async with a_grid(tmp_path) as grid:
+        folder = grid.installation.server
+        context = server_context(folder / "cert.pem", folder / "key.pem", grid.services.authority.cas)
+        listener = await asyncio.start_server(lambda _reader, writer: writer.close(), "127.0.0.1", 0, ssl=context)
+        port = listener.sockets[0].getsockname()[1]
+        first = await shown_certificate(port)
+        grid.services.now = lambda: utc_now() + timedelta(days=31)
+        task = asyncio.create_task(keep_certificate(grid.services, context, folder, ["localhost", "127.0.0.1"], 0.001))
+        second = first
+        async with asyncio.timeout(30):
+            while second == first:
+                second = await shown_certificate(port)
+        task.cancel()
+        await asyncio.gather(task, return_exceptions=True)
+        listener.close()
+
+    assert second.not_valid_after_utc > first.not_valid_after_utc + timedelta(days=30)
+    assert second.public_key() == first.public_key()
+
+
+async def test_a_certificate_that_cannot_be_renewed_is_tried_again(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    async with a_grid(tmp_path) as grid:
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        nowhere = tmp_path / "file"
+        nowhere.write_text("")
+        task = asyncio.create_task(keep_certificate(grid.services, context, nowhere / "x", ["localhost"], 0.001))
+        async with asyncio.timeout(20):
+            while caplog.text.count("could not be renewed, trying again") < 2:  # noqa: ASYNC110 - a log tells nobody
+                await asyncio.sleep(0.001)
+        assert not task.done()
+        task.cancel()
+        await asyncio.gather(task, return_exceptions=True)
+
+
+async def test_a_second_server_on_the_port_touches_nothing(tmp_path: Path) -> None:
+    async with a_grid(tmp_path) as grid:
+        half = grid.installation.folder / "blobs" / "sha256" / "ab"
+        half.mkdir(parents=True)
+        (half / ".upload").write_bytes(b"under way")
+        with pytest.raises(PortTakenError, match="choose another with --port"):
+            async with running(grid.installation, "127.0.0.1", grid.dispatcher.port):
+                raise AssertionError("two servers on one port")
+
+        assert (half / ".upload").exists()
+
+
+async def test_an_upload_that_stands_still_is_given_up(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(content, "IDLE_S", 0.05)
+
+    async def never() -> AsyncIterator[bytes]:
+        yield b"x"
+        await asyncio.Event().wait()
+
+    async with a_grid(tmp_path) as grid, raw_client(grid, await grid.member(Role.USER, "alice")) as alice:
+        data = {"uid": "0190f3c2-8a4e-7b1d-9c3f-2e5d6a7b8c9d", "name": "d", "digest": "0" * 64, "size_bytes": 9}
+        await alice.ask("POST", "/v1/data", json=data)
+        async with asyncio.timeout(20):
+            answer = await alice.ask(
+                "PUT", f"/v1/data/{data['uid']}/content", data=never(), headers={"Content-Length": "9"}
+            )
+        left = list((grid.installation.folder / "blobs").glob("sha256/*/*"))
+
+    assert answer.outcome == (400, "bad-request")
+    assert "no more of the content came" in answer.body["detail"]
+    assert left == []
+
+
+async def test_a_full_disk_refuses_content_and_says_so(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    async with a_grid(tmp_path) as grid, raw_client(grid, await grid.member(Role.USER, "alice")) as alice:
+        data = {"uid": "0190f3c2-8a4e-7b1d-9c3f-2e5d6a7b8c9d", "name": "d", "digest": "0" * 64, "size_bytes": 9}
+        await alice.ask("POST", "/v1/data", json=data)
+        monkeypatch.setattr("dispatcher.blobs.RESERVE_BYTES", 2**62)
+        answer = await alice.ask("PUT", f"/v1/data/{data['uid']}/content", data=b"123456789")
+
+    assert answer.outcome == (507, "storage-full")
+    assert "no room for 9 more bytes" in answer.body["detail"]
+
+
+# --- installations
+
+
+def test_an_installation_is_made_once(tmp_path: Path) -> None:
+    admin = (tmp_path / "admin", "admin", "https://127.0.0.1:1")
+    install(tmp_path / "dispatcher", ["localhost"], admin, now=utc_now())
+
+    with pytest.raises(AlreadyInstalledError):
+        install(tmp_path / "dispatcher", ["localhost"], admin, now=utc_now())
+
+
+def test_an_installation_that_was_cut_short_is_made_again(tmp_path: Path) -> None:
+    admin = (tmp_path / "admin", "admin", "https://127.0.0.1:1")
+    install(tmp_path / "dispatcher", ["localhost"], admin, now=utc_now())
+    installation = Installation(tmp_path / "dispatcher")
+    installation.names_file.unlink()
+
+    with pytest.raises(NotInstalledError, match="run `xwhep-dispatcher init` first"):
+        installation.open()
+    install(tmp_path / "dispatcher", ["localhost"], admin, now=utc_now())
+    installation.open().database.close()
+
+
+def test_a_database_of_another_version_is_not_opened(tmp_path: Path) -> None:
+    install(tmp_path / "dispatcher", ["localhost"], (tmp_path / "admin", "a", "https://127.0.0.1:1"), now=utc_now())
+    installation = Installation(tmp_path / "dispatcher")
+    services = installation.open()
+
+    def age(session: Session) -> None:
+        session.exec(select(Grid)).one().schema_version = 99
+
+    services.database.run_now(age)
+    services.database.close()
+
+    with pytest.raises(SchemaMismatchError, match="schema version 99"):
+        installation.open()
+
+
+def test_an_address_of_another_machine_is_refused_in_words() -> None:
+    with pytest.raises(PortTakenError, match=r"cannot listen on 203\.0\.113\.1 port 4380"):
+        server._bound("203.0.113.1", 4380)
