@@ -1,0 +1,126 @@
+"""What administrators do: tokens, groups, lists; and the small print of registering."""
+
+from __future__ import annotations
+
+import errno
+from collections.abc import AsyncIterator
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+
+from dispatcher import blobs
+from dispatcher.blobs import BlobStore
+from dispatcher.columns import UtcDateTime
+from dispatcher.services import utc_now
+from tests.support.content import register
+from tests.support.grid import GridUnderTest, a_grid
+from xwhep.client.owner import OwnerClient
+from xwhep.enrolment import join
+from xwhep.errors import IdConflictError, NameTakenError, NotFoundError, StorageFullError, TooLargeError
+from xwhep.ids import new_uid
+from xwhep.members import Kind
+from xwhep.model.apps import RegisterApp
+from xwhep.model.members import CreateGroup, CreateToken
+from xwhep.pki.tokens import parse_token
+from xwhep.rights import Role
+
+EMPTY = "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855"
+
+
+def files(folder: Path) -> list[Path]:
+    return [path for path in folder.rglob("*") if path.is_file()]
+
+
+@pytest.fixture
+async def grid(tmp_path: Path) -> AsyncIterator[GridUnderTest]:
+    async with a_grid(tmp_path) as grid:
+        yield grid
+
+
+async def test_who_joins_with_a_token_of_a_group_is_in_it(grid: GridUnderTest, tmp_path: Path) -> None:
+    async with grid.connect(grid.administrator()) as connection:
+        admin = OwnerClient(connection)
+        group = await admin.create_group(CreateGroup(uid=new_uid(utc_now()), name="physics"))
+        reply = await admin.create_token(CreateToken(role=Role.USER, group="physics"))
+        identity = await join(grid.url, parse_token(reply.token), Kind.USER, "alice", tmp_path / "alice")
+        users = {user.uid: user async for user in admin.users()}
+
+    assert users[identity.member.uid].group_uid == group.uid
+
+
+async def test_a_token_for_a_group_that_is_not_there_is_refused(grid: GridUnderTest) -> None:
+    async with grid.connect(grid.administrator()) as connection:
+        with pytest.raises(NotFoundError, match="there is no group chemistry"):
+            await OwnerClient(connection).create_token(CreateToken(group="chemistry"))
+
+
+async def test_a_group_is_made_once_and_has_a_name_of_its_own(grid: GridUnderTest) -> None:
+    wanted = CreateGroup(uid=new_uid(utc_now()), name="physics")
+    async with grid.connect(grid.administrator()) as connection:
+        admin = OwnerClient(connection)
+        first, second = await admin.create_group(wanted), await admin.create_group(wanted)
+        with pytest.raises(NameTakenError):
+            await admin.create_group(CreateGroup(uid=new_uid(utc_now()), name="physics"))
+        with pytest.raises(IdConflictError):
+            await admin.create_group(CreateGroup(uid=wanted.uid, name="biology"))
+        groups = [group.name async for group in admin.groups()]
+
+    assert first == second
+    assert groups == ["physics"]
+
+
+async def test_nobody_can_be_revoked_who_is_not_there(grid: GridUnderTest) -> None:
+    async with grid.connect(grid.administrator()) as connection:
+        admin = OwnerClient(connection)
+        for revoke in (admin.revoke_host, admin.revoke_user):
+            with pytest.raises(NotFoundError, match="there is no member"):
+                await revoke(new_uid(utc_now()))
+
+
+async def test_an_app_registered_again_is_the_same_app(grid: GridUnderTest, tmp_path: Path) -> None:
+    async with grid.owner("alice") as alice:
+        app = await register(alice, tmp_path)
+        request = RegisterApp(**app.model_dump(exclude={"owner_uid", "registered_at"}))
+        again = await alice.register_app(request)
+        found = [version async for version in alice.apps("hello")]
+
+    assert again == app == found[0]
+    assert len(found) == 1
+
+
+async def test_a_disk_that_fills_up_in_the_middle_is_said_and_leaves_nothing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(_stream: object) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    async def nothing() -> AsyncIterator[bytes]:
+        return
+        yield
+
+    monkeypatch.setattr(blobs, "_flush", full)
+    store = BlobStore(tmp_path)
+    with pytest.raises(StorageFullError, match="try again later"):
+        await store.receive(nothing(), EMPTY, 0)
+
+    assert files(tmp_path) == []
+
+
+async def test_content_longer_than_announced_is_cut_off(tmp_path: Path) -> None:
+    async def endless() -> AsyncIterator[bytes]:
+        while True:
+            yield b"x" * 1000
+
+    with pytest.raises(TooLargeError):
+        await BlobStore(tmp_path).receive(endless(), EMPTY, 5000)
+
+    assert files(tmp_path) == []
+
+
+def test_a_moment_without_a_zone_never_reaches_the_database() -> None:
+    column = UtcDateTime()
+    naive = datetime(2026, 1, 1, tzinfo=UTC).replace(tzinfo=None)
+
+    with pytest.raises(AssertionError, match="without a zone"):
+        column.process_bind_param(naive, None)  # type: ignore[arg-type] # the dialect is not looked at
