@@ -6,7 +6,8 @@ clock (each event brings `now`, seconds of a monotonic clock) and no disk, netwo
 * never more runs than slots, and no new work while the results that wait for the dispatcher pass their bound;
 * an attempt is held until the dispatcher has acknowledged its hits, one after the other, and then its end;
 * a lost lease stops its run, and only its hits are still sent: the dispatcher may want them all the same;
-* while the dispatcher is away nothing is sent but, after growing pauses, one new try of all that is due.
+* while the dispatcher is away nothing is sent but, after growing pauses, one new try of all that is due;
+* who stops tries once more: what a dispatcher that is away does not take stays on the disk for the next start.
 """
 
 from __future__ import annotations
@@ -116,6 +117,7 @@ class Agent:
         self._most_kept_bytes = most_kept_bytes
         self._jitter = jitter
         self._away = Pause()
+        self._gave_up = False  #: whether the dispatcher was away when last tried since the request to stop
         self._heartbeat_s = float(HEARTBEAT_S)
         self._heartbeat_at = 0.0
         self._beating = False
@@ -131,8 +133,10 @@ class Agent:
         return self._instructions
 
     def is_done(self) -> bool:
-        """Tell whether a worker that was asked to stop has nothing left to do."""
-        return self.stopping and not self.held and not self._polling
+        """Tell whether a worker that was asked to stop has nothing left to do, or nothing that could be done now."""
+        left = self.held.values()
+        rests = self._gave_up and all(held.phase is Phase.ENDED and not held.sending for held in left)
+        return self.stopping and not self._polling and (rests or not left)
 
     def is_away(self) -> bool:
         """Tell whether the dispatcher could not be reached when last tried."""
@@ -162,7 +166,7 @@ class Agent:
     @_on.register
     def _(self, event: PollAnswered) -> None:
         self._polling = False
-        self._away.end()
+        self._reach()
         if event.lease is None:
             return
         self._poll_at = event.now
@@ -178,12 +182,13 @@ class Agent:
     @_on.register
     def _(self, event: PollFailed) -> None:
         self._polling = False
-        self._lengthen(self._away, event.now)
+        if not self.stopping:  # a poll that was abandoned says nothing about the dispatcher
+            self._miss(event.now)
 
     @_on.register
     def _(self, event: HeartbeatAnswered) -> None:
         self._beating = False
-        self._away.end()
+        self._reach()
         for ref in event.stop & self.held.keys():
             held = self.held[ref]
             if held.phase is Phase.RUNNING:
@@ -195,7 +200,7 @@ class Agent:
     def _(self, event: HeartbeatFailed) -> None:
         self._beating = False
         self._heartbeat_at = event.now
-        self._lengthen(self._away, event.now)
+        self._miss(event.now)
 
     @_on.register
     def _(self, event: HitFound) -> None:
@@ -225,7 +230,7 @@ class Agent:
     @_on.register
     def _(self, event: DeliveryFailed) -> None:
         self.held[event.ref].sending = False
-        self._lengthen(self._away, event.now)
+        self._miss(event.now)
 
     @_on.register
     def _(self, event: DeliveryPostponed) -> None:
@@ -240,6 +245,7 @@ class Agent:
     @_on.register
     def _(self, event: ShutdownRequested) -> None:  # noqa: ARG002 - its kind says it all
         self.stopping = True
+        self._away.not_before = 0.0
         if self._polling:
             self._do(AbandonPoll())
         for ref, held in self.held.items():
@@ -321,12 +327,22 @@ class Agent:
         held = self.held[ref]
         held.sending = False
         held.pause.end()
-        self._away.end()
+        self._reach()
         return held
 
     def _forget(self, ref: Ref) -> None:
         del self.held[ref]
         self._do(Forget(ref))
+
+    def _reach(self) -> None:
+        """Take in that the dispatcher answered."""
+        self._away.end()
+        self._gave_up = False
+
+    def _miss(self, now: float) -> None:
+        """Take in that the dispatcher did not answer."""
+        self._lengthen(self._away, now)
+        self._gave_up = self.stopping
 
     def _lengthen(self, pause: Pause, now: float) -> None:
         pause.lengthen(now, self._jitter())

@@ -252,6 +252,29 @@ def test_a_worker_that_stops_gives_back_what_it_runs_and_is_then_done() -> None:
     assert agent.wake_at() is None
 
 
+def test_a_worker_that_stops_tries_an_absent_dispatcher_once_and_keeps_the_rest() -> None:
+    agent = running(slots=2)
+    agent.handle(PollFailed(1.0))
+    agent.handle(ShutdownRequested(1.0))
+
+    assert agent.handle(RunEnded(1.2, ONE, 5)) == [SendReport(ONE)]
+    assert not agent.is_done()
+    agent.handle(DeliveryFailed(1.3, ONE))
+    assert agent.is_done()
+    assert ONE in agent.held
+
+
+def test_a_worker_that_stops_does_not_leave_before_its_runs_have_ended() -> None:
+    agent = running()
+    agent.handle(TimePassed(10.0))
+    agent.handle(ShutdownRequested(10.0))
+    agent.handle(HeartbeatFailed(10.1))
+
+    assert not agent.is_done()
+    agent.handle(RunEnded(10.2, ONE, 5))
+    assert agent.is_done()
+
+
 def test_a_lease_that_arrives_while_stopping_is_given_back() -> None:
     agent = make_agent()
     agent.handle(Started(0.0))
