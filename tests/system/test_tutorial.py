@@ -121,10 +121,11 @@ class Desk:
 
     def see_the_end(self, step: Step) -> None:
         """See a command end that kept running."""
-        part = self.running.pop(step.window)
+        part = self.running[step.window]
         if step.command == "(Ctrl-C)":
             part.process.send_signal(signal.SIGINT)
         part.process.wait(PATIENCE_S)
+        del self.running[step.window]
         self.check(step, part.log.read_text(encoding="utf-8"))
 
     def stop(self) -> None:
@@ -193,5 +194,5 @@ def test_the_tutorial_works_as_it_is_written(desk: Desk) -> None:
     desk.follow(PAGE.read_text(encoding="utf-8"))
 
     assert desk.known["address"].startswith("1Lo")
-    assert Path(desk.known["key-file"]).stat().st_mode & 0o777 == 0o600
+    assert (desk.home / "first-grid" / desk.known["key-file"]).stat().st_mode & 0o777 == 0o600
     assert desk.running == {}
