@@ -175,3 +175,26 @@ async def test_a_stopped_program_keeps_what_it_wrote_before(tmp_path: Path) -> N
     done = await contained(tmp_path, text, limits=limited(wall_s=1))
 
     assert (done.stdout, done.out) == ("begun\n", {"part": b"half"})
+
+
+async def test_memory_that_no_limit_counts_is_refused(tmp_path: Path) -> None:
+    text = """
+import ctypes
+libc = ctypes.CDLL(None, use_errno=True)
+def tell(name, result): print(name, 'made' if result >= 0 else os.strerror(ctypes.get_errno()))
+tell('memory file', libc.memfd_create(b'x', 0))
+tell('secret memory', libc.syscall(447, 0))
+tell('shared memory', libc.shmget(0, 2**20, 0o1600))
+tell('messages', libc.msgget(0, 0o1600))
+tell('semaphores', libc.semget(0, 32000, 0o1600))
+"""
+
+    done = await contained(tmp_path, text)
+
+    assert done.stdout.splitlines() == [
+        "memory file Operation not permitted",
+        "secret memory Operation not permitted",
+        "shared memory Operation not permitted",
+        "messages Operation not permitted",
+        "semaphores Operation not permitted",
+    ]

@@ -1,7 +1,9 @@
 """The filter of system calls: kernel parts that computing does not need, refused with EPERM.
 
 A second wall behind the namespaces: most ways out of a container went through one of these calls, and some sockets
-(AF_VSOCK, AF_ALG, AF_NETLINK) reach past a network namespace or into rarely tested code. The filter is a program for
+(AF_VSOCK, AF_ALG, AF_NETLINK) reach past a network namespace or into rarely tested code. Files in memory and the shared
+memory, queues and semaphores of System V are memory that lies in no process and in no folder, where no limit of a job
+would count it (memfd_create(2), sysvipc(7)): a program has its working folder instead. The filter is a program for
 the kernel's classic BPF machine. It is short enough to be written here: no maintained library builds it without a
 system library that a volunteer's PC may lack.
 
@@ -43,11 +45,14 @@ _REFUSED: dict[str, tuple[int, int | None]] = {
     "kexec_load": (246, 104),
     "keyctl": (250, 219),
     "lookup_dcookie": (212, 18),
+    "memfd_create": (319, 279),
+    "memfd_secret": (447, 447),
     "migrate_pages": (256, 238),
     "mount": (165, 40),
     "mount_setattr": (442, 442),
     "move_mount": (429, 429),
     "move_pages": (279, 239),
+    "msgget": (68, 186),
     "name_to_handle_at": (303, 264),
     "open_by_handle_at": (304, 265),
     "open_tree": (428, 428),
@@ -61,10 +66,12 @@ _REFUSED: dict[str, tuple[int, int | None]] = {
     "quotactl_fd": (443, 443),
     "reboot": (169, 142),
     "request_key": (249, 218),
+    "semget": (64, 190),
     "setdomainname": (171, 162),
     "sethostname": (170, 161),
     "setns": (308, 268),
     "settimeofday": (164, 170),
+    "shmget": (29, 194),
     "swapoff": (168, 225),
     "swapon": (167, 224),
     "syslog": (103, 116),
