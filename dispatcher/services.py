@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from uuid import UUID
+from weakref import WeakValueDictionary
 
 from aiohttp import web
 
@@ -31,6 +34,8 @@ class Services:
     now: Callable[[], datetime] = utc_now
     waiters: Waiters = field(default_factory=Waiters)
     heard: HeardBook = field(default_factory=HeardBook)
+    #: held by whoever uploads for an attempt
+    uploads: WeakValueDictionary[tuple[UUID, int], asyncio.Lock] = field(default_factory=WeakValueDictionary)
     peers: Peers = field(init=False)
 
     def __post_init__(self) -> None:

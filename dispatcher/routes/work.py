@@ -92,10 +92,12 @@ async def send_content(call: Call) -> web.StreamResponse:
 async def store_content(call: Call) -> web.Response:
     """Take content that a live attempt of the host has made."""
     attempt, digest, services = _attempt(call), _digest(call), call.services
-    limit_bytes = await services.database.read(results.uploadable, call.caller, *attempt)
-    size_bytes = content.announced_size(call, limit_bytes)
-    await content.receive(call, digest, size_bytes)
-    await services.database.run(results.uploaded, call.caller, *attempt, (digest, size_bytes), now=services.now())
+    # one at a time, so that the second is judged with the first, before it takes room on the disk
+    async with services.uploads.setdefault(attempt, asyncio.Lock()):
+        limit_bytes = await services.database.read(results.uploadable, call.caller, *attempt, digest)
+        size_bytes = content.announced_size(call, limit_bytes)
+        await content.receive(call, digest, size_bytes)
+        await services.database.run(results.uploaded, call.caller, *attempt, (digest, size_bytes), now=services.now())
     return web.Response(status=204)
 
 

@@ -13,7 +13,7 @@ from dispatcher.usecases.access import body_digest
 from dispatcher.usecases.catalogue import store_blob
 from dispatcher.usecases.jobs import close, note_end
 from xwhep.bitcoin.split_key import Hit
-from xwhep.errors import FalseResultError, InvalidFieldError, LeaseLostError, NotFoundError
+from xwhep.errors import FalseResultError, InvalidFieldError, LeaseLostError, NotFoundError, TooLargeError
 from xwhep.lifecycle import AttemptStatus, Event, advance
 from xwhep.model.attempts import AttemptReply, FinishAttempt, Outcome, ReportHit
 from xwhep.model.jobs import Output
@@ -49,10 +49,20 @@ def check_readable(session: Session, caller: Caller, job_uid: UUID, number: int,
         raise NotFoundError("content", digest)
 
 
-def uploadable(session: Session, caller: Caller, job_uid: UUID, number: int) -> int:
-    """Return how many bytes one output of this attempt may have, more than the limits of its job never."""
+def uploadable(session: Session, caller: Caller, job_uid: UUID, number: int, digest: str) -> int:
+    """Return how many bytes this output of the attempt may have, asked before they are taken from the wire.
+
+    Raises:
+        LeaseLostError: the attempt is not the host's, or not live.
+        InvalidFieldError: the attempt may upload no more, or is of a search, which leaves no files.
+    """
     _, job = live(session, caller, job_uid, number)
-    return max(job.limits.disk_bytes, job.limits.output_bytes)
+    earlier = _uploads(session, job_uid, number)
+    if digest in earlier:
+        return earlier[digest]
+    if job.unit_number is not None or len(earlier) >= job.limits.files + STREAMS:
+        raise InvalidFieldError("outputs", "the attempt has uploaded more than its job's limits allow")
+    return _allowed_bytes(job) - sum(earlier.values())
 
 
 def uploaded(
@@ -61,21 +71,27 @@ def uploaded(
     """Note that an attempt has uploaded content, `output` being its digest and size; twice is once.
 
     Raises:
-        InvalidFieldError: with it the attempt would pass its job's limits.
+        LeaseLostError, InvalidFieldError: as `uploadable`.
+        TooLargeError: with it the attempt would pass its job's limits.
     """
     digest, size_bytes = output
-    _, job = live(session, caller, job_uid, number)
-    if session.get(AttemptUpload, (job_uid, number, digest)) is not None:
-        return
-    earlier = session.exec(
-        select(AttemptUpload).where(AttemptUpload.job_uid == job_uid, AttemptUpload.attempt == number)
-    ).all()
-    allowed = job.limits.disk_bytes + STREAMS * job.limits.output_bytes
-    if len(earlier) >= job.limits.files + STREAMS or sum(u.size_bytes for u in earlier) + size_bytes > allowed:
-        raise InvalidFieldError("outputs", "the attempt has uploaded more than its job's limits allow")
-    store_blob(session, digest, size_bytes, now=now)
-    fields = {"job_uid": job_uid, "attempt": number, "digest": digest, "size_bytes": size_bytes}
-    session.add(AttemptUpload.model_validate(fields))
+    allowed_bytes = uploadable(session, caller, job_uid, number, digest)
+    if size_bytes > allowed_bytes:
+        raise TooLargeError("the content", allowed_bytes)
+    if session.get(AttemptUpload, (job_uid, number, digest)) is None:
+        store_blob(session, digest, size_bytes, now=now)
+        fields = {"job_uid": job_uid, "attempt": number, "digest": digest, "size_bytes": size_bytes}
+        session.add(AttemptUpload.model_validate(fields))
+
+
+def _allowed_bytes(job: Job) -> int:
+    return job.limits.disk_bytes + STREAMS * job.limits.output_bytes
+
+
+def _uploads(session: Session, job_uid: UUID, number: int) -> dict[str, int]:
+    """Return what an attempt has uploaded: the size of each content by its digest."""
+    query = select(AttemptUpload).where(AttemptUpload.job_uid == job_uid, col(AttemptUpload.attempt) == number)
+    return {upload.digest: upload.size_bytes for upload in session.exec(query)}
 
 
 def report_hit(
@@ -134,12 +150,18 @@ def _end_native(session: Session, attempt: Attempt, job: Job, end: FinishAttempt
 
 
 def _accept_outputs(session: Session, attempt: Attempt, job: Job, outputs: list[Output]) -> None:
-    if len({output.name for output in outputs}) != len(outputs):
+    """Keep outputs that were uploaded and stay, as files, within the job's limits.
+
+    Only names that a program can leave: its owner downloads them, and no host is to choose where they end.
+    """
+    names = {output.name for output in outputs}
+    if len(names) != len(outputs):
         raise InvalidFieldError("outputs.name", "two outputs have the same name")
-    query = select(AttemptUpload).where(
-        AttemptUpload.job_uid == attempt.job_uid, col(AttemptUpload.attempt) == attempt.number
-    )
-    sizes = {upload.digest: upload.size_bytes for upload in session.exec(query)}
+    if any(not name.startswith("out/") for name in names - {"stdout", "stderr"}):
+        raise InvalidFieldError("outputs.name", "an output is stdout, stderr, or a file of the folder out")
+    if len(names) > job.limits.files + STREAMS or sum(o.size_bytes for o in outputs) > _allowed_bytes(job):
+        raise InvalidFieldError("outputs", "the outputs are more than the job's limits allow")
+    sizes = _uploads(session, attempt.job_uid, attempt.number)
     for output in outputs:
         if sizes.get(output.digest) != output.size_bytes:
             raise InvalidFieldError("outputs.digest", f"output {output.name} was not uploaded; upload it first")

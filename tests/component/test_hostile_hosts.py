@@ -1,0 +1,135 @@
+"""What a host that means ill can do to the dispatcher's disk and to those who fetch its results."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import hashlib
+from collections.abc import AsyncIterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+from dispatcher.services import utc_now
+from tests.support.desk import poll_request
+from tests.support.grid import GridUnderTest, a_grid
+from xwhep.bitcoin.split_key import keygen
+from xwhep.client.contents import Uploads
+from xwhep.client.host import HostClient
+from xwhep.client.owner import OwnerClient
+from xwhep.errors import InvalidFieldError, TooLargeError, XwhepError
+from xwhep.ids import new_uid
+from xwhep.model.apps import MIB, Kind, Limits, RegisterApp, Target
+from xwhep.model.attempts import FinishAttempt, Lease, Outcome
+from xwhep.model.base import Cpu, Os
+from xwhep.model.batches import SubmitSearch
+from xwhep.model.jobs import Output, SubmitJob, SubmitJobs
+
+LIMITS = Limits(disk_bytes=MIB, output_bytes=10, files=3)
+
+
+@dataclass(frozen=True, slots=True)
+class Scene:
+    """A host at work for a user."""
+
+    grid: GridUnderTest
+    folder: Path
+    alice: OwnerClient
+    mallory: HostClient
+
+    async def lease(self, kind: Kind) -> Lease:
+        """Return the lease of the one job that waits."""
+        lease = (await self.mallory.lease(poll_request(kind))).lease
+        assert lease is not None
+        return lease
+
+    async def native_lease(self) -> Lease:
+        program = self.folder / "run.sh"
+        program.write_bytes(b"#!/bin/sh\n")
+        stored = await Uploads(self.alice, lambda *_: contextlib.nullcontext(lambda _: None)).put(program)
+        target = Target(os=Os.LINUX, cpu=Cpu.ANY, blob=stored.digest, entry="run.sh")
+        app = RegisterApp(
+            uid=new_uid(utc_now()), name="app", version="1", kind=Kind.NATIVE, targets=[target], limits=LIMITS
+        )
+        await self.alice.register_app(app)
+        await self.alice.submit_jobs(SubmitJobs(jobs=[SubmitJob(uid=new_uid(utc_now()), app_uid=app.uid)]))
+        return await self.lease(Kind.NATIVE)
+
+    async def send(self, lease: Lease, content: bytes, name: str = "out/a") -> Output:
+        """Upload content for an attempt."""
+        output = Output(name=name, digest=hashlib.sha256(content).hexdigest(), size_bytes=len(content))
+        file = self.folder / output.digest
+        await asyncio.to_thread(file.write_bytes, content)
+        await self.mallory.store(lease.job_uid, lease.attempt, output, file)
+        return output
+
+    async def finish(self, lease: Lease, outputs: list[Output]) -> None:
+        end = FinishAttempt(outcome=Outcome.FINISHED, exit_status=0, outputs=outputs)
+        await self.mallory.finish(lease.job_uid, lease.attempt, end)
+
+    def stored_bytes(self) -> int:
+        """Return how much content the dispatcher has on its disk."""
+        blobs = self.grid.installation.folder / "blobs"
+        return sum(path.stat().st_size for path in blobs.rglob("*") if path.is_file())
+
+
+@pytest.fixture
+async def scene(tmp_path: Path) -> AsyncIterator[Scene]:
+    async with a_grid(tmp_path) as grid, grid.owner("alice") as alice, grid.host("mallory") as mallory:
+        yield Scene(grid, tmp_path, alice, mallory)
+
+
+async def test_what_passes_the_limits_of_a_job_never_reaches_the_disk(scene: Scene) -> None:
+    lease = await scene.native_lease()
+    before = scene.stored_bytes()
+
+    sent = await asyncio.gather(
+        *(scene.send(lease, bytes([number]) * (MIB // 2)) for number in range(8)), return_exceptions=True
+    )
+
+    assert sum(isinstance(outcome, Output) for outcome in sent) == 2
+    assert all(isinstance(outcome, Output | TooLargeError) for outcome in sent)
+    assert scene.stored_bytes() - before == MIB
+
+
+async def test_only_so_many_files_are_taken_and_each_of_them_again(scene: Scene) -> None:
+    lease = await scene.native_lease()
+    for number in range(LIMITS.files + 2):
+        await scene.send(lease, b"%d" % number)
+
+    with pytest.raises(InvalidFieldError):
+        await scene.send(lease, b"one more")
+    assert (await scene.send(lease, b"0")).size_bytes == 1
+
+
+async def test_a_unit_of_a_search_leaves_no_files(scene: Scene) -> None:
+    search = SubmitSearch(uid=new_uid(utc_now()), name="s", pattern="1LoVE", public_key=keygen()[1].hex())
+    await scene.alice.submit_batch(search)
+    lease = await scene.lease(Kind.VANITY)
+
+    with pytest.raises(InvalidFieldError):
+        await scene.send(lease, b"content")
+    assert scene.stored_bytes() == 0
+
+
+@pytest.mark.parametrize("name", [".bashrc", ".git/hooks/post-checkout", "Makefile", "outer/a", "stdout/a"])
+async def test_a_host_does_not_choose_where_an_output_ends(scene: Scene, name: str) -> None:
+    lease = await scene.native_lease()
+    output = await scene.send(lease, b"content", name)
+
+    with pytest.raises(InvalidFieldError, match="stdout, stderr, or a file of the folder out"):
+        await scene.finish(lease, [output])
+
+
+async def test_one_upload_is_not_a_thousand_outputs(scene: Scene) -> None:
+    lease = await scene.native_lease()
+    output = await scene.send(lease, bytes(MIB // 2))
+    many_large = [output.model_copy(update={"name": f"out/{number}"}) for number in range(3)]
+    small = await scene.send(lease, b"1")
+    many = [small.model_copy(update={"name": f"out/{number}"}) for number in range(LIMITS.files + 3)]
+
+    for outputs in (many_large, many):
+        with pytest.raises(XwhepError, match="more than the job's limits allow"):
+            await scene.finish(lease, outputs)
+    await scene.finish(lease, [output, small.model_copy(update={"name": "out/b"})])
