@@ -24,6 +24,7 @@ from sqlalchemy.pool import QueuePool
 from sqlmodel import Session
 
 from xwhep.errors import StorageFullError, UnavailableError, XwhepError
+from xwhep.files import PRIVATE
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -56,6 +57,7 @@ class Database:
     """The tables of one dispatcher, in an SQLite file."""
 
     def __init__(self, file: Path) -> None:
+        file.touch(PRIVATE)  # before SQLite does, which lets everybody read; the files beside it get its mode
         self._engine = _engine(file, begin="BEGIN IMMEDIATE")
         self._read_engine = _engine(file, begin="BEGIN")
         self._orders: queue.SimpleQueue[_Order | None] = queue.SimpleQueue()
@@ -192,7 +194,11 @@ def _unless_error(value: T | XwhepError) -> T:
 
 def _engine(file: Path, *, begin: str) -> Engine:
     engine = create_engine(
-        URL.create("sqlite", database=str(file)), poolclass=QueuePool, pool_size=READERS, max_overflow=1
+        URL.create("sqlite", database=str(file)),
+        poolclass=QueuePool,
+        pool_size=READERS,
+        max_overflow=1,
+        hide_parameters=True,  # an error may reach the log; the values are a search's blinding, a job's arguments
     )
 
     @event.listens_for(engine, "connect")

@@ -232,7 +232,7 @@ class Search(SearchFields, SQLModel, table=True):
 
     batch_uid: UUID = Field(primary_key=True, foreign_key="batches.uid")
     form: Form = enumeration(Form)
-    blinding: str  #: r, 32 bytes, hexadecimal; never leaves the dispatcher
+    blinding: str = Field(repr=False)  #: r, 32 bytes, hexadecimal; never leaves the dispatcher
     blinded_key: str  #: A + rG, what hosts get
     ranges: list[tuple[str, str]] = document(list[tuple[str, str]])
     difficulty: float

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import sqlite3
+import stat
 import threading
 from collections.abc import Iterator
 from datetime import UTC, datetime
@@ -12,6 +14,7 @@ from uuid import UUID
 
 import pytest
 from sqlalchemy import event, text
+from sqlalchemy.exc import DBAPIError
 from sqlmodel import Session, col, select
 
 from dispatcher.database import Database
@@ -222,3 +225,30 @@ def test_a_database_opens_in_a_folder_of_any_name(tmp_path: Path) -> None:
     database.close()
 
     assert (folder / "grid.sqlite").exists()
+
+
+def write_a_secret(session: Session) -> None:
+    session.execute(
+        text("INSERT INTO tokens (digest, role) VALUES (:digest, :role)"), {"digest": "s3cret", "role": "x"}
+    )
+
+
+def test_an_error_of_the_database_does_not_show_the_values_of_a_statement(database: Database) -> None:
+    with pytest.raises(DBAPIError) as caught:
+        database.run_now(write_a_secret)
+
+    assert "s3cret" not in str(caught.value)
+
+
+@pytest.mark.skipif(os.name == "nt", reason="Windows keeps no such modes")
+def test_nobody_else_can_read_the_database_wherever_it_lies(tmp_path: Path) -> None:
+    umask = os.umask(0)
+    try:
+        database = Database(tmp_path / "grid.sqlite")
+        METADATA.create_all(database.engine)
+    finally:
+        os.umask(umask)
+
+    modes = {path.name: stat.S_IMODE(path.stat().st_mode) for path in tmp_path.iterdir()}
+    database.close()
+    assert modes == dict.fromkeys(["grid.sqlite", "grid.sqlite-wal", "grid.sqlite-shm"], 0o600)
