@@ -3,6 +3,7 @@
 The agent decides when to poll, to send a heartbeat, to run, to stop, and to deliver; it performs nothing. It knows no
 clock (each event brings `now`, seconds of a monotonic clock) and no disk, network or process. Its rules:
 
+* nothing runs of a kind that it did not ask for, whatever the dispatcher says;
 * never more runs than slots, and no new work while the results that wait for the dispatcher pass their bound;
 * an attempt is held until the dispatcher has acknowledged its hits, one after the other, and then its end;
 * a lost lease stops its run, and only its hits are still sent: the dispatcher may want them all the same;
@@ -169,15 +170,17 @@ class Agent:
         self._reach()
         if event.lease is None:
             return
-        self._poll_at = event.now
+        is_wanted = not self.stopping and event.lease.work.kind in self.kinds
+        if is_wanted:
+            self._poll_at = event.now
         ref = ref_of(event.lease)
         if ref in self.held:
             return
         if not self.held:
             self._heartbeat_at = event.now + event.lease.heartbeat_s
         self._heartbeat_s = event.lease.heartbeat_s
-        self.held[ref] = Held(Phase.STOPPING if self.stopping else Phase.RUNNING)
-        self._do(GiveBack(event.lease) if self.stopping else StartRun(event.lease))
+        self.held[ref] = Held(Phase.RUNNING if is_wanted else Phase.STOPPING)
+        self._do(StartRun(event.lease) if is_wanted else GiveBack(event.lease))
 
     @_on.register
     def _(self, event: PollFailed) -> None:

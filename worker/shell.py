@@ -45,6 +45,7 @@ BEAT_TIMEOUT_S: Final = 20.0
 #: how often content is asked for again while the dispatcher is away; with the pauses between, some five minutes
 FETCH_TRIES: Final = 64
 STOPPED: Final = "the worker was stopped"
+GIVEN_BACK: Final = "the worker stops, or takes no jobs of this kind"
 
 
 @dataclass(slots=True)
@@ -228,4 +229,4 @@ class Shell:
 
     async def _give_back(self, lease: Lease) -> None:
         await asyncio.to_thread(self._spool.open, lease)
-        await self._delivery.keep_end(ref_of(lease), lost(STOPPED, ProgressFields()))
+        await self._delivery.keep_end(ref_of(lease), lost(GIVEN_BACK, ProgressFields()))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from tests.support.leases import vanity_lease
+from tests.support.leases import native_lease, vanity_lease
 from worker import events
 from worker.agent import DELIVERIES, LONGEST_PAUSE_S, POLL_PAUSE_S, Agent, Pause
 from worker.events import (
@@ -282,6 +282,16 @@ def test_a_lease_that_arrives_while_stopping_is_given_back() -> None:
 
     assert agent.handle(PollAnswered(1.1, THIRD)) == [GiveBack(THIRD)]
     assert agent.handle(RunEnded(1.2, ref_of(THIRD), 1)) == [SendReport(ref_of(THIRD))]
+
+
+def test_a_lease_of_a_kind_that_the_volunteer_does_not_run_is_given_back_and_the_next_poll_waits() -> None:
+    agent = make_agent()
+    agent.handle(Started(0.0))
+    unasked = native_lease(4, "0" * 64)
+
+    assert agent.handle(PollAnswered(0.1, unasked)) == [GiveBack(unasked)]
+    assert Poll(KINDS) not in agent.handle(RunEnded(0.2, ref_of(unasked), 1))
+    assert Poll(KINDS) in agent.handle(TimePassed(POLL_PAUSE_S))
 
 
 def test_the_agent_knows_every_event() -> None:

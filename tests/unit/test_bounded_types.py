@@ -10,6 +10,7 @@ import pytest
 from pydantic import TypeAdapter, ValidationError
 
 from dispatcher.routes.door import validated
+from tests.support.leases import vanity_lease
 from xwhep.errors import InvalidFieldError
 from xwhep.model.apps import Kind, Limits
 from xwhep.model.attempts import FinishAttempt, Lease, NativeWork, ReportHit, VanityWork
@@ -195,6 +196,17 @@ def test_a_lease_is_read_as_what_the_kind_of_its_work_says() -> None:
     assert isinstance(Lease.model_validate(lease | {"work": vanity}).work, VanityWork)
     with pytest.raises(ValidationError, match="does not match any of the expected tags"):
         Lease.model_validate(lease | {"work": native | {"kind": "docker"}})
+
+
+@pytest.mark.parametrize(
+    "wrong", [{"attempt": 0}, {"attempt": 10**7}, {"heartbeat_s": 0}, {"heartbeat_s": -1}, {"lease_s": 1e9}]
+)
+def test_a_lease_that_would_break_the_worker_is_no_lease(wrong: dict[str, object]) -> None:
+    lease = vanity_lease(1).model_dump(mode="json")
+    Lease.model_validate(lease)
+
+    with pytest.raises(ValidationError):
+        Lease.model_validate(lease | wrong)
 
 
 @pytest.mark.parametrize(

@@ -24,6 +24,8 @@ LEASE_S = 60
 #: the longest that a poll is held open, seconds
 MAX_WAIT_S = 30
 
+#: which attempt of a job it is, from 1
+AttemptNumber = Annotated[int, Field(ge=1, le=1_000_000)]
 #: a compressed point of secp256k1: 33 bytes as lower-case hexadecimal
 Hex33 = Annotated[str, StringConstraints(pattern=r"^0[23][0-9a-f]{64}$")]
 #: 32 bytes as lower-case hexadecimal
@@ -72,9 +74,9 @@ class Lease(Reply):
     """A host's right to run one attempt until it ends or falls silent."""
 
     job_uid: UUID
-    attempt: int  #: the fencing number
-    lease_s: float  #: seconds until the lease ends unless a heartbeat prolongs it
-    heartbeat_s: float
+    attempt: AttemptNumber  #: the fencing number
+    lease_s: Annotated[float, Field(ge=1, le=86400)]  #: seconds until the lease ends unless a heartbeat prolongs it
+    heartbeat_s: Annotated[float, Field(ge=1, le=86400)]
     work: Annotated[NativeWork | VanityWork, Field(discriminator="kind")]
 
 
@@ -88,7 +90,7 @@ class AttemptRef(BaseModel):
     """Names one attempt."""
 
     job_uid: UUID
-    attempt: Annotated[int, Field(ge=1, le=1_000_000)]
+    attempt: AttemptNumber
 
 
 class ProgressFields(BaseModel):
