@@ -123,6 +123,19 @@ async def test_a_problem_that_this_version_does_not_know_keeps_its_name(ca: Auth
     assert back.exit_status == 1
 
 
+async def test_what_a_dispatcher_refuses_with_plays_no_tricks_on_a_terminal_or_a_log(
+    ca: Authority, tmp_path: Path
+) -> None:
+    hostile = RemoteError("from-the-\x1bfuture", "\x1b[2J\u202eno\nINFO all is well" + 5000 * "!", 499)
+    back = await refused(ca, tmp_path, saying(lambda: problem(hostile)))
+
+    assert isinstance(back, RemoteError)
+    assert back.remote_code.isprintable()
+    assert back.text.isprintable()
+    assert "no INFO all is well" in back.text
+    assert len(back.text) == 1000
+
+
 @pytest.mark.parametrize("status", [500, 502, 503, 504])
 async def test_a_proxys_page_means_that_the_dispatcher_is_away(ca: Authority, tmp_path: Path, status: int) -> None:
     page = saying(lambda: web.Response(status=status, text="<h1>Bad Gateway</h1>", content_type="text/html"))

@@ -14,14 +14,15 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from datetime import datetime
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Final, Self, TypeVar
+from typing import Annotated, Any, Final, Self, TypeVar
 
 import aiohttp
-from pydantic import BaseModel, ValidationError
+from pydantic import AfterValidator, BaseModel, ValidationError
 
 from xwhep.client.failures import connection_error
 from xwhep.client.streams import Moved, Outgoing, bounded, receive, unwatched
 from xwhep.errors import RemoteError, UnavailableError, XwhepError, from_problem
+from xwhep.model.base import shown_plainly
 from xwhep.pki.contexts import client_context
 from xwhep.pki.identity import Identity, explain
 
@@ -30,6 +31,8 @@ T = TypeVar("T")
 
 #: the largest JSON reply that is read, bytes
 MAX_REPLY_BYTES: Final = 16 * 1024 * 1024
+#: how much of a refusal's text is kept, characters
+PROBLEM_CHARACTERS: Final = 1000
 #: the first and the longest pause before a request is repeated, seconds
 FIRST_PAUSE_S: Final = 0.2
 LONGEST_PAUSE_S: Final = 5.0
@@ -239,12 +242,20 @@ async def _read_bounded(response: aiohttp.ClientResponse) -> bytes:
     return b"".join(chunks)
 
 
+def _one_line(text: str) -> str:
+    """Return the beginning of `text` as one line that plays no tricks on a terminal or a log."""
+    return " ".join(shown_plainly(text[:PROBLEM_CHARACTERS]).split("\n")).replace("\t", " ")
+
+
+_Line = Annotated[str, AfterValidator(_one_line)]
+
+
 class _Problem(BaseModel):
     """A problem document (RFC 9457) with our members."""
 
-    code: str
-    detail: str
-    field: str | None = None
+    code: _Line
+    detail: _Line
+    field: _Line | None = None
 
 
 def _problem(http_status: int, body: bytes) -> XwhepError:
