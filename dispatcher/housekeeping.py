@@ -29,26 +29,27 @@ async def keep_leases(services: Services, every_s: float = FLUSH_S) -> None:
     while True:
         await asyncio.sleep(every_s)
         try:
-            await tend_leases(services, tended_at)
+            tended_at = await tend_leases(services, tended_at)
         except XwhepError as error:
             LOG.warning("the leases could not be written down, trying again: %s", error)
-        else:
-            tended_at = services.now()
 
 
-async def tend_leases(services: Services, tended_at: datetime) -> None:
-    """Write down what was heard of since the last time, and give lost jobs to others.
+async def tend_leases(services: Services, tended_at: datetime) -> datetime:
+    """Write down what was heard of since the last time, and give lost jobs to others; return when this was.
 
     When the last time is long ago, this machine slept or its disk was full: then it was not the hosts that fell silent.
+    When it is ahead, the clock was set back, and the ends of the leases are as far ahead.
     """
     await _write_down(services)
-    if services.now() - tended_at > STALL:
-        LOG.warning("the leases were not tended since %s: all are prolonged", tended_at)
-        await services.database.run(leasing.prolong_all, now=services.now())
-    lost = await services.database.run(leasing.expire, now=services.now())
+    now = services.now()  # read once: what happens to the clock or to this process from here on is for the next time
+    if abs(now - tended_at) > STALL:
+        LOG.warning("the leases were last tended at %s, and now it is %s: all are prolonged", tended_at, now)
+        await services.database.run(leasing.prolong_all, now=now)
+    lost = await services.database.run(leasing.expire, now=now)
     if lost:
         LOG.info("%d attempts were lost: their hosts fell silent", lost)
         services.waiters.wake(lost)
+    return now
 
 
 async def _write_down(services: Services) -> None:

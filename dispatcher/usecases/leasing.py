@@ -91,7 +91,7 @@ def _oldest(session: Session, match_class: int, host_uid: UUID, now: datetime) -
     just_had = exists().where(
         col(Attempt.job_uid) == col(Job.uid),
         col(Attempt.host_uid) == host_uid,
-        col(Attempt.ended_at) > now - SAME_HOST_PAUSE,
+        col(Attempt.ended_at).between(now - SAME_HOST_PAUSE, now + SAME_HOST_PAUSE),  # ahead: the clock was set back
     )
     ready = select(Job.submitted_at, Job.uid).where(Job.match_class == match_class, PENDING, ~just_had)
     return session.exec(ready.order_by(col(Job.submitted_at), col(Job.uid)).limit(1)).first()
@@ -228,10 +228,13 @@ def expire(session: Session, *, now: datetime, at_most: int = 1000) -> int:
 
 
 def prolong_all(session: Session, *, now: datetime) -> int:
-    """Prolong every live lease after a start, since no host could send a heartbeat meanwhile; return how many."""
+    """Give every live lease its full length from now, whatever the clock was before; return how many there are.
+
+    This is for a start, and for a gap or a jump in time: no host could send a heartbeat meanwhile.
+    """
     live = session.exec(select(Attempt).where(col(Attempt.ended_at).is_(None))).all()
     for attempt in live:
-        attempt.lease_ends_at = max(attempt.lease_ends_at, lease_end(now))
+        attempt.lease_ends_at = lease_end(now)
     session.flush()
     return len(live)
 

@@ -201,6 +201,42 @@ async def test_a_lost_lease_gives_the_job_to_another_host_and_to_the_same_only_l
     assert [(lease.job_uid, lease.attempt) for lease in (lost, other, again)] == [(job.uid, n) for n in (1, 2, 3)]
 
 
+async def test_a_clock_set_back_does_not_keep_a_silent_host_in_its_lease(scene: Scene) -> None:
+    job = (await submit(scene.alice, scene.app))[0]
+    bob, carol = await scene.host("bob"), await scene.host("carol")
+    await leased(bob)
+    before = scene.grid.services.now()
+
+    scene.pass_time(timedelta(hours=-1))
+    await tend_leases(scene.grid.services, before)
+    await scene.lose()
+
+    assert (await leased(carol)).job_uid == job.uid
+
+
+async def test_a_clock_set_forward_takes_no_lease_away(scene: Scene) -> None:
+    job = (await submit(scene.alice, scene.app))[0]
+    await leased(await scene.host("bob"))
+    before = scene.grid.services.now()
+
+    scene.pass_time(timedelta(hours=1))
+    tended_at = await tend_leases(scene.grid.services, before)
+
+    assert tended_at == scene.grid.services.now()
+    assert [attempt.status for attempt in (await scene.alice.job(job.uid)).attempts] == [AttemptStatus.LEASED]
+
+
+async def test_a_clock_set_back_does_not_keep_a_job_from_its_host_for_longer(scene: Scene) -> None:
+    job = (await submit(scene.alice, scene.app))[0]
+    bob = await scene.host("bob")
+    await leased(bob)
+    await scene.lose()
+
+    scene.pass_time(timedelta(hours=-1))
+
+    assert (await leased(bob)).job_uid == job.uid
+
+
 async def test_the_third_lost_attempt_is_the_last_and_each_reason_is_told(scene: Scene) -> None:
     job = (await submit(scene.alice, scene.app))[0]
     lease = await leased(await scene.host("bob"))
