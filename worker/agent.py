@@ -7,6 +7,7 @@ clock (each event brings `now`, seconds of a monotonic clock) and no disk, netwo
 * never more runs than slots, and no new work while the results that wait for the dispatcher pass their bound;
 * an attempt is held until the dispatcher has acknowledged its hits, one after the other, and then its end;
 * a lost lease stops its run, and only its hits are still sent: the dispatcher may want them all the same;
+* a machine that loses its runs asks for more work only after growing pauses, so that it does not use up many jobs;
 * while the dispatcher is away nothing is sent but, after growing pauses, one new try of all that is due;
 * who stops tries once more: what a dispatcher that is away does not take stays on the disk for the next start.
 """
@@ -55,6 +56,8 @@ from xwhep.model.attempts import HEARTBEAT_S
 #: dispatcher that comes back hears of a running attempt before it gives the job to another
 FIRST_PAUSE_S: Final = 0.5
 LONGEST_PAUSE_S: Final = 30.0
+#: the longest pause of a machine on which nothing runs to its end: its disk is full, or its sandbox broken, seconds
+LONGEST_TROUBLE_S: Final = 600.0
 #: the least time between two polls that brought nothing, seconds
 POLL_PAUSE_S: Final = 1.0
 #: how many ends are delivered at the same time
@@ -77,12 +80,13 @@ class Pause:
 
     not_before: float = 0.0
     failures: int = 0
+    longest_s: float = LONGEST_PAUSE_S
 
     def lengthen(self, now: float, jitter: float) -> None:
         """Wait longer than the last time; `jitter`, in [0, 1), spreads those who failed together."""
         if now < self.not_before:
             return  # several requests failed together: that is one failure
-        longest = min(LONGEST_PAUSE_S, FIRST_PAUSE_S * 2.0 ** min(self.failures, 16))
+        longest = min(self.longest_s, FIRST_PAUSE_S * 2.0 ** min(self.failures, 16))
         self.not_before = now + longest * (0.5 + jitter / 2)
         self.failures += 1
 
@@ -119,6 +123,7 @@ class Agent:
         self._jitter = jitter
         self._away = Pause()
         self._gave_up = False  #: whether the dispatcher was away when last tried since the request to stop
+        self._trouble = Pause(longest_s=LONGEST_TROUBLE_S)
         self._heartbeat_s = float(HEARTBEAT_S)
         self._heartbeat_at = 0.0
         self._beating = False
@@ -222,6 +227,10 @@ class Agent:
     @_on.register
     def _(self, event: RunEnded) -> None:
         held = self.held[event.ref]
+        if event.by_machine and held.phase is Phase.RUNNING:
+            self._lengthen(self._trouble, event.now)
+        elif not event.by_machine:
+            self._trouble.end()
         held.phase = Phase.ENDED
         held.size_bytes = event.size_bytes
 
@@ -268,7 +277,7 @@ class Agent:
             self._beating = True
             self._heartbeat_at = now + self._heartbeat_s
             self._do(SendHeartbeat(self._leased()))
-        if self._may_poll() and now >= self._poll_at:
+        if self._may_poll() and now >= self._next_poll_at():
             self._polling = True
             self._poll_at = now + POLL_PAUSE_S
             self._do(Poll(self.kinds))
@@ -300,7 +309,7 @@ class Agent:
         if self._leased() and not self._beating:
             yield self._heartbeat_at
         if self._may_poll():
-            yield self._poll_at
+            yield self._next_poll_at()
         room = self._room()
         yield from (held.pause.not_before for _, held in self._waiting() if held.hits or room > 0)
 
@@ -309,6 +318,9 @@ class Agent:
         kept_bytes = sum(held.size_bytes for held in self.held.values())
         may_take = running < self._slots and kept_bytes < self._most_kept_bytes and bool(self.kinds)
         return may_take and not self._polling and not self.stopping
+
+    def _next_poll_at(self) -> float:
+        return max(self._poll_at, self._trouble.not_before)
 
     def _is_beat_due(self, now: float) -> bool:
         return not self._beating and now >= self._heartbeat_at and bool(self._leased())

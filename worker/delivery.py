@@ -15,7 +15,7 @@ from pydantic import ValidationError
 from worker import events
 from worker.events import Ref
 from worker.spool import Spool
-from worker.trouble import Mailbox, code_of, is_fatal, status_of
+from worker.trouble import Mailbox, code_of, is_fatal, status_of, told
 from xwhep.client.host import HostClient
 from xwhep.errors import LeaseLostError, StorageFullError, XwhepError
 from xwhep.lifecycle import ATTEMPT_ENDS
@@ -56,13 +56,14 @@ class Delivery:
 
     async def keep_end(self, ref: Ref, end: FinishAttempt) -> None:
         """Record an end and tell the agent; where the disk does not take it, the attempt is given back."""
-        size_bytes = 0
+        size_bytes, by_machine = 0, end.outcome is Outcome.LOST
         try:
             size_bytes = await asyncio.to_thread(self._spool.end, ref, end)
         except OSError as error:
+            by_machine = True
             self._unsaved[ref] = lost(f"the end could not be kept: {error.strerror}", ProgressFields())
         log.info("job %s, attempt %s: %s%s", *ref, end.outcome, f" ({end.reason})" if end.reason else "")
-        self._mailbox.tell(events.RunEnded, ref, size_bytes)
+        self._mailbox.tell(events.RunEnded, ref, size_bytes, by_machine)
 
     async def send_hit(self, ref: Ref, number: int) -> None:
         """Report a hit."""
@@ -101,7 +102,7 @@ class Delivery:
             except (OSError, XwhepError) as error:
                 if isinstance(error, XwhepError) and code_of(error) not in _DAMAGED:
                     raise
-                end = lost(f"a result could not be delivered: {error}", ProgressFields())
+                end = lost(f"a result could not be delivered: {told(error)}", ProgressFields())
             await self._client.finish(*ref, end)
 
         if await self._is_settled(ref, send, "its end"):

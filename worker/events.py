@@ -100,6 +100,7 @@ class RunEnded(Event):
 
     ref: Ref
     size_bytes: int
+    by_machine: bool = False  #: this machine could not run it to its end, or not keep what came of it
 
 
 @dataclass(frozen=True, slots=True)

@@ -20,7 +20,7 @@ from worker.events import Instruction, Ref, ref_of
 from worker.probe import operating_system, processor
 from worker.runs import native, vanity
 from worker.spool import Spool, Workplace
-from worker.trouble import Mailbox
+from worker.trouble import Mailbox, told
 from xwhep.client.connection import pause_before_retry
 from xwhep.client.host import HostClient
 from xwhep.errors import CannotContainError, UnavailableError, XwhepError
@@ -201,7 +201,8 @@ class Shell:
             self._mailbox.tell(events.KindWithdrawn, Kind.NATIVE)
             return lost(error.text, run.latest)
         except (XwhepError, OSError) as error:
-            return lost(str(error), run.latest)
+            log.warning("job %s, attempt %s: %s", *ref_of(run.lease), error)
+            return lost(told(error), run.latest)
         return lost(STOPPED, run.latest)
 
     async def _work(self, run: Run, workplace: Workplace) -> FinishAttempt:

@@ -32,6 +32,13 @@ def status_of(error: XwhepError) -> int:
     return error.remote_status if isinstance(error, RemoteError) else error.http_status
 
 
+def told(error: XwhepError | OSError) -> str:
+    """Return what others may hear of an error: of this machine its trouble, not the names of its folders."""
+    if isinstance(error, XwhepError):
+        return str(error)
+    return f"the machine could not do it: {error.strerror or 'its own log says why'}"
+
+
 class Mailbox:
     """What the tasks of the shell tell the daemon."""
 

@@ -158,6 +158,25 @@ async def test_results_are_kept_while_the_dispatcher_is_away(tmp_path: Path) -> 
     assert len(job.attempts) == 1
 
 
+@NEEDS_SANDBOX
+async def test_what_goes_wrong_on_a_disk_is_told_without_the_volunteers_folders(tmp_path: Path) -> None:
+    async with a_grid(tmp_path) as grid, grid.owner("alice") as alice:
+        folders = await enrol(grid, tmp_path / "bob")
+        app = await register_script(alice, tmp_path, GREETING)
+        digest = await put(alice, tmp_path, b"hello\n")
+        (folders.cache / digest).mkdir(parents=True)  # so that the input cannot be read
+        uid = await submit(alice, app, inputs=[Input(digest=digest, path="data/in.txt")])
+
+        async def is_lost() -> bool:
+            attempts = (await alice.job(uid)).attempts
+            return bool(attempts) and attempts[0].status is AttemptStatus.LOST
+
+        async with a_worker(folders, Kind.NATIVE):
+            await eventually(is_lost)
+
+        assert (await alice.job(uid)).attempts[0].reason == "the machine could not do it: Is a directory"
+
+
 async def test_a_killed_worker_gives_its_unit_back_when_it_starts_again(tmp_path: Path) -> None:
     async with a_grid(tmp_path) as grid, grid.owner("alice") as alice:
         await start_search(alice, HARD)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from tests.support.leases import native_lease, vanity_lease
 from worker import events
-from worker.agent import DELIVERIES, LONGEST_PAUSE_S, POLL_PAUSE_S, Agent, Pause
+from worker.agent import DELIVERIES, LONGEST_PAUSE_S, LONGEST_TROUBLE_S, POLL_PAUSE_S, Agent, Pause
 from worker.events import (
     AbandonPoll,
     DeliveryFailed,
@@ -273,6 +273,41 @@ def test_a_worker_that_stops_does_not_leave_before_its_runs_have_ended() -> None
     assert not agent.is_done()
     agent.handle(RunEnded(10.2, ONE, 5))
     assert agent.is_done()
+
+
+def test_a_machine_that_cannot_run_what_it_takes_asks_for_more_only_after_growing_pauses() -> None:
+    agent, pauses, now = make_agent(), [], 0.0
+    agent.handle(Started(now))
+    for number in range(14):
+        lease = vanity_lease(number)
+        agent.handle(PollAnswered(now, lease))
+        agent.handle(RunEnded(now, ref_of(lease), 1, by_machine=True))
+        agent.handle(ReportAnswered(now, ref_of(lease)))
+        due = agent.wake_at()
+        assert due is not None
+        assert agent.handle(TimePassed(due)) == [Poll(KINDS)]
+        pauses.append(due - now)
+        now = due
+
+    assert pauses == sorted(pauses)
+    assert pauses[-1] == LONGEST_TROUBLE_S / 2
+
+
+def test_a_run_that_works_ends_the_pauses_of_a_machine_in_trouble() -> None:
+    agent = running(slots=2)
+    agent.handle(PollAnswered(1.0, SECOND))
+    agent.handle(RunEnded(1.0, ONE, 1, by_machine=True))
+    assert Poll(KINDS) not in agent.handle(ReportAnswered(1.0, ONE))
+
+    assert Poll(KINDS) in agent.handle(RunEnded(1.1, TWO, 1))
+
+
+def test_a_run_that_was_stopped_is_no_trouble() -> None:
+    agent = running()
+    agent.handle(TimePassed(10.0))
+    agent.handle(HeartbeatAnswered(10.1, frozenset({ONE})))
+
+    assert Poll(KINDS) in agent.handle(RunEnded(10.2, ONE, 1, by_machine=True))
 
 
 def test_a_lease_that_arrives_while_stopping_is_given_back() -> None:
