@@ -113,15 +113,17 @@ def lease(session: Session, caller: Caller, request: LeaseRequest, *, now: datet
         job = session.get_one(Job, found.job_uid)
     else:
         job = searches.next_unit(session, session.get_one(Batch, found.search_uid), request.keys_per_s, now=now)
-    return _give(session, job, profile, caller.uid, now=now)
+    return _give(session, job, profile, host, now=now)
 
 
-def _give(session: Session, job: Job, profile: Profile, host_uid: UUID, *, now: datetime) -> Lease:
+def _give(session: Session, job: Job, profile: Profile, host: Host, *, now: datetime) -> Lease:
     job.status = advance(job.status, Event.LEASED)
     job.attempts_made += 1
     attempt = Attempt(
-        job_uid=job.uid, number=job.attempts_made, host_uid=host_uid, leased_at=now, lease_ends_at=lease_end(now)
+        job_uid=job.uid, number=job.attempts_made, host_uid=host.uid, leased_at=now, lease_ends_at=lease_end(now)
     )
+    if job.unit_number is not None:
+        attempt.keys_per_s = host.keys_per_s  # as before, until a heartbeat says how fast it is now
     session.add(attempt)
     session.flush()
     work = searches.work_of(session, job) if job.unit_number is not None else _native_work(session, job, profile)

@@ -421,6 +421,17 @@ async def test_a_lost_unit_is_followed_by_the_next(scene: Scene) -> None:
     assert seen.search.hosts == 1
 
 
+async def test_a_unit_is_taken_to_go_as_fast_as_its_host_did_before(scene: Scene) -> None:
+    batch = await scene.search()
+    bob = await scene.host("bob")
+
+    await bob.lease(poll_request(Kind.VANITY, keys_per_s=5e6))
+
+    search = (await scene.alice.batch(batch.uid)).search
+    assert search is not None
+    assert search.keys_per_s == 5e6
+
+
 async def test_searches_take_turns(scene: Scene) -> None:
     bob = await scene.host("bob")
     wanted = {(await scene.search()).uid, (await scene.search()).uid}

@@ -15,14 +15,16 @@ from xwhep.model.batches import HitView, SearchView
 NOW = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)
 
 
-def a_search(*, keys_tried: int = 0, keys_per_s: float = 0.0, result: HitView | None = None) -> SearchView:
+def a_search(
+    *, keys_tried: int = 0, keys_per_s: float = 0.0, hosts: int = 2, result: HitView | None = None
+) -> SearchView:
     return SearchView(
         pattern="1LoVE",
         public_key="02" + "ab" * 32,
         difficulty=4_476_343.0,
         keys_tried=keys_tried,
         keys_per_s=keys_per_s,
-        hosts=2,
+        hosts=hosts,
         result=result,
     )
 
@@ -133,7 +135,11 @@ def test_a_search_shows_how_it_goes() -> None:
 
 
 def test_a_search_without_hosts_says_so() -> None:
-    assert search_progress(a_search())[1] == "0 keys tried, no host at work on it now"
+    assert search_progress(a_search(hosts=0))[1] == "0 keys tried, no host at work on it now"
+
+
+def test_a_search_whose_hosts_have_not_said_how_fast_they_are_has_hosts_all_the_same() -> None:
+    assert search_progress(a_search(hosts=2))[1] == "0 keys tried, hosts at work: 2"
 
 
 def test_a_search_that_has_found_shows_the_address() -> None:

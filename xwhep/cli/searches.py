@@ -13,7 +13,8 @@ def search_progress(search: SearchView) -> tuple[float, str]:
     """Return the probability that the search had ended by now, and a few words about how it goes."""
     found = chance(search)
     if search.keys_per_s <= 0:
-        return found, f"{amount(search.keys_tried)} keys tried, no host at work on it now"
+        at_work = "no host at work on it now" if search.hosts == 0 else f"hosts at work: {search.hosts}"
+        return found, f"{amount(search.keys_tried)} keys tried, {at_work}"
     left = duration(search.difficulty / search.keys_per_s)
     return found, f"{amount(search.keys_tried)} keys, {rate(search.keys_per_s)}, about {left} left"
 
