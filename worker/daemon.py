@@ -9,9 +9,10 @@ import random
 import signal
 import ssl
 import time
+from collections.abc import Coroutine
 from contextlib import ExitStack, suppress
 from datetime import UTC, datetime
-from typing import Any, Final
+from typing import Any, Final, TypeVar
 
 from worker import events
 from worker.agent import Agent, Phase
@@ -34,6 +35,8 @@ from xwhep.pki.identity import Identity, load_identity
 
 log = logging.getLogger(__name__)
 
+T = TypeVar("T")
+
 JOIN_COMMAND: Final = "xwhep-worker join"
 RENEWAL_CHECK_S: Final = 3600.0
 #: the least time between two writings of the status file, seconds
@@ -51,7 +54,9 @@ async def serve(settings: WorkerSettings, folders: Folders) -> None:
     identity = load_identity(folders.identity, JOIN_COMMAND)
     with hold(folders.lock):
         log.info("host %s (%s) of the grid at %s", identity.name, identity.member.uid, identity.dispatcher)
-        offer = await find_offer(settings.kinds)
+        offer = await _unless_stopped(find_offer(settings.kinds))
+        if offer is None:
+            return
         if not offer.kinds:
             raise NothingToRunError
         identity = await _renew_if_due(identity)
@@ -185,6 +190,17 @@ class Daemon:
                 context.load_verify_locations(cadata=bundle_pem(renewed.cas).decode())
                 context.load_cert_chain(renewed.certificate_path, renewed.key_path)
             await asyncio.sleep(1)  # while the dispatcher is away this is asked often
+
+
+async def _unless_stopped(work: Coroutine[Any, Any, T]) -> T | None:
+    """Do what comes before the loop; None when a signal ended it, and the processes that it had started are gone."""
+    task = asyncio.create_task(work)
+    with _signals(task.cancel):
+        await asyncio.wait([task])
+    if task.cancelled():
+        log.info("stopped before the first job")
+        return None
+    return task.result()
 
 
 async def _renew_if_due(identity: Identity) -> Identity:

@@ -10,6 +10,7 @@ import sys
 from pathlib import Path
 from uuid import UUID
 
+import psutil
 import pytest
 
 from dispatcher.services import utc_now
@@ -219,6 +220,29 @@ async def test_a_signal_ends_the_process_in_good_order(tmp_path: Path) -> None:
         assert "stopping and giving back what runs" in said
         assert "stopped; 0 results are kept" in said
         assert list(folders.attempts.iterdir()) == []
+
+
+async def test_a_worker_that_is_stopped_while_it_compiles_leaves_no_process(tmp_path: Path) -> None:
+    async with a_grid(tmp_path) as grid:
+        await enrol(grid, tmp_path / "bob")
+        (tmp_path / "bob" / "cache" / "kernels").mkdir(parents=True)  # empty, so that there is something to compile
+
+        async with a_worker_process(tmp_path / "bob") as process:
+
+            def compilers() -> list[psutil.Process]:
+                children = psutil.Process(process.pid).children(recursive=True)
+                return [child for child in children if "worker.vanity" in child.cmdline()]
+
+            async def compiles() -> bool:
+                return bool(await asyncio.to_thread(compilers))
+
+            await eventually(compiles)
+            found = compilers()
+            process.send_signal(signal.SIGTERM)
+            status = await process.wait()
+
+        assert status == 0
+        assert not [child for child in found if child.is_running()]
 
 
 async def test_a_second_worker_with_the_same_home_is_refused(tmp_path: Path) -> None:
