@@ -9,8 +9,10 @@ from xwhep.model.attempts import LEASE_S
 from xwhep.units import keys_of
 
 LEASE: Final = timedelta(seconds=LEASE_S)
+#: how long fetching what an attempt needs and bringing back its results may take, beside the job's own time limit
+DELIVERY: Final = timedelta(days=1)
 #: a host that lost or failed an attempt of a job gets the same job again only after this long, so that another can
-SAME_HOST_PAUSE: Final = timedelta(minutes=5)
+SAME_HOST_PAUSE: Final = timedelta(seconds=90)
 #: a host with this many false results gets no more work
 FALSE_RESULTS_ALLOWED: Final = 10
 #: attempts that one host may have at the same time: as many as a heartbeat can name
@@ -25,6 +27,14 @@ MAX_UNIT_KEYS: Final = 2**44
 def lease_end(now: datetime) -> datetime:
     """Return when a lease given or prolonged now ends."""
     return now + LEASE
+
+
+def may_go_on(leased_at: datetime, wall_s: int, now: datetime) -> bool:
+    """Tell whether an attempt's lease is still prolonged: its time limit, and then time to bring its results.
+
+    Without this a host could keep a job for ever by heartbeats alone.
+    """
+    return now < leased_at + timedelta(seconds=wall_s) + DELIVERY
 
 
 def credited_keys(keys_tried: int, unit_steps: int | None) -> int:

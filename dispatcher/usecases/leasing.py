@@ -19,6 +19,7 @@ from dispatcher.leases import (
     SAME_HOST_PAUSE,
     credited_keys,
     lease_end,
+    may_go_on,
 )
 from dispatcher.matching import Profile, Requirement, best_target
 from dispatcher.tables import Attempt, Batch, Host, Job, MatchClass
@@ -177,13 +178,13 @@ def prolong(session: Session, heard: Sequence[Heard], hosts: dict[UUID, datetime
     reports = {(report.host_uid, report.progress.job_uid, report.progress.attempt): report for report in heard}
     reporting = list({report.host_uid for report in heard})
     for some in _in_parts(reporting):
-        live = select(Attempt, Job.unit_steps).join(Job, col(Job.uid) == col(Attempt.job_uid))
+        live = select(Attempt, Job).join(Job, col(Job.uid) == col(Attempt.job_uid))
         live = live.where(col(Attempt.host_uid).in_(some), col(Attempt.ended_at).is_(None))
-        for attempt, unit_steps in session.exec(live).all():
+        for attempt, job in session.exec(live).all():
             report = reports.get((attempt.host_uid, attempt.job_uid, attempt.number))
-            if report is not None:
+            if report is not None and may_go_on(attempt.leased_at, job.limits.wall_s, report.at):
                 attempt.lease_ends_at = max(attempt.lease_ends_at, lease_end(report.at))
-                keep_progress(attempt, report.progress, unit_steps)
+                keep_progress(attempt, report.progress, job.unit_steps)
     for some in _in_parts(list(hosts)):
         for host in session.exec(select(Host).where(col(Host.uid).in_(some))).all():
             host.seen_at = hosts[host.uid]

@@ -145,6 +145,7 @@ def job(*paths: str) -> dict[str, object]:
         (("a", "b/c", "a"), "two inputs have the same path"),
         (("a/b/c", "x", "a"), "the path of one input is the folder of another"),
         (("a/b", "a/b/c"), "the path of one input is the folder of another"),
+        (("a", "out/b"), "the folder `out` is kept for what the job leaves"),
     ],
 )
 def test_inputs_that_cannot_stand_side_by_side_are_refused(paths: tuple[str, ...], why: str) -> None:

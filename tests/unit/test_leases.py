@@ -8,7 +8,17 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from dispatcher.leases import FIRST_UNIT_KEYS, LEASE, MAX_UNIT_KEYS, SAME_HOST_PAUSE, UNIT_S, lease_end, unit_steps
+from dispatcher.leases import (
+    DELIVERY,
+    FIRST_UNIT_KEYS,
+    LEASE,
+    MAX_UNIT_KEYS,
+    SAME_HOST_PAUSE,
+    UNIT_S,
+    lease_end,
+    may_go_on,
+    unit_steps,
+)
 from xwhep.model.attempts import HEARTBEAT_S
 from xwhep.units import KEYS_PER_STEP, MAX_STEPS, keys_of
 
@@ -32,3 +42,10 @@ def test_a_unit_has_steps_within_bounds(keys_per_s: float) -> None:
 
 def test_the_first_unit_of_a_host_is_of_modest_size() -> None:
     assert keys_of(unit_steps(0, KEYS_PER_STEP)) == pytest.approx(FIRST_UNIT_KEYS, rel=0.01)
+
+
+def test_heartbeats_keep_an_attempt_no_longer_than_its_time_limit_and_a_day() -> None:
+    last = NOON + timedelta(seconds=3600) + DELIVERY
+
+    assert may_go_on(NOON, 3600, last - timedelta(seconds=1))
+    assert not may_go_on(NOON, 3600, last)

@@ -14,6 +14,8 @@ from xwhep.model.base import Argument, Digest, Moment, Reason, RelativePath, Rep
 from xwhep.model.data import BlobFields
 
 MAX_JOBS_A_REQUEST = 1000
+#: the folder whose files a job leaves as outputs
+OUT = "out"
 #: how often a job is tried before it ends in error
 ATTEMPTS_ALLOWED = 3
 
@@ -54,6 +56,8 @@ class SubmitJob(JobFields, Request):
             raise ValueError("two inputs have the same path")
         if any(str(folder) in paths for path in paths for folder in PurePosixPath(path).parents):
             raise ValueError("the path of one input is the folder of another")
+        if any(PurePosixPath(path).parts[0] == OUT for path in paths):
+            raise ValueError(f"the folder `{OUT}` is kept for what the job leaves")
         return inputs
 
 
