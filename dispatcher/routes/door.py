@@ -23,6 +23,7 @@ LOG = logging.getLogger("dispatcher")
 
 MAX_BODY_BYTES: Final = 1024 * 1024
 MAX_DEPTH: Final = 32
+JSON: Final = "application/json"
 #: seconds within which a request's body must be here, whole
 BODY_S: Final = 30.0
 #: characters of a field's name that an error repeats, since the name may be the client's own
@@ -69,6 +70,8 @@ class Call:
         Raises:
             TooLargeError, BadRequestError, InvalidFieldError: it is none.
         """
+        if self.request.content_type != JSON:  # a browser sends that to another site only if the site agrees
+            raise BadRequestError(f"the body must be JSON; send it with Content-Type: {JSON}")
         raw = await read_body(self.request)
         check_depth(raw)
         return validated(shape, raw)
@@ -162,7 +165,7 @@ def problem(error: XwhepError) -> web.Response:
 
 def render(message: BaseModel, status: int = 200) -> web.Response:
     """Return a message as a response."""
-    return web.Response(text=message.model_dump_json(), status=status, content_type="application/json")
+    return web.Response(text=message.model_dump_json(), status=status, content_type=JSON)
 
 
 async def read_body(request: web.Request) -> bytes:

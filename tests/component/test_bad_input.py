@@ -85,6 +85,14 @@ async def test_bodies_that_are_no_request(scene: Scene) -> None:
     await scene.check(
         ("POST", "/v1/jobs", {"data": b'{"jobs": ['}, 400, "bad-request", "the body is not JSON"),
         ("POST", "/v1/jobs", {"data": b""}, 400, "bad-request", "the body is not JSON"),
+        (
+            "POST",
+            "/v1/jobs",
+            {"data": b"{}", "headers": {"Content-Type": "text/plain"}},
+            400,
+            "bad-request",
+            "must be JSON",
+        ),
         ("POST", "/v1/jobs", {"data": deep}, 400, "bad-request", "nested deeper than 32 levels"),
         ("POST", "/v1/jobs", {"data": b'{"jobs": ["\\ud800"]}'}, 400, "bad-request", "not JSON"),
         ("POST", "/v1/jobs", {"json": {"jobs": []}}, 422, "invalid-field", "at least 1 item"),
@@ -266,11 +274,11 @@ async def test_an_upload_that_passes_the_limits_of_its_job_is_refused(scene: Sce
             digest = named or hashlib.sha256(content).hexdigest()
             return await host.ask("PUT", f"{path}/blobs/{digest}", data=io.BytesIO(content))
 
-        too_large = await upload(b"x" * (1024 * 1024 + 1))
+        too_large = await upload(b"x" * (1024 * 1024 + 3))  # the folder `out` and the two streams
         wrong = await upload(b"x", "0" * 64)
         malformed = await upload(b"x", "0" * 63)
         several = [await upload(bytes([number])) for number in range(4)]
-        never_sent = {"name": "a", "digest": "2" * 64, "size_bytes": 1}
+        never_sent = {"name": "stdout", "digest": "2" * 64, "size_bytes": 1}
         finish = {"outcome": "finished", "outputs": [never_sent]}
         unknown = await host.ask("POST", f"{path}/finish", json=finish)
         traversal = {"outcome": "finished", "outputs": [never_sent | {"name": "../a"}]}
