@@ -34,7 +34,7 @@ class RawClient:
     session: aiohttp.ClientSession
 
     async def ask(self, method: str, path: str, **options: Any) -> Answer:
-        """Send a request and return the answer; a body that is given as bytes is said to be JSON unless told otherwise."""
+        """Send a request and return the answer; its body is said to be JSON unless told otherwise."""
         headers = {"Content-Type": "application/json", **options.pop("headers", {})}
         async with self.session.request(method, path, headers=headers, **options) as response:
             is_json = response.content_type.endswith("json")
