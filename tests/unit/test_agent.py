@@ -2,6 +2,11 @@
 
 from __future__ import annotations
 
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+
 from tests.support.leases import native_lease, vanity_lease
 from worker import events
 from worker.agent import DELIVERIES, LONGEST_PAUSE_S, LONGEST_TROUBLE_S, POLL_PAUSE_S, Agent, Pause
@@ -334,3 +339,10 @@ def test_the_agent_knows_every_event() -> None:
     known = [value for value in vars(events).values() if isinstance(value, type) and issubclass(value, Event)]
 
     assert set(known) - {Event} <= set(registry)
+
+
+def test_an_event_that_nobody_foresaw_is_a_fault_and_not_passed_over() -> None:
+    unforeseen: Any = SimpleNamespace(now=0.0)
+
+    with pytest.raises(TypeError):
+        make_agent().handle(unforeseen)
