@@ -69,9 +69,7 @@ interface ITaskHub {
 
     /// @notice A task ended as Done, Failed (`result` is a reason code) or Refunded (`result` is empty).
     /// @param digest SHA-256 of the whole output where `result` may be only a part of it; zero if not Done
-    event TaskSettled(
-        uint256 indexed id, address indexed requester, Status status, bytes result, bytes32 digest
-    );
+    event TaskSettled(uint256 indexed id, address indexed requester, Status status, bytes result, bytes32 digest);
 
     /// @notice The task is settled and paid, but its callback reverted or used up its gas.
     event CallbackFailed(uint256 indexed id, address indexed callback);

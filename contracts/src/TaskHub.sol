@@ -60,9 +60,7 @@ contract TaskHub is ITaskHub, AccessControl, ReentrancyGuardTransient {
         returns (uint256 app)
     {
         require(_isOutside(provider), InvalidProvider(provider));
-        require(
-            verifier == address(0) || (verifier.code.length > 0 && _isOutside(verifier)), InvalidVerifier(verifier)
-        );
+        require(verifier == address(0) || (verifier.code.length > 0 && _isOutside(verifier)), InvalidVerifier(verifier));
         app = ++_appCount;
         _apps[app] = App({provider: provider, price: price, verifier: verifier, open: true});
         emit AppRegistered(app, provider, price, verifier);
@@ -131,7 +129,8 @@ contract TaskHub is ITaskHub, AccessControl, ReentrancyGuardTransient {
         require(result.length <= MAX_RESULT, ResultTooLong(result.length, MAX_RESULT));
         bytes32 commitment = task.commitment;
         require(_commitment(id, task, keccak256(params), app.price) == commitment, ParamsMismatch(id, commitment));
-        require(digest == sha256(result), DigestMismatch(digest, sha256(result)));
+        bytes32 expected = sha256(result);
+        require(digest == expected, DigestMismatch(digest, expected));
         require(ITaskVerifier(app.verifier).verify(params, result), ProofRefused(id, app.verifier));
 
         _settle(id, Status.Done, app.provider, result, digest);

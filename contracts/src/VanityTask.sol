@@ -45,7 +45,7 @@ contract VanityTask is Task {
         require(length >= MIN_PATTERN && length <= MAX_PATTERN, PatternLength(length, MIN_PATTERN, MAX_PATTERN));
         require(letters[0] == "1", PatternStart(letters[0]));
         uint256 foreign = Base58.firstForeign(letters);
-        require(foreign == length, PatternLetter(foreign, letters[foreign]));
+        if (foreign < length) revert PatternLetter(foreign, letters[foreign]);
         require(Secp256k1.isUsable(x, y), KeyNotUsable(x, y));
         return abi.encode(_FORM, pattern, x, y);
     }
