@@ -1,0 +1,120 @@
+"""What the ledger takes down of the chain: blocks, tasks and settlements, and what a reorganisation strikes out.
+
+The functions are for `Ledger.run`: what was read and how far stand in one transaction. Reading the same block twice is
+reading it once.
+"""
+
+from __future__ import annotations
+
+import logging
+from dataclasses import dataclass
+from typing import Final
+
+from sqlmodel import Session, col, delete, select
+
+from oracle.ledger import move
+from oracle.settlement import OPEN, Event, State
+from oracle.tables import Book, ReadBlock, Task
+from xwhep.chain.values import Block, SettledTask, SubmittedTask, TaskStatus
+
+log = logging.getLogger(__name__)
+
+#: how many of the last blocks are kept; a reorganisation that is deeper has everything read again
+BLOCKS_KEPT: Final = 256
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """A stretch of the chain that was read."""
+
+    blocks: tuple[Block, ...]  #: at least its last one; each the child of the one before
+    events: tuple[SubmittedTask | SettledTask, ...]  #: in the chain's order
+
+    @property
+    def last(self) -> Block:
+        """The block that was read last."""
+        return self.blocks[-1]
+
+
+def next_block(session: Session) -> int:
+    """Return the first block that was not read yet."""
+    return session.get_one(Book, 1).next_block
+
+
+def known_blocks(session: Session) -> list[tuple[int, bytes]]:
+    """Return number and hash of the last blocks that were read, the newest first."""
+    rows = session.exec(select(ReadBlock).order_by(col(ReadBlock.number).desc()))
+    return [(row.number, row.hash) for row in rows]
+
+
+def record(session: Session, reading: Reading, *, now: int) -> None:
+    """Take down a stretch of the chain that begins with the next block, and everything that happened in it."""
+    for happened in reading.events:
+        match happened:
+            case SubmittedTask():
+                _submitted(session, happened, now)
+            case SettledTask():
+                _settled(session, happened, now)
+    for block in reading.blocks:
+        session.merge(ReadBlock(number=block.number, hash=block.hash))
+    session.exec(delete(ReadBlock).where(col(ReadBlock.number) <= reading.last.number - BLOCKS_KEPT))
+    session.get_one(Book, 1).next_block = reading.last.number + 1
+
+
+def rewind(session: Session, kept: int | None, *, now: int) -> None:
+    """Strike out what was read after the block `kept`, the last that is still on the chain; None: everything.
+
+    A task whose settlement is lost goes on as if it had just been seen, one whose submission is lost is orphaned.
+    """
+    book = session.get_one(Book, 1)
+    last = book.first_block - 1 if kept is None else kept
+    for task in session.exec(select(Task).where(col(Task.settled_block) > last)):
+        move(task, Event.REOPENED, now=now)
+        task.settled_status = task.settled_block = task.settled_by = None
+    lost = select(Task).where(Task.submitted_block > last, Task.state != State.ORPHANED)
+    for task in session.exec(lost):
+        log.warning("task %d: a reorganisation took its submission away", task.id)
+        move(task, Event.ORPHANED, now=now)
+    session.exec(delete(ReadBlock).where(col(ReadBlock.number) > last))
+    book.next_block = last + 1
+
+
+def _submitted(session: Session, event: SubmittedTask, now: int) -> None:
+    task = session.get(Task, (event.id, event.commitment))
+    if task is None:
+        session.add(_row(event, now))
+        session.flush()
+    elif task.state is State.ORPHANED:
+        task.submitted_block = event.position.block_number
+        task.submitted_hash = event.position.block_hash
+        task.transaction_hash = event.position.transaction_hash
+        move(task, Event.SEEN_AGAIN, now=now)
+
+
+def _row(event: SubmittedTask, now: int) -> Task:
+    return Task(
+        id=event.id,
+        commitment=event.commitment,
+        requester=event.requester,
+        app=event.app,
+        params=event.params,
+        price=event.price,
+        deadline=event.deadline,
+        callback=event.callback,
+        callback_gas=event.callback_gas,
+        submitted_block=event.position.block_number,
+        submitted_hash=event.position.block_hash,
+        transaction_hash=event.position.transaction_hash,
+        changed_at=now,
+    )
+
+
+def _settled(session: Session, event: SettledTask, now: int) -> None:
+    task = session.exec(select(Task).where(Task.id == event.id, col(Task.state).in_(OPEN))).first()
+    if task is None:
+        return  # read before, or the settlement of a task that this ledger never saw
+    refunded = event.status is TaskStatus.REFUNDED
+    move(task, Event.REFUNDED if refunded else Event.SETTLED, now=now)
+    task.settled_status = event.status
+    task.settled_block = event.position.block_number
+    task.settled_by = event.position.transaction_hash

@@ -1,0 +1,131 @@
+"""The tables of the ledger: what the oracle has read from one hub, and what it has sent to it.
+
+Times are the chain's, in seconds since 1970; amounts and fees are of the smallest unit. A row of a task or a
+transaction is never deleted.
+"""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from typing import Any
+
+from sqlalchemy import Enum, ForeignKeyConstraint, Index, MetaData, text
+from sqlalchemy.orm import registry
+from sqlmodel import Field, SQLModel
+
+from oracle.settlement import State
+from xwhep.chain.values import TaskStatus
+
+SCHEMA_VERSION = 1
+METADATA = MetaData(
+    naming_convention={
+        "ix": "ix_%(table_name)s_%(column_0_N_name)s",
+        "fk": "fk_%(table_name)s_%(column_0_N_name)s_%(referred_table_name)s",
+        "pk": "pk_%(table_name)s",
+    }
+)
+
+
+def enumeration(values: type[StrEnum], **options: Any) -> Any:
+    """Return a field that holds an enumeration's value."""
+    column = Enum(
+        values,
+        native_enum=False,
+        create_constraint=False,
+        length=32,
+        values_callable=lambda members: [member.value for member in members],
+    )
+    return Field(sa_type=column, **options)
+
+
+class Row(SQLModel, registry=registry(metadata=METADATA)):
+    """The root of the ledger's tables."""
+
+
+class Book(Row, table=True):
+    """The one row that says what this ledger is about, and how far the chain was read."""
+
+    __tablename__ = "book"
+
+    id: int = Field(default=1, primary_key=True)
+    schema_version: int = SCHEMA_VERSION
+    chain_id: int
+    genesis_hash: bytes
+    hub: str
+    first_block: int  #: where reading begins: the hub is not older
+    next_block: int  #: the first block that was not read yet
+
+
+class ReadBlock(Row, table=True):
+    """One of the last blocks that were read: what shows a reorganisation."""
+
+    __tablename__ = "blocks"
+
+    number: int = Field(primary_key=True)
+    hash: bytes
+
+
+class Task(Row, table=True):
+    """One task of the hub. The commitment is part of its name: a reorganisation may give its number to another."""
+
+    __tablename__ = "tasks"
+    __table_args__ = (
+        Index(None, "state", "submitted_block"),
+        Index(None, "requester", "state"),
+        Index("ix_tasks_open_batches", "id", sqlite_where=text("batch_open")),
+    )
+
+    id: int = Field(primary_key=True)
+    commitment: bytes = Field(primary_key=True)
+    requester: str
+    app: int
+    params: bytes
+    price: int
+    deadline: int
+    callback: str
+    callback_gas: int
+    submitted_block: int
+    submitted_hash: bytes  #: of that block
+    transaction_hash: bytes  #: that submitted it
+
+    state: State = enumeration(State, default=State.SEEN)
+    changed_at: int
+    batch_open: bool = False  #: the grid may be at work on it
+
+    outcome: TaskStatus | None = enumeration(TaskStatus, default=None)  #: the answer: Done or Failed; None: not known
+    result: bytes | None = None
+    digest: bytes | None = None
+
+    settled_status: TaskStatus | None = enumeration(TaskStatus, default=None)  #: as the hub says it
+    settled_block: int | None = None
+    settled_by: bytes | None = None  #: the transaction that settled it, ours or another's
+
+
+class End(StrEnum):
+    """What became of a transaction."""
+
+    MINED = "mined"
+    REPLACED = "replaced"  #: another of the same nonce, with a higher fee, was mined
+    VOID = "void"  #: somebody else's transaction took its nonce
+
+
+class Transaction(Row, table=True):
+    """A signed transaction, stored before it is first sent. Those of one nonce replace each other; one is mined."""
+
+    __tablename__ = "transactions"
+    __table_args__ = (
+        ForeignKeyConstraint(["task_id", "commitment"], ["tasks.id", "tasks.commitment"]),
+        Index(None, "task_id", "commitment"),
+        Index("ix_transactions_open", "nonce", sqlite_where=text("ended IS NULL")),
+    )
+
+    hash: bytes = Field(primary_key=True)
+    nonce: int
+    raw: bytes = Field(repr=False)
+    task_id: int
+    commitment: bytes
+    gas: int
+    max_fee_wei: int
+    tip_wei: int
+    signed_at: int
+    ended: End | None = enumeration(End, default=None)  #: None: it is sent until it is mined
