@@ -1,12 +1,19 @@
-"""Transactions: signed here, given to a node, waited for."""
+"""Transactions: signed here, given to a node, waited for. The oracle keeps its own order and uses `sign` alone."""
 
 from __future__ import annotations
 
+import asyncio
+from collections.abc import Callable
 from dataclasses import dataclass, field
+from typing import Final
 
 from xwhep.chain.accounts import Account
 from xwhep.chain.node import Node
-from xwhep.chain.values import Call, Receipt
+from xwhep.chain.values import Call, Receipt, Sent, ether_text
+from xwhep.errors import NoEtherError, NonceTakenError, TransactionFailedError, TransactionPendingError
+
+_TIMEOUT_S: Final = 300.0
+_POLL_S: Final = 0.5
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,30 +28,80 @@ class SignedTransaction:
     tip_wei: int
 
 
-@dataclass(frozen=True, slots=True)
-class Terms:
-    """Where in the sender's order a transaction stands, and what it may cost."""
-
-    nonce: int
-    gas: int
-    max_fee_wei: int
-    tip_wei: int
-
-
-def sign(account: Account, call: Call, *, chain_id: int, terms: Terms) -> SignedTransaction:
+def sign(  # noqa: PLR0913 - a transaction's own fields
+    account: Account, call: Call, *, chain_id: int, nonce: int, gas: int, max_fee_wei: int, tip_wei: int
+) -> SignedTransaction:
     """Return a signed transaction of type 2. Source: EIP-1559."""
-    raise NotImplementedError
+    fields = {
+        "type": 2,
+        "chainId": chain_id,
+        "nonce": nonce,
+        "gas": gas,
+        "maxFeePerGas": max_fee_wei,
+        "maxPriorityFeePerGas": tip_wei,
+        "value": call.value,
+        "data": "0x" + call.data.hex(),
+    }
+    signed = account.sign(fields if call.to is None else fields | {"to": call.to})
+    return SignedTransaction(bytes(signed.hash), bytes(signed.raw_transaction), nonce, gas, max_fee_wei, tip_wei)
 
 
-async def perform(node: Node, account: Account, call: Call, *, timeout_s: float = 180.0) -> Receipt:
+async def prepare(node: Node, account: Account, call: Call) -> SignedTransaction:
+    """Return a call as a transaction that the account can pay for, at what gas costs at present.
+
+    Raises:
+        ChainRefusedError: it would be reverted.
+        NoEtherError: the account cannot pay for it.
+        NodeUnavailableError: the node is of no use.
+    """
+    gas = await node.estimate(call, account.address) * 12 // 10  # what changes meanwhile may cost more
+    fees = await node.fees()
+    max_fee_wei = 2 * fees.base_wei + fees.tip_wei  # enough for some six blocks, each full
+    needed = gas * max_fee_wei + call.value
+    if await node.balance(account.address) < needed:
+        raise NoEtherError(account.address, ether_text(needed))
+    nonce = await node.next_nonce(account.address, pending=True)
+    chain_id = await node.chain_id()
+    return sign(account, call, chain_id=chain_id, nonce=nonce, gas=gas, max_fee_wei=max_fee_wei, tip_wei=fees.tip_wei)
+
+
+async def perform(
+    node: Node,
+    account: Account,
+    call: Call,
+    *,
+    sent: Callable[[SignedTransaction], None] = lambda _: None,
+    timeout_s: float = _TIMEOUT_S,
+) -> Receipt:
     """Send a transaction and return its receipt once it is in a block, with success.
+
+    `sent` is called as soon as the node has the transaction: from then on it may come into a block whatever happens
+    here.
 
     Raises:
         ChainRefusedError: it would be reverted; nothing was sent.
         NoEtherError: the account cannot pay for it; nothing was sent.
-        NonceTakenError: another transaction of the account waits.
+        NonceTakenError: another transaction of the account came first; this one was not taken.
         TransactionFailedError: it is in a block, and was reverted there.
         TransactionPendingError: it was sent, and is in no block yet.
-        NodeUnavailableError: the node went away.
+        NodeUnavailableError: the node is of no use.
     """
-    raise NotImplementedError
+    transaction = await prepare(node, account, call)
+    outcome = await node.send_raw(transaction.raw)
+    if outcome in {Sent.NONCE_TOO_LOW, Sent.UNDERPRICED}:
+        raise NonceTakenError(account.address, transaction.nonce)
+    sent(transaction)
+    receipt = await _in_block(node, transaction, timeout_s)
+    if not receipt.succeeded:
+        raise TransactionFailedError("0x" + transaction.hash.hex())
+    return receipt
+
+
+async def _in_block(node: Node, transaction: SignedTransaction, timeout_s: float) -> Receipt:
+    try:
+        async with asyncio.timeout(timeout_s):
+            while (receipt := await node.receipt(transaction.hash)) is None:  # noqa: ASYNC110 - a node tells nobody
+                await asyncio.sleep(_POLL_S)
+            return receipt
+    except TimeoutError as error:
+        raise TransactionPendingError("0x" + transaction.hash.hex(), timeout_s) from error
