@@ -21,7 +21,7 @@ from xwhep.model.jobs import JobWork
 from xwhep.model.members import MemberFields
 from xwhep.rights import Role
 
-SCHEMA_VERSION = 1
+SCHEMA_VERSION = 2
 
 SQLModel.metadata.naming_convention = {  # names that a migration can rely on
     "ix": "ix_%(table_name)s_%(column_0_N_name)s",

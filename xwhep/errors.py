@@ -669,7 +669,8 @@ class SchemaMismatchError(XwhepError):
 
     def __init__(self, found: int, expected: int) -> None:
         super().__init__(
-            f"the database has schema version {found} and this dispatcher needs {expected}; use the one that made it"
+            f"the database has schema version {found} and this dispatcher needs {expected}; use the version"
+            " that made it, or make a new grid with another XWHEP_HOME"
         )
 
 

@@ -17,7 +17,7 @@ class Role(StrEnum):
 
     USER = "user"
     HOST = "host"
-    SERVICE = "service"  #: a bridge: a user that may also use derived ids (UUID version 8)
+    SERVICE = "service"  #: a bridge, see `Caller.is_bridge`
     ADMINISTRATOR = "administrator"
 
 
@@ -39,3 +39,11 @@ class Caller:
     def owns(self, owner_uid: UUID) -> bool:
         """Tell whether the caller may read and change what `owner_uid` owns; an administrator may."""
         return self.uid == owner_uid or self.role is Role.ADMINISTRATOR
+
+    @property
+    def is_bridge(self) -> bool:
+        """Whether the caller carries requests to the grid from elsewhere, such as a chain.
+
+        Beside what a user may, it may use derived ids (UUID version 8) and say who asked for a batch.
+        """
+        return self.role is Role.SERVICE

@@ -15,7 +15,7 @@ from sqlmodel.sql.expression import SelectOfScalar
 from xwhep.errors import IdConflictError, InvalidFieldError, NotFoundError
 from xwhep.ids import DERIVED_VERSION, check_client_uid, parse_uid
 from xwhep.model.base import Page
-from xwhep.rights import Caller, Role
+from xwhep.rights import Caller
 
 PAGE: Final = 100
 
@@ -56,7 +56,7 @@ def repeated(session: Session, table: type[RowT], caller: Caller, uid: UUID, dig
         IdConflictError: the id was used by another owner, or with another body.
         InvalidFieldError: the id is of a version that the caller may not make.
     """
-    if uid.version != DERIVED_VERSION or caller.role is not Role.SERVICE:
+    if uid.version != DERIVED_VERSION or not caller.is_bridge:
         check_client_uid(uid)
     row: Any = session.get(table, uid)
     if row is None:

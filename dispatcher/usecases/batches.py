@@ -12,7 +12,7 @@ from sqlmodel import Session, col, select
 from dispatcher.tables import Batch, Job
 from dispatcher.usecases import jobs, searches
 from dispatcher.usecases.access import body_digest, load_own, page, repeated
-from xwhep.errors import IllegalTransitionError
+from xwhep.errors import ForbiddenError, IllegalTransitionError
 from xwhep.lifecycle import BatchStatus, Event, Status, bag_status
 from xwhep.model.base import Page
 from xwhep.model.batches import BatchKind, BatchView, SubmitBag, SubmitSearch
@@ -23,14 +23,17 @@ def submit(session: Session, caller: Caller, request: SubmitBag | SubmitSearch, 
     """Submit a batch; sent again, it is the same batch.
 
     Raises:
+        ForbiddenError: it names a requester, and the caller is no bridge.
         IdConflictError: the id was used for something else.
         PatternError, PublicKeyError, KeyUsedError: of a search, see `searches.begin`.
         NotFoundError, NoTargetError, InvalidFieldError: of a bag, see `jobs.submit`.
     """
+    if request.requester is not None and not caller.is_bridge:
+        raise ForbiddenError(caller.role, "name the requester of a batch; only the service account of a bridge may")
     digest = body_digest(request)
     batch = repeated(session, Batch, caller, request.uid, digest)
     if batch is None:
-        fields = request.model_dump(include={"uid", "name", "kind"})
+        fields = request.model_dump(include={"uid", "name", "requester", "kind"})
         batch = Batch(**fields, owner_uid=caller.uid, body_digest=digest, submitted_at=now)
         session.add(batch)
         session.flush()

@@ -25,6 +25,9 @@ from xwhep.model.apps import AppView
 from xwhep.pki.contexts import anonymous_context
 from xwhep.rights import Role
 
+#: with the checksum of EIP-55; source: its test cases
+REQUESTER = "0x5aAeb6053F3E94C9b9A09f33669435E7Ef1BeAed"
+
 Case = tuple[str, str, dict[str, Any], int, str, str]
 
 
@@ -259,6 +262,27 @@ async def test_a_service_may_derive_its_ids(scene: Scene) -> None:
 
     assert first.status == 201
     assert first.body == second.body
+
+
+async def test_only_a_service_names_a_requester(scene: Scene) -> None:
+    await scene.check(
+        ("POST", "/v1/batches", search(requester=REQUESTER), 403, "forbidden", "only the service account of a bridge"),
+        ("POST", "/v1/batches", search(requester="vitalik.eth"), 422, "invalid-field", "requester: "),
+        ("POST", "/v1/batches", search(requester=7), 422, "invalid-field", "requester: "),
+    )
+
+
+async def test_a_requester_is_the_same_however_its_address_is_written(scene: Scene) -> None:
+    oracle = await scene.grid.member(Role.SERVICE, "oracle")
+    body = search(requester=REQUESTER)
+    small = {"json": body["json"] | {"requester": REQUESTER.lower()}}
+    other = {"json": body["json"] | {"requester": "0x" + "1" * 40}}
+    none = {"json": {key: value for key, value in body["json"].items() if key != "requester"}}
+    async with raw_client(scene.grid, oracle) as service:
+        answers = [await service.ask("POST", "/v1/batches", **request) for request in (body, small, other, none)]
+
+    assert [answer.status for answer in answers] == [201, 201, 409, 409]
+    assert [answer.body["requester"] for answer in answers[:2]] == [REQUESTER.lower()] * 2
 
 
 async def test_an_upload_that_passes_the_limits_of_its_job_is_refused(scene: Scene) -> None:

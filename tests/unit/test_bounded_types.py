@@ -17,6 +17,7 @@ from xwhep.model.attempts import FinishAttempt, Lease, NativeWork, ReportHit, Va
 from xwhep.model.base import (
     Argument,
     Digest,
+    EthereumAddress,
     Moment,
     Name,
     Reason,
@@ -40,6 +41,7 @@ def check(bounded: Any, value: object) -> Any:
     ("bounded", "value"),
     [
         (Digest, DIGEST),
+        (EthereumAddress, "0x" + "0123456789abcdef0123456789abcdef01234567"),
         (Name, "a"),
         (Name, "0.1.0-rc_1"),
         (Name, "a" * 63),
@@ -68,6 +70,11 @@ def test_what_is_in_bounds_comes_through_unchanged(bounded: Any, value: str) -> 
             (Digest, text)
             for text in ("", DIGEST.upper(), DIGEST[1:], DIGEST + "0", DIGEST + "\n", "g" * 64, "\u0660" * 64)
         ),
+        *(
+            (EthereumAddress, text)
+            for text in ("", "0x", "0X" + "0" * 40, "0" * 40, "0x" + "0" * 39, "0x" + "0" * 41, "0x" + "g" * 40)
+        ),
+        *((EthereumAddress, "0x" + "0" * 40 + end) for end in ("\n", " ")),
         *((Name, text) for text in ("", "-a", ".a", "a b", "a/b", "a\n", "é", "a" * 64, "a\x00")),
         *(
             (RelativePath, text)
@@ -101,6 +108,12 @@ def test_a_text_that_no_process_can_be_given_is_a_value_error(text: str) -> None
 
 def test_a_reason_plays_no_tricks_on_a_terminal() -> None:
     assert check(Reason, "line\n\ttab \x1b[2J \u202e é") == "line\n\ttab \ufffd[2J \ufffd é"
+
+
+def test_an_ethereum_address_is_kept_in_one_form() -> None:
+    checksummed = "0x5aAeb6053F3E94C9b9A09f33669435E7Ef1BeAed"  # source: EIP-55, test cases
+
+    assert check(EthereumAddress, checksummed) == check(EthereumAddress, checksummed.lower()) == checksummed.lower()
 
 
 def test_a_moment_is_turned_to_utc() -> None:

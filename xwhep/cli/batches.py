@@ -144,6 +144,7 @@ def describe_batch(batch: BatchView) -> str:
             ("name", batch.name),
             ("kind", batch.kind),
             ("status", batch.status),
+            ("requester", batch.requester),
             ("jobs", counts or None),
             ("submitted", moment(batch.submitted_at, now)),
             ("ended", None if batch.ended_at is None else moment(batch.ended_at, now)),

@@ -125,5 +125,7 @@ Argument = Annotated[str, StringConstraints(max_length=4096), AfterValidator(che
 VariableName = Annotated[str, StringConstraints(pattern=r"^[A-Za-z_][A-Za-z0-9_]{0,127}$")]
 #: a sentence for people, from another machine
 Reason = Annotated[str, StringConstraints(max_length=1000), AfterValidator(shown_plainly)]
+#: an Ethereum address, kept in lower case: to check or make the capitals of EIP-55 takes Keccak-256
+EthereumAddress = Annotated[str, StringConstraints(pattern=r"^0x[0-9a-fA-F]{40}$"), AfterValidator(str.lower)]
 #: a moment, aware, in UTC
 Moment = Annotated[AwareDatetime, AfterValidator(to_utc)]

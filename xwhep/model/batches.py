@@ -11,7 +11,7 @@ from pydantic import BaseModel, Field
 from xwhep.bitcoin.addresses import Form
 from xwhep.lifecycle import BatchStatus, Status
 from xwhep.model.attempts import Hex33
-from xwhep.model.base import Moment, Name, Reply, Request
+from xwhep.model.base import EthereumAddress, Moment, Name, Reply, Request
 from xwhep.model.jobs import MAX_JOBS_A_REQUEST, SubmitJob
 
 
@@ -26,6 +26,7 @@ class BatchFields(BaseModel):
     """What names a batch."""
 
     name: Name
+    requester: EthereumAddress | None = None  #: who asked for it on the chain; only a service says so
 
 
 class SearchFields(BaseModel):
