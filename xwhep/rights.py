@@ -1,7 +1,8 @@
 """Who may do what: the roles of the grid.
 
 Three roles and the service account of a bridge. Ownership is checked where a thing is loaded: a user reaches only what
-is the user's own, a host only what its live attempt names. This module knows no database.
+is the user's own and what is built in, a bridge also everybody's apps (not their data, jobs or batches), a host only
+what its live attempt names. This module knows no database.
 """
 
 from __future__ import annotations
@@ -47,3 +48,11 @@ class Caller:
         Beside what a user may, it may use derived ids (UUID version 8) and say who asked for a batch.
         """
         return self.role is Role.SERVICE
+
+    @property
+    def may_use_every_app(self) -> bool:
+        """Whether the caller may submit to apps that others registered: an administrator, and a bridge.
+
+        Which of them strangers reach through a bridge is for the bridge's own list to say.
+        """
+        return self.is_bridge or self.role is Role.ADMINISTRATOR

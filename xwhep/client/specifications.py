@@ -133,7 +133,7 @@ def check_name(text: str) -> str:
 async def find_app(client: OwnerClient, text: str) -> AppView:
     """Return the app of this uid, name and version, or name alone: then the version registered last.
 
-    An administrator sees everybody's apps; by name, the caller's own is meant where there is one.
+    An administrator and a service see everybody's apps; by name, the caller's own is meant where there is one.
 
     Raises:
         NotFoundError: there is none.
