@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
+import hashlib
 from pathlib import Path
+from uuid import UUID
 
 import pytest
 
@@ -10,16 +13,163 @@ from dispatcher.services import utc_now
 from tests.support.content import register, submit
 from tests.support.grid import a_grid
 from tests.support.person import Person
-from xwhep.bitcoin.split_key import keygen
+from tests.support.workers import a_worker, enrol, eventually, output, register_script
+from worker.sandbox.runner import probe
+from xwhep.bitcoin.patterns import parse_pattern
+from xwhep.bitcoin.split_key import Hit, combine, keygen
 from xwhep.client.owner import OwnerClient
 from xwhep.enrolment import join
-from xwhep.errors import NotFoundError
-from xwhep.ids import new_uid
+from xwhep.errors import IdConflictError, InvalidFieldError, KeyUsedError, NotFoundError
+from xwhep.ids import derived_uid, new_uid
+from xwhep.lifecycle import BatchStatus, DataStatus, Status
 from xwhep.members import Kind as MemberKind
-from xwhep.model.batches import SubmitSearch
+from xwhep.model.apps import Kind
+from xwhep.model.batches import BatchView, SubmitBag, SubmitSearch
+from xwhep.model.data import RegisterData
+from xwhep.model.jobs import SubmitJob, SubmitJobs
 from xwhep.rights import Role
 
+NEEDS_SANDBOX = pytest.mark.skipif(probe() is not None, reason="this machine cannot contain native jobs")
 REQUESTER = "0x5aaeb6053f3e94c9b9a09f33669435e7ef1beaed"
+#: counts the words of its standard input, as the second dapp's program does
+COUNT = "#!/bin/sh\nwc -w\n"
+
+
+def name_of(task: int, what: str) -> UUID:
+    """Return an id as a bridge derives it from a task of a chain."""
+    return derived_uid(f"test/{what}/1", task.to_bytes(32, "big"))
+
+
+async def store(bridge: OwnerClient, folder: Path, task: int, content: bytes) -> str:
+    """Store content under a derived id, twice as after a crash; return its digest."""
+    digest = hashlib.sha256(content).hexdigest()
+    file = folder / digest
+    await asyncio.to_thread(file.write_bytes, content)
+    data = RegisterData(uid=name_of(task, "data"), name="stdin", digest=digest, size_bytes=len(content))
+    for _ in range(2):
+        await bridge.register_data(data)
+        await bridge.store(data.uid, file, len(content))
+    assert (await bridge.data(data.uid)).status is DataStatus.AVAILABLE
+    return digest
+
+
+def bag_of(task: int, app_uid: UUID, stdin: str | None = None) -> SubmitBag:
+    job = SubmitJob(uid=name_of(task, "job"), app_uid=app_uid, stdin=stdin)
+    return SubmitBag(uid=name_of(task, "batch"), name=f"task-{task}", requester=REQUESTER, jobs=[job])
+
+
+def search_of(task: int, public_key: bytes, pattern: str = "1Lo") -> SubmitSearch:
+    """Return a search that the first unit ends: one key in 1.3 thousand fits."""
+    uid = name_of(task, "batch")
+    return SubmitSearch(uid=uid, name=f"task-{task}", requester=REQUESTER, pattern=pattern, public_key=public_key.hex())
+
+
+async def ended(bridge: OwnerClient, uid: UUID) -> BatchView:
+    async def has_ended() -> bool:
+        return (await bridge.batch(uid)).ended_at is not None
+
+    await eventually(has_ended)
+    return await bridge.batch(uid)
+
+
+@NEEDS_SANDBOX
+async def test_a_bridge_gets_the_standard_output_of_a_native_job(tmp_path: Path) -> None:
+    async with a_grid(tmp_path) as grid, grid.owner("alice") as alice, grid.owner("oracle", Role.SERVICE) as oracle:
+        app_uid = await register_script(alice, tmp_path, COUNT)
+        stdin = await store(oracle, tmp_path, 1, b"one two three")
+        first = await oracle.submit_batch(bag_of(1, app_uid, stdin))
+        async with a_worker(await enrol(grid, tmp_path / "bob"), Kind.NATIVE):
+            batch = await ended(oracle, first.uid)
+        (summary,) = [job async for job in oracle.jobs(batch_uid=first.uid)]
+        job = await oracle.job(summary.uid)
+        stdout = await output(oracle, job, "stdout", tmp_path)
+
+    assert (batch.status, batch.requester) == (BatchStatus.COMPLETED, REQUESTER)
+    assert summary.uid == name_of(1, "job")
+    assert job.attempts[0].exit_status == 0
+    assert stdout.strip() == b"3"
+
+
+async def test_a_bridge_gets_the_offset_of_a_search(tmp_path: Path) -> None:
+    secret, public_key = keygen()
+    async with a_grid(tmp_path) as grid, grid.owner("oracle", Role.SERVICE) as oracle:
+        search = search_of(2, public_key)
+        await oracle.submit_batch(search)
+        async with a_worker(await enrol(grid, tmp_path / "bob"), Kind.VANITY):
+            batch = await ended(oracle, search.uid)
+
+    assert (batch.status, batch.requester) == (BatchStatus.COMPLETED, REQUESTER)
+    assert batch.search is not None
+    assert batch.search.result is not None
+    hit = Hit(int(batch.search.result.s, 16), batch.search.result.e, batch.search.result.sign)
+    assert combine(secret, hit, parse_pattern(search.pattern).ranges) > 0
+
+
+async def test_a_batch_of_a_bridge_is_one_batch_and_another_under_its_id_is_refused(tmp_path: Path) -> None:
+    async with a_grid(tmp_path) as grid, grid.owner("alice") as alice, grid.owner("oracle", Role.SERVICE) as oracle:
+        app = await register(alice, tmp_path)
+        bag, search = bag_of(1, app.uid), search_of(2, keygen()[1])
+        first = [await oracle.submit_batch(batch) for batch in (bag, search)]
+        again = [await oracle.submit_batch(batch) for batch in (bag, search)]
+        known = [batch.uid async for batch in oracle.batches()]
+        for other in (
+            bag.model_copy(update={"requester": "0x" + "1" * 40}),
+            bag.model_copy(update={"jobs": [bag.jobs[0].model_copy(update={"arguments": ["x"]})]}),
+            search.model_copy(update={"pattern": "1Li"}),
+            search.model_copy(update={"uid": bag.uid}),
+        ):
+            with pytest.raises(IdConflictError):
+                await oracle.submit_batch(other)
+
+    assert again == first
+    assert sorted(known) == sorted([bag.uid, search.uid])
+
+
+async def test_nobody_else_takes_an_id_that_a_bridge_would_derive(tmp_path: Path) -> None:
+    async with a_grid(tmp_path) as grid, grid.owner("alice") as alice:
+        app = await register(alice, tmp_path)
+        search, bag = search_of(1, keygen()[1]), bag_of(2, app.uid)
+        fresh = {"uid": new_uid(utc_now()), "requester": None}
+        async with grid.connect(grid.administrator()) as connection:
+            for squatter in (alice, OwnerClient(connection)):
+                for squat in (
+                    squatter.submit_batch(search.model_copy(update={"requester": None})),
+                    squatter.submit_batch(bag.model_copy(update=fresh)),  # its job has a derived id
+                    squatter.submit_jobs(SubmitJobs(jobs=bag.jobs)),
+                    squatter.register_data(
+                        RegisterData(uid=name_of(1, "data"), name="d", digest="0" * 64, size_bytes=1)
+                    ),
+                ):
+                    with pytest.raises(InvalidFieldError, match="version 8 is reserved"):
+                        await squat
+        async with grid.owner("oracle", Role.SERVICE) as oracle:
+            for batch in (search, bag):
+                assert (await oracle.submit_batch(batch)).status is BatchStatus.RUNNING
+
+
+async def test_a_bridge_hears_that_a_key_was_used_before(tmp_path: Path) -> None:
+    _, public_key = keygen()
+    async with a_grid(tmp_path) as grid, grid.owner("oracle", Role.SERVICE) as oracle:
+        await oracle.submit_batch(search_of(1, public_key))
+        with pytest.raises(KeyUsedError):
+            await oracle.submit_batch(search_of(2, public_key))
+        with pytest.raises(NotFoundError):
+            await oracle.batch(name_of(2, "batch"))
+
+
+async def test_a_bridge_cancels_a_batch_once_and_for_all(tmp_path: Path) -> None:
+    async with a_grid(tmp_path) as grid, grid.owner("alice") as alice, grid.owner("oracle", Role.SERVICE) as oracle:
+        app = await register(alice, tmp_path)
+        bag, search = bag_of(1, app.uid), search_of(2, keygen()[1])
+        for batch in (bag, search):
+            await oracle.submit_batch(batch)
+            await oracle.cancel_batch(batch.uid)
+        again = [(await oracle.cancel_batch(batch.uid)).status for batch in (bag, search)]
+        sent_again = [(await oracle.submit_batch(batch)).status for batch in (bag, search)]
+        job = await oracle.job(bag.jobs[0].uid)
+
+    assert again == sent_again == [BatchStatus.CANCELLED] * 2
+    assert job.status is Status.CANCELLED
 
 
 async def test_the_command_line_shows_who_asked_on_the_chain(tmp_path: Path) -> None:
