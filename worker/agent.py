@@ -22,6 +22,7 @@ from typing import Final
 
 from worker.events import (
     AbandonPoll,
+    Cause,
     DeliveryFailed,
     DeliveryPostponed,
     Event,
@@ -200,7 +201,7 @@ class Agent:
         for ref in event.stop & self.held.keys():
             held = self.held[ref]
             if held.phase is Phase.RUNNING:
-                self._stop(ref, held)
+                self._stop(ref, held, Cause.TAKEN_BACK)
             if held.phase is not Phase.ENDED:  # what has ended is reported: perhaps this crossed its answer
                 held.wanted = False
 
@@ -218,11 +219,11 @@ class Agent:
     def _(self, event: HitAnswered) -> None:
         held = self._delivered(event.ref)
         held.hits.remove(event.number)
-        if event.is_over:
+        if event.over is not None:
             held.wanted = False
             held.hits.clear()  # all of them would be refused
             if held.phase is Phase.RUNNING:
-                self._stop(event.ref, held)
+                self._stop(event.ref, held, event.over)
 
     @_on.register
     def _(self, event: RunEnded) -> None:
@@ -262,7 +263,7 @@ class Agent:
             self._do(AbandonPoll())
         for ref, held in self.held.items():
             if held.phase is Phase.RUNNING:
-                self._stop(ref, held)
+                self._stop(ref, held, Cause.SHUTDOWN)
 
     # --- what follows from the state
 
@@ -334,9 +335,9 @@ class Agent:
     def _do(self, instruction: Instruction) -> None:
         self._instructions.append(instruction)
 
-    def _stop(self, ref: Ref, held: Held) -> None:
+    def _stop(self, ref: Ref, held: Held, cause: Cause) -> None:
         held.phase = Phase.STOPPING
-        self._do(StopRun(ref))
+        self._do(StopRun(ref, cause))
 
     def _delivered(self, ref: Ref) -> Held:
         held = self.held[ref]

@@ -13,7 +13,7 @@ from typing import Final
 from pydantic import ValidationError
 
 from worker import events
-from worker.events import Ref
+from worker.events import Cause, Ref
 from worker.spool import Spool
 from worker.trouble import Mailbox, code_of, is_fatal, status_of, told
 from xwhep.client.host import HostClient
@@ -67,25 +67,25 @@ class Delivery:
 
     async def send_hit(self, ref: Ref, number: int) -> None:
         """Report a hit."""
-        is_over = False
+        over: Cause | None = None
 
         async def send() -> None:
-            nonlocal is_over
+            nonlocal over
             hit = self._hits.get((ref, number))
             if hit is None:
                 hit = await asyncio.to_thread(self._spool.hit, ref, number)
             try:
                 reply = await self._client.report_hit(*ref, hit)
             except LeaseLostError:
-                is_over = True
+                over = Cause.TAKEN_BACK
                 raise
-            is_over = reply.status in ATTEMPT_ENDS
+            over = Cause.FOUND if reply.status in ATTEMPT_ENDS else None
             log.info("job %s, attempt %s: a hit was accepted", *ref)
 
         if await self._is_settled(ref, send, "a hit"):
             await asyncio.to_thread(self._spool.forget_hit, ref, number)
-            self._mailbox.tell(events.HitAnswered, ref, number, is_over)
-            for known in [known for known in self._hits if known == (ref, number) or (is_over and known[0] == ref)]:
+            self._mailbox.tell(events.HitAnswered, ref, number, over)
+            for known in [known for known in self._hits if known == (ref, number) or (over and known[0] == ref)]:
                 del self._hits[known]
                 self._room.release()
 

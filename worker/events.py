@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from enum import StrEnum
 from typing import NamedTuple, TypeAlias
 from uuid import UUID
 
@@ -20,6 +21,14 @@ class Ref(NamedTuple):
 def ref_of(lease: Lease) -> Ref:
     """Return the name of the attempt that is leased."""
     return Ref(lease.job_uid, lease.attempt)
+
+
+class Cause(StrEnum):
+    """Why a run is stopped, in the words that its end is recorded with."""
+
+    SHUTDOWN = "the worker was stopped"
+    FOUND = "its search has ended with a hit from here"
+    TAKEN_BACK = "the dispatcher wants no more of it: its search has ended, it was cancelled, or its lease ran out"
 
 
 # --- events ----------------------------------------------------------------------------------------------------------
@@ -87,11 +96,11 @@ class HitFound(Event):
 
 @dataclass(frozen=True, slots=True)
 class HitAnswered(Event):
-    """The dispatcher accepted or refused a hit, for good; `is_over`: with it, or before it, the attempt has ended."""
+    """The dispatcher accepted or refused a hit, for good; `over`: why, with it or before it, the attempt has ended."""
 
     ref: Ref
     number: int
-    is_over: bool = False
+    over: Cause | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -177,6 +186,7 @@ class StopRun:
     """End a run now; it ends as `RunEnded`."""
 
     ref: Ref
+    cause: Cause
 
 
 @dataclass(frozen=True, slots=True)

@@ -16,7 +16,7 @@ from typing import Any, Final
 from worker import events
 from worker.cache import Cache
 from worker.delivery import Delivery, lost
-from worker.events import Instruction, Ref, ref_of
+from worker.events import Cause, Instruction, Ref, ref_of
 from worker.probe import operating_system, processor
 from worker.runs import native, vanity
 from worker.spool import Spool, Workplace
@@ -44,7 +44,6 @@ WAIT_S: Final = 25.0
 BEAT_TIMEOUT_S: Final = 20.0
 #: how often content is asked for again while the dispatcher is away; with the pauses between, some five minutes
 FETCH_TRIES: Final = 64
-STOPPED: Final = "the worker was stopped"
 GIVEN_BACK: Final = "the worker stops, or takes no jobs of this kind"
 
 
@@ -56,13 +55,13 @@ class Run:
     delivery: Delivery
     task: asyncio.Task[None] | None = None
     is_working: bool = False  #: from its first step to the last that may be cut short
-    is_stopped: bool = False
+    stopped: Cause | None = None
     latest: ProgressFields = field(default_factory=ProgressFields)
     hits: int = 0
 
-    def stop(self) -> None:
-        """End the run; it is recorded all the same."""
-        self.is_stopped = True
+    def stop(self, cause: Cause) -> None:
+        """End the run; it is recorded all the same, with the first cause that there was."""
+        self.stopped = self.stopped or cause
         if self.is_working and self.task is not None:
             self.task.cancel()
 
@@ -106,8 +105,8 @@ class Shell:
             case events.StartRun(lease):
                 run = self.runs[ref_of(lease)] = Run(lease, self._delivery)
                 run.task = self._tasks.create_task(self._run(run))
-            case events.StopRun(ref):
-                self.runs[ref].stop()
+            case events.StopRun(ref, cause):
+                self.runs[ref].stop(cause)
             case events.Forget(ref):
                 self._tasks.create_task(self._delivery.forget(ref))  # also when all else ends
             case _:
@@ -116,7 +115,7 @@ class Shell:
     def close(self) -> None:
         """End all that is under way; runs are recorded."""
         for run in self.runs.values():
-            run.stop()
+            run.stop(Cause.SHUTDOWN)
         for task in self._others:
             task.cancel()
 
@@ -191,10 +190,10 @@ class Shell:
         run.is_working = True
         try:
             workplace = await asyncio.to_thread(self._spool.open, run.lease)
-            if not run.is_stopped:
+            if run.stopped is None:
                 return await self._work(run, workplace)
         except asyncio.CancelledError:
-            if not run.is_stopped:
+            if run.stopped is None:
                 raise
         except CannotContainError as error:
             log.warning("%s; no more native jobs are taken", error)
@@ -203,7 +202,8 @@ class Shell:
         except (XwhepError, OSError) as error:
             log.warning("job %s, attempt %s: %s", *ref_of(run.lease), error)
             return lost(told(error), run.latest)
-        return lost(STOPPED, run.latest)
+        assert run.stopped is not None, "a run that nobody stopped has returned its end"
+        return lost(run.stopped, run.latest)
 
     async def _work(self, run: Run, workplace: Workplace) -> FinishAttempt:
         work, ref = run.lease.work, ref_of(run.lease)

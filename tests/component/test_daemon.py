@@ -111,6 +111,22 @@ async def test_a_search_ends_with_the_requesters_address(tmp_path: Path) -> None
         assert combine(secret, hit, parse_pattern(EASY).ranges) > 0
 
 
+async def test_the_log_of_a_run_that_found_what_was_searched_says_so(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level("INFO", "worker")
+    async with a_grid(tmp_path) as grid, grid.owner("alice") as alice:
+        await start_search(alice, EASY)
+
+        async def is_told() -> bool:
+            return "its search has ended with a hit from here" in caplog.text
+
+        async with a_worker(await enrol(grid, tmp_path / "bob"), Kind.VANITY):
+            await eventually(is_told)
+
+    assert "the worker was stopped" not in caplog.text
+
+
 async def test_a_worker_that_stops_gives_its_job_back_at_once(tmp_path: Path) -> None:
     async with a_grid(tmp_path) as grid, grid.owner("alice") as alice:
         uid, _ = await start_search(alice, HARD)

@@ -10,6 +10,7 @@ from tests.support.leases import vanity_lease
 from worker.agent import Agent
 from worker.events import (
     AbandonPoll,
+    Cause,
     DeliveryFailed,
     DeliveryPostponed,
     Event,
@@ -167,7 +168,7 @@ class WorkerLife(RuleBasedStateMachine):
                 self.ends.add(ref_of(lease))
                 self.runs.add(ref_of(lease))
                 self.end(ref_of(lease))
-            case StopRun(ref):
+            case StopRun(ref, _):
                 assert ref in self.runs
                 self.told_to_stop.add(ref)
             case Forget(ref):
@@ -212,7 +213,7 @@ class WorkerLife(RuleBasedStateMachine):
                 self.hits -= settled
                 self.hits_delivered |= settled
                 self.lost |= {ref} if is_over else set()
-                self.tell(HitAnswered(self.now, ref, number, is_over=is_over))
+                self.tell(HitAnswered(self.now, ref, number, over=Cause.FOUND if is_over else None))
                 assert not is_over or ref not in self.runs or ref in self.told_to_stop
             case SendReport(ref) if answered:
                 self.delivered.add(ref)

@@ -12,6 +12,7 @@ from worker import events
 from worker.agent import DELIVERIES, LONGEST_PAUSE_S, LONGEST_TROUBLE_S, POLL_PAUSE_S, Agent, Pause
 from worker.events import (
     AbandonPoll,
+    Cause,
     DeliveryFailed,
     DeliveryPostponed,
     Event,
@@ -95,7 +96,7 @@ def test_a_lost_lease_stops_its_run_and_is_forgotten_when_that_is_over() -> None
     agent = running()
     agent.handle(TimePassed(10.0))
 
-    assert agent.handle(HeartbeatAnswered(10.1, frozenset({ONE, TWO}))) == [StopRun(ONE)]
+    assert agent.handle(HeartbeatAnswered(10.1, frozenset({ONE, TWO}))) == [StopRun(ONE, Cause.TAKEN_BACK)]
     assert agent.handle(RunEnded(10.2, ONE, 5)) == [Forget(ONE), Poll(KINDS)]
 
 
@@ -133,7 +134,7 @@ def test_a_hit_that_ends_the_attempt_stops_its_run_at_once() -> None:
     agent.handle(HitFound(1.0, ONE, 0))
     agent.handle(HitFound(1.1, ONE, 1))
 
-    assert agent.handle(HitAnswered(1.2, ONE, 0, is_over=True)) == [StopRun(ONE)]
+    assert agent.handle(HitAnswered(1.2, ONE, 0, Cause.FOUND)) == [StopRun(ONE, Cause.FOUND)]
     assert agent.handle(RunEnded(1.3, ONE, 5)) == [Forget(ONE), Poll(KINDS)]
 
 
@@ -248,7 +249,7 @@ def test_a_worker_that_can_run_nothing_does_not_ask() -> None:
 def test_a_worker_that_stops_gives_back_what_it_runs_and_is_then_done() -> None:
     agent = running(slots=2)
 
-    assert agent.handle(ShutdownRequested(1.0)) == [AbandonPoll(), StopRun(ONE)]
+    assert agent.handle(ShutdownRequested(1.0)) == [AbandonPoll(), StopRun(ONE, Cause.SHUTDOWN)]
     assert agent.handle(PollFailed(1.0)) == []
     assert agent.handle(RunEnded(1.8, ONE, 5)) == [SendReport(ONE)]
     assert not agent.is_done()
