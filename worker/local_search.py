@@ -17,8 +17,7 @@ from worker.runs import vanity
 from xwhep.bitcoin.addresses import Form
 from xwhep.bitcoin.patterns import Pattern
 from xwhep.bitcoin.split_key import Hit, check
-from xwhep.errors import SearchFailedError
-from xwhep.model.attempts import Outcome, ProgressFields, ReportHit, VanityWork
+from xwhep.model.attempts import ProgressFields, ReportHit, VanityWork
 from xwhep.secp256k1 import Point, encode
 
 #: of one unit: about half a minute of one processor
@@ -99,8 +98,6 @@ async def _search_units(found: Found, batch_uid: UUID, numbers: itertools.count[
         work = _work(found.pattern, found.public_key, batch_uid, next(numbers))
         end = await vanity.search(work, _Sink(work.number, found), nice=nice)
         found.count(work.number, end.keys_tried)
-        if end.outcome is not Outcome.FINISHED:
-            raise SearchFailedError(end.reason or "it was stopped")
 
 
 def _work(pattern: Pattern, public_key: Point, batch_uid: UUID, number: int) -> VanityWork:

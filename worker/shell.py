@@ -198,7 +198,7 @@ class Shell:
         except CannotContainError as error:
             log.warning("%s; no more native jobs are taken", error)
             self._mailbox.tell(events.KindWithdrawn, Kind.NATIVE)
-            return lost(error.text, run.latest)
+            return lost(told(error), run.latest)
         except (XwhepError, OSError) as error:
             log.warning("job %s, attempt %s: %s", *ref_of(run.lease), error)
             return lost(told(error), run.latest)

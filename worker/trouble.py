@@ -9,7 +9,7 @@ from collections.abc import Callable
 from typing import Final
 
 from worker.events import Event
-from xwhep.errors import RemoteError, UnavailableError, XwhepError
+from xwhep.errors import CannotContainError, RemoteError, SearchFailedError, UnavailableError, XwhepError
 
 log = logging.getLogger(__name__)
 
@@ -34,6 +34,8 @@ def status_of(error: XwhepError) -> int:
 
 def told(error: XwhepError | OSError) -> str:
     """Return what others may hear of an error: of this machine its trouble, not the names of its folders."""
+    if isinstance(error, SearchFailedError | CannotContainError):  # in the words of programs that ran here
+        return f"the machine could not do it ({error.code}): its own log says why"
     if isinstance(error, XwhepError):
         return str(error)
     return f"the machine could not do it: {error.strerror or 'its own log says why'}"

@@ -194,6 +194,25 @@ async def test_what_goes_wrong_on_a_disk_is_told_without_the_volunteers_folders(
         assert (await alice.job(uid)).attempts[0].reason == "the machine could not do it: Is a directory"
 
 
+async def test_what_goes_wrong_in_a_search_is_told_without_the_volunteers_folders(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr(sys, "executable", str(tmp_path / "nowhere"))
+    async with a_grid(tmp_path) as grid, grid.owner("alice") as alice:
+        uid, _ = await start_search(alice, HARD)
+
+        async def is_lost() -> bool:
+            return bool([job async for job in alice.jobs(status=Status.ERROR, batch_uid=uid)])
+
+        async with a_worker(await enrol(grid, tmp_path / "bob"), Kind.VANITY):
+            await eventually(is_lost)
+        (summary, *_) = [job async for job in alice.jobs(status=Status.ERROR, batch_uid=uid)]
+        job = await alice.job(summary.uid)
+
+    assert job.attempts[0].reason == "the machine could not do it (search-failed): its own log says why"
+    assert str(tmp_path / "nowhere") in caplog.text
+
+
 async def test_a_killed_worker_gives_its_unit_back_when_it_starts_again(tmp_path: Path) -> None:
     async with a_grid(tmp_path) as grid, grid.owner("alice") as alice:
         await start_search(alice, HARD)

@@ -107,9 +107,8 @@ async def test_a_kernel_cache_that_cannot_be_written_is_a_sentence(
 
     with pytest.raises(SearchFailedError, match="compiled kernels cannot be kept"):
         await vanity.compile_kernel()
-    end = await vanity.search(unit(steps=1, ranges=NOTHING), Sink())
-    assert end.outcome is Outcome.LOST
-    assert "compiled kernels cannot be kept" in str(end.reason)
+    with pytest.raises(SearchFailedError, match="compiled kernels cannot be kept"):
+        await vanity.search(unit(steps=1, ranges=NOTHING), Sink())
 
 
 @pytest.mark.usefixtures("no_child_left")
@@ -117,15 +116,15 @@ async def test_a_kernel_cache_that_cannot_be_written_is_a_sentence(
 @pytest.mark.parametrize(
     ("script", "reason"),
     [
-        ("echo 'out of order' >&2; exit 3", "ended without a result (exit status 3): out of order"),
-        ("kill -9 $$", "ended without a result (exit status -9)"),
+        ("echo 'out of order' >&2; exit 3", r"its process ended \(exit status 3\): out of order"),
+        ("kill -9 $$", r"its process ended \(exit status -9\)"),
         ("echo rubbish; cat", "said what cannot be understood"),
         ("head -c 200000 /dev/zero; cat", "said what cannot be understood"),
-        ('echo \'{"event":"done","keys":5,"next_step":0}\'', "the search was stopped"),
+        ('echo \'{"event":"done","keys":5,"next_step":0}\'', "stopped before the unit's end"),
         ("trap '' TERM; while :; do sleep 0.1; done", "said nothing for 1 s"),
     ],
 )
-async def test_a_child_that_goes_wrong_loses_the_attempt_and_says_why(
+async def test_a_child_that_goes_wrong_fails_the_search_and_says_why(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, script: str, reason: str
 ) -> None:
     child = tmp_path / "python"
@@ -135,10 +134,15 @@ async def test_a_child_that_goes_wrong_loses_the_attempt_and_says_why(
     monkeypatch.setattr(vanity, "SILENCE_S", 1.0)
     monkeypatch.setattr(vanity, "GRACE_S", 0.3)
 
-    end = await vanity.search(unit(steps=1, ranges=NOTHING), Sink())
+    with pytest.raises(SearchFailedError, match=reason):
+        await vanity.search(unit(steps=1, ranges=NOTHING), Sink())
 
-    assert end.outcome is Outcome.LOST
-    assert reason in str(end.reason)
+
+async def test_a_child_that_cannot_be_started_fails_the_search(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sys, "executable", str(tmp_path / "nowhere"))
+
+    with pytest.raises(SearchFailedError, match="its process cannot be used"):
+        await vanity.search(unit(steps=1, ranges=NOTHING), Sink())
 
 
 @pytest.mark.usefixtures("no_child_left")

@@ -39,34 +39,26 @@ class Sink(Protocol):
         """Take a hit; on return it is safe."""
 
 
-class ChildError(Exception):
-    """The child did not do what it should; the text says what."""
-
-
 async def search(work: VanityWork, sink: Sink, *, nice: int = 0) -> FinishAttempt:
-    """Search a unit; a cancellation stops it.
+    """Search a unit to its end; a cancellation stops it.
 
-    Every trouble is the machine's own, so the outcome is never `failed`.
+    Raises:
+        SearchFailedError: it did not work; every trouble is the machine's own, so the outcome is never `failed`.
     """
     latest = ProgressFields(fraction=0)
-    try:
-        async with _child() as child:
-            child.stdin.write(pipe.render(_unit(work, nice)))
-            while not isinstance(event := await child.event(), pipe.Done):
-                match event:
-                    case pipe.Progress():
-                        latest = _progress(work, event.keys, event.keys_per_s)
-                        sink.progress(latest)
-                    case pipe.Found():
-                        latest = _progress(work, event.keys, latest.keys_per_s)
-                        await sink.hit(ReportHit(s=event.s, e=event.e, sign=event.sign, **latest.model_dump()))
-                    case pipe.Failed():
-                        return _lost(latest, event.text)
-                    case _:
-                        pass
-            return _end(work, event, latest)
-    except (ChildError, OSError) as error:
-        return _lost(latest, str(error))
+    async with _child() as child:
+        child.stdin.write(pipe.render(_unit(work, nice)))
+        while not isinstance(event := await child.event(), pipe.Done):
+            match event:
+                case pipe.Progress():
+                    latest = _progress(work, event.keys, event.keys_per_s)
+                    sink.progress(latest)
+                case pipe.Found():
+                    latest = _progress(work, event.keys, latest.keys_per_s)
+                    await sink.hit(ReportHit(s=event.s, e=event.e, sign=event.sign, **latest.model_dump()))
+                case _:
+                    pass
+        return _end(work, event, latest)
 
 
 async def compile_kernel() -> pipe.Compiled:
@@ -75,14 +67,10 @@ async def compile_kernel() -> pipe.Compiled:
     Raises:
         SearchFailedError: it did not work.
     """
-    try:
-        async with _child("--compile") as child:
-            while not isinstance(event := await child.event(), pipe.Compiled):
-                if isinstance(event, pipe.Failed):
-                    raise SearchFailedError(event.text)
-            return event
-    except (ChildError, OSError) as error:
-        raise SearchFailedError(str(error)) from error
+    async with _child("--compile") as child:
+        while not isinstance(event := await child.event(), pipe.Compiled):
+            pass
+        return event
 
 
 def _unit(work: VanityWork, nice: int) -> pipe.UnitMessage:
@@ -105,12 +93,8 @@ def _progress(work: VanityWork, keys: int, keys_per_s: float) -> ProgressFields:
 def _end(work: VanityWork, done: pipe.Done, latest: ProgressFields) -> FinishAttempt:
     final = _progress(work, done.keys, latest.keys_per_s)
     if done.next_step < work.steps:
-        return _lost(final, "the search was stopped")
+        raise SearchFailedError("its process stopped before the unit's end")
     return FinishAttempt(outcome=Outcome.FINISHED, **final.model_dump())
-
-
-def _lost(progress: ProgressFields, why: str) -> FinishAttempt:
-    return FinishAttempt(outcome=Outcome.LOST, reason=why[:1000], **progress.model_dump())
 
 
 class _Child:
@@ -129,18 +113,21 @@ class _Child:
         """Return what the child says next.
 
         Raises:
-            ChildError: it ended, fell silent, or said something else than a message.
+            SearchFailedError: that it failed; or it ended, fell silent, or said something else than a message.
         """
         try:
             async with asyncio.timeout(SILENCE_S):  # wait_for of Python 3.11 may swallow a cancellation (bpo-37658)
                 line = await self._stdout.readline()
-            if line:
-                return pipe.parse_event(line)
+            event = pipe.parse_event(line) if line else None
         except TimeoutError as error:
-            raise ChildError(f"the search's process said nothing for {SILENCE_S:.0f} s") from error
+            raise SearchFailedError(f"its process said nothing for {SILENCE_S:.0f} s") from error
         except (ValueError, XwhepError) as error:
-            raise ChildError(f"the search's process said what cannot be understood ({error})") from error
-        raise ChildError(_obituary(await self._process.wait(), await self._errors))
+            raise SearchFailedError(f"its process said what cannot be understood ({error})") from error
+        if event is None:
+            raise SearchFailedError(_obituary(await self._process.wait(), await self._errors))
+        if isinstance(event, pipe.Failed):
+            raise SearchFailedError(event.text)
+        return event
 
     async def stop(self) -> None:
         """Tell the child to stop, and after a grace make it; on return it is gone, and so is what it had to say."""
@@ -165,27 +152,34 @@ class _Child:
 
 @contextlib.asynccontextmanager
 async def _child(*options: str) -> AsyncIterator[_Child]:
-    """Start the child; at the end, whatever the reason, it is stopped."""
+    """Start the child; at the end, whatever the reason, it is stopped.
+
+    Raises:
+        SearchFailedError: it cannot be started, or its pipe broke.
+    """
     separate: dict[str, Any] = (
         {"creationflags": getattr(subprocess, "CREATE_NEW_PROCESS_GROUP", 0)}
         if os.name == "nt"
         else {"process_group": 0}
     )  # a Ctrl-C in the terminal is for the daemon, which then stops its children
-    child = _Child(
-        await asyncio.create_subprocess_exec(
-            *(sys.executable, "-P", "-m", "worker.vanity", *options),
-            stdin=asyncio.subprocess.PIPE,
-            stdout=asyncio.subprocess.PIPE,
-            stderr=asyncio.subprocess.PIPE,
-            limit=pipe.MAX_LINE_BYTES,
-            env={**os.environ, "PYTHONPATH": str(Path(worker.__file__).parents[1])},
-            **separate,
-        )
-    )
     try:
-        yield child
-    finally:
-        await child.stop()
+        child = _Child(
+            await asyncio.create_subprocess_exec(
+                *(sys.executable, "-P", "-m", "worker.vanity", *options),
+                stdin=asyncio.subprocess.PIPE,
+                stdout=asyncio.subprocess.PIPE,
+                stderr=asyncio.subprocess.PIPE,
+                limit=pipe.MAX_LINE_BYTES,
+                env={**os.environ, "PYTHONPATH": str(Path(worker.__file__).parents[1])},
+                **separate,
+            )
+        )
+        try:
+            yield child
+        finally:
+            await child.stop()
+    except OSError as error:
+        raise SearchFailedError(f"its process cannot be used: {error}") from error
 
 
 async def _tail(stream: asyncio.StreamReader) -> str:
@@ -198,4 +192,4 @@ async def _tail(stream: asyncio.StreamReader) -> str:
 def _obituary(exit_status: int, errors: str) -> str:
     lines = errors.strip().splitlines()
     last = f": {lines[-1][:300]}" if lines else ""
-    return f"the search's process ended without a result (exit status {exit_status}){last}"
+    return f"its process ended (exit status {exit_status}){last}"
