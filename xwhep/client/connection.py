@@ -72,8 +72,14 @@ class _Connector(aiohttp.TCPConnector):
         closed, transport = connection.protocol.closed, connection.transport
         if closed is not None and transport is not None and closed not in self._open:
             self._open[closed] = transport
-            closed.add_done_callback(lambda done: self._open.pop(done, None))
+            closed.add_done_callback(self._note_closed)
         return connection
+
+    def _note_closed(self, closed: asyncio.Future[None]) -> None:
+        """Let go of a connection, and take note of why it broke: whoever used it has heard that in another way."""
+        self._open.pop(closed, None)
+        if not closed.cancelled():
+            closed.exception()  # a future whose fault nobody looks at is reported in the log, with a traceback
 
     async def drop_all(self) -> None:
         """Close what is open at once, without a farewell."""
