@@ -638,6 +638,16 @@ class MissingExtraError(XwhepError):
         super().__init__(f"this command needs {library}, which is not installed; run `pip install 'xwhep[{extra}]'`")
 
 
+class DevelopmentChainError(XwhepError):
+    """A chain for development that cannot run on this machine, or does not run any more."""
+
+    code = "no-development-chain"
+    http_status = 501
+
+    def __init__(self, why: str) -> None:
+        super().__init__(f"no development chain can run here: {why}")
+
+
 # --- installations ---------------------------------------------------------------------------------------------------
 
 

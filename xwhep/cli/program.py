@@ -6,6 +6,7 @@ import click
 
 from xwhep.cli.apps import apps
 from xwhep.cli.batches import batches
+from xwhep.cli.chain import chain
 from xwhep.cli.data import data
 from xwhep.cli.demo.command import demo
 from xwhep.cli.jobs import jobs
@@ -26,7 +27,7 @@ def program() -> None:
     """Use a desktop grid: register applications, submit jobs, fetch results."""
 
 
-for command in (demo, login, whoami, apps, data, jobs, batches, vanity, hosts, users, groups, tokens):
+for command in (demo, login, whoami, apps, data, jobs, batches, vanity, chain, hosts, users, groups, tokens):
     program.add_command(command)
 
 
