@@ -28,7 +28,7 @@ from xwhep.errors import ConfigurationError
 SettingsT = TypeVar("SettingsT", bound="Settings")
 
 #: the programs that read the configuration; each finds its own section, and none is surprised by those of the others
-SECTIONS: Final = frozenset({"dispatcher", "oracle", "worker"})
+SECTIONS: Final = frozenset({"chain", "dispatcher", "oracle", "worker"})
 _PREFIX: Final = "XWHEP_"
 _SEPARATOR: Final = "__"
 

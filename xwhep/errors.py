@@ -7,6 +7,7 @@ This module imports nothing of ours.
 
 from __future__ import annotations
 
+import re
 from datetime import datetime
 from pathlib import Path
 from typing import ClassVar
@@ -521,10 +522,10 @@ class ChainRefusedError(XwhepError):
     http_status = 422
 
     def __init__(self, reason: str, arguments: str = "") -> None:
-        #: the contract's error in words of the contract, such as `DeadlinePassed`; empty where it gave none
-        self.reason = reason
+        self.reason = reason  #: the name of the contract's error, such as `DeadlinePassed`; empty where it gave none
         self.arguments = arguments  #: as in `id 3, deadline 1767225600`
-        told = f"{reason} ({arguments})" if arguments else reason
+        words = re.sub(r"\B[A-Z](?=[a-z])", r" \g<0>", reason).lower() if re.fullmatch(r"\w+", reason) else reason
+        told = f"{words} ({arguments})" if arguments else words
         super().__init__(f"the contract refuses: {told or 'it gives no reason'}")
 
 
@@ -616,6 +617,19 @@ class TaskSettledError(XwhepError):
 
     def __init__(self, number: int, status: str) -> None:
         super().__init__(f"task {number} is {status} already")
+
+
+class TaskExpiredError(XwhepError):
+    """A Task whose deadline passed before it was done."""
+
+    code = "task-expired"
+    http_status = 410
+
+    def __init__(self, number: int) -> None:
+        super().__init__(
+            f"task {number} was not settled before its deadline, and will not be done any more; get its price back with"
+            f" `xwhep tasks refund {number}`"
+        )
 
 
 class DeploymentStoppedError(XwhepError):

@@ -18,19 +18,20 @@ from dispatcher.config import DispatcherSettings
 from tests.support.documented import comments, first_line
 from tests.support.http_reference import http
 from worker.config import WorkerSettings
+from xwhep.chain.settings import ChainSettings
 from xwhep.config import Settings, variable
 from xwhep.errors import RemoteError, XwhepError
 
 FOLDER = Path(__file__).parents[2] / "docs" / "reference"
 PROGRAMS: tuple[click.Group, ...] = (xwhep.cli.program.program, dispatcher.cli.program, worker.cli.program)
-SETTINGS: tuple[type[Settings], ...] = (DispatcherSettings, WorkerSettings)
+SETTINGS: tuple[type[Settings], ...] = (ChainSettings, DispatcherSettings, WorkerSettings)
 
 
 COMMAND_LINE = """\
 # Command line
 
-Every command ends with exit status 0 (done), 1 (refused by the dispatcher or by this machine), 2 (wrong on the command
-line alone) or 130 (Ctrl-C). What went wrong is one line on standard error, with a code that [Errors](errors.md)
+Every command ends with exit status 0 (done), 1 (refused by the dispatcher, the chain or this machine), 2 (wrong on the
+command line alone) or 130 (Ctrl-C). What went wrong is one line on standard error, with a code that [Errors](errors.md)
 explains. `--json` prints one JSON document on standard output."""
 
 ERRORS = """\
@@ -53,7 +54,8 @@ as JSON. The file is in the platform's folder for a user's configuration (on Lin
 | variable | meaning |
 |---|---|
 | `XWHEP_HOME` | one folder for keys, databases, caches and `config.toml`, in place of the platform's |
-| `XWHEP_SECRET` | the secret of `xwhep vanity combine`, 64 hexadecimal digits, in place of a file |"""
+| `XWHEP_SECRET` | the secret of `xwhep vanity combine`, 64 hexadecimal digits, in place of a file |
+| `XWHEP_KEYSTORE_PASSWORD` | the password of a keystore for `xwhep tasks` and `xwhep chain`, in place of a prompt |"""
 
 
 def command_line() -> str:
@@ -105,9 +107,15 @@ def _keys(settings: type[Settings]) -> str:
     meanings = comments(inspect.getsource(settings))
     rows = ["| key | variable | default | meaning |", "|---|---|---|---|"]
     for name, field in settings.model_fields.items():
-        default = "of the machine" if field.default is PydanticUndefined else f"`{_written(field.default)}`"
+        default = _default(field.default)
         rows.append(f"| `{name}` | `{variable(settings.section, name)}` | {default} | {meanings.get(name, '')} |")
     return "\n".join(rows)
+
+
+def _default(default: object) -> str:
+    if default is None:
+        return "not set"
+    return "of the machine" if default is PydanticUndefined else f"`{_written(default)}`"
 
 
 def _written(default: object) -> str:

@@ -52,13 +52,22 @@ def create_keystore(path: Path, password: str, *, cost: int = SCRYPT_COST) -> Ad
     """
     import eth_account  # slow to load
 
-    if path.exists():
-        raise KeystoreError(path, "it exists already, and may hold the only copy of a key; name another file")
+    refuse_existing(path)
     account = eth_account.Account.create()
     content = eth_account.Account.encrypt(account.key, password, kdf="scrypt", iterations=cost)
     make_private_folder(path.absolute().parent)
     replace_file(path, (json.dumps(content) + "\n").encode("ascii"), PRIVATE)
     return str(account.address)
+
+
+def refuse_existing(path: Path) -> None:
+    """Check that a new keystore would take no other file's place.
+
+    Raises:
+        KeystoreError: there is a file already: it may hold the only copy of a key.
+    """
+    if path.exists():
+        raise KeystoreError(path, "it exists already, and may hold the only copy of a key; name another file")
 
 
 def open_keystore(path: Path, password: str) -> Account:
@@ -81,20 +90,13 @@ def open_keystore(path: Path, password: str) -> Account:
         raise KeystoreError(path, "it is no Web3 keystore") from None
 
 
-def keystore_address(path: Path) -> Address | None:
-    """Return the address that a keystore file tells without its password; None when it tells none.
+def check_keystore(path: Path) -> None:
+    """Check what can be checked of a keystore without its password.
 
     Raises:
-        KeystoreError: it cannot be read, or is no keystore.
+        KeystoreError: it cannot be read, is no keystore, or asks too much of this machine.
     """
-    from xwhep.chain.values import parse_address
-    from xwhep.errors import InvalidFieldError
-
-    told = _read(path).get("address")
-    try:
-        return parse_address("0x" + str(told).removeprefix("0x")) if told else None
-    except InvalidFieldError:
-        return None
+    _read(path)
 
 
 def _read(path: Path) -> dict[str, Any]:

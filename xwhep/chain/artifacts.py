@@ -12,7 +12,7 @@ from functools import cache, cached_property
 from importlib import resources
 from typing import Any, Final
 
-from xwhep.chain.values import Log
+from xwhep.chain.values import Log, parse_address
 from xwhep.errors import ChainRefusedError
 
 #: every contract that comes with this package
@@ -25,7 +25,13 @@ _BUILT_IN: Final[Sequence[Mapping[str, Any]]] = (
     {"type": "error", "name": "Error", "inputs": [{"name": "", "type": "string"}]},
     {"type": "error", "name": "Panic", "inputs": [{"name": "code", "type": "uint256"}]},
 )
-_PANICS: Final = {0x01: "an assertion failed", 0x11: "a number overflows", 0x12: "a division by zero"}
+_PANICS: Final = {
+    0x01: "an assertion failed",
+    0x11: "a number overflows",
+    0x12: "a division by zero",
+    0x21: "a number that is no value of its enumeration",
+    0x32: "an index out of range",
+}
 
 Entry = Mapping[str, Any]
 
@@ -116,7 +122,11 @@ def refusal(data: bytes) -> ChainRefusedError:
     if entry["name"] == "Panic":
         return ChainRefusedError(_PANICS.get(values[0], f"panic {values[0]:#x}"))
     pairs = zip(entry["inputs"], values, strict=True)
-    return ChainRefusedError(entry["name"], ", ".join(f"{field['name']} {_shown(value)}" for field, value in pairs))
+    told = (
+        f"{field['name']} {parse_address(value) if field['type'] == 'address' else _shown(value)}"
+        for field, value in pairs
+    )
+    return ChainRefusedError(entry["name"], ", ".join(told))
 
 
 @cache

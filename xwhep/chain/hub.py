@@ -28,6 +28,7 @@ from xwhep.errors import NoCodeError, NodeUnavailableError, WrongChainError
 
 _LOG: Final = logging.getLogger(__name__)
 _HUB: Final = "TaskHub"
+_RANGE: Final = 5_000  #: blocks that are searched at a time; public nodes allow no more
 _TOKEN: Final = "RLC"  # noqa: S105 - the name of a contract
 
 
@@ -77,6 +78,19 @@ class Hub:
         topics = [artifact(_HUB).topic(name) for name in _EVENTS]
         found = await self.node.logs(self.deployment.hub, topics, first, last)
         return [event for log in found if (event := read_event(log)) is not None]
+
+    async def history(self, number: int, last: int) -> list[SubmittedTask | SettledTask]:
+        """Return a Task's own events up to block `last`, in chain order; empty where it has none."""
+        topics = [artifact(_HUB).topic(name) for name in _EVENTS]
+        about = number.to_bytes(32, "big")
+        found: list[SubmittedTask | SettledTask] = []
+        for end in range(last, self.deployment.block - 1, -_RANGE):  # backwards: Tasks that are looked at are young
+            begin = max(self.deployment.block, end - _RANGE + 1)
+            logs = await self.node.logs(self.deployment.hub, topics, begin, end, about=about)
+            found = [event for log in logs if (event := read_event(log)) is not None] + found
+            if any(isinstance(event, SubmittedTask) for event in found):
+                break
+        return found
 
     def submitted(self, receipt: Receipt) -> SubmittedTask | None:
         """Return the Task that a transaction made; None when it made none."""

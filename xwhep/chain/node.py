@@ -85,14 +85,18 @@ class Node:
             raise self._wire.useless(f"it has no block {number}")
         return found
 
-    async def logs(self, address: Address, topics: Sequence[bytes], first: int, last: int) -> list[Log]:
+    async def logs(
+        self, address: Address, topics: Sequence[bytes], first: int, last: int, *, about: bytes | None = None
+    ) -> list[Log]:
         """Return a contract's events of these kinds in blocks `first` to `last`, both included, in chain order.
 
-        What the node adds unasked is left out: events of others, of other kinds or blocks, or taken back.
+        With `about`, only those whose second topic this is. What the node adds unasked is left out: events of others,
+        of other kinds or blocks, or taken back.
         """
+        kinds = ["0x" + topic.hex() for topic in topics]
         wanted = {
             "address": address,
-            "topics": [["0x" + topic.hex() for topic in topics]],
+            "topics": [kinds] if about is None else [kinds, "0x" + about.hex()],
             "fromBlock": hex(first),
             "toBlock": hex(last),
         }
@@ -104,6 +108,7 @@ class Node:
                 if log.address == address
                 and log.topics[:1]
                 and log.topics[0] in topics
+                and about in {None, *log.topics[1:2]}
                 and first <= log.position.block_number <= last
             ),
             key=lambda log: (log.position.block_number, log.position.log_index),

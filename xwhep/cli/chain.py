@@ -1,4 +1,4 @@
-"""`xwhep chain`: an Ethereum chain for development."""
+"""`xwhep chain`: an Ethereum chain for development, and the contracts on any chain."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ from xwhep.chain.development.start import Kind, development_chain
 from xwhep.chain.extras import needing
 from xwhep.chain.urls import refuse_password
 from xwhep.chain.values import parse_address
+from xwhep.cli.deploy import deploy
 from xwhep.cli.shell import Group, remark
 
 EXTRA = "devchain"
@@ -19,7 +20,10 @@ EXTRA = "devchain"
 
 @click.group(cls=Group)
 def chain() -> None:
-    """Run an Ethereum chain for development."""
+    """Run an Ethereum chain for development, and bring the contracts onto a chain."""
+
+
+chain.add_command(deploy)
 
 
 @chain.command(example="xwhep chain up --fund 0x90F8bf6A479f320ead074411a4B0e7944Ea8c9C1")

@@ -13,6 +13,7 @@ from xwhep.cli.jobs import jobs
 from xwhep.cli.login import login, whoami
 from xwhep.cli.members import groups, hosts, tokens, users
 from xwhep.cli.shell import Program, run, version_option
+from xwhep.cli.tasks import tasks
 from xwhep.cli.vanity import vanity
 
 
@@ -27,7 +28,7 @@ def program() -> None:
     """Use a desktop grid: register applications, submit jobs, fetch results."""
 
 
-for command in (demo, login, whoami, apps, data, jobs, batches, vanity, chain, hosts, users, groups, tokens):
+for command in (demo, login, whoami, apps, data, jobs, batches, vanity, tasks, chain, hosts, users, groups, tokens):
     program.add_command(command)
 
 

@@ -1,0 +1,76 @@
+"""The requester's parts of keys for Tasks: stored before anything is paid, found again by the public key on chain."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Final
+
+from xwhep.bitcoin.split_key import keygen
+from xwhep.chain.parameters import check_public_key
+from xwhep.chain.values import Address
+from xwhep.cli.vanity_results import key_path
+from xwhep.errors import PublicKeyError, XwhepError
+from xwhep.files import sync_folder
+from xwhep.key_files import PartKey, part_key, read_part, write_part
+from xwhep.secp256k1 import Point, decode, encode
+
+_PREFIX: Final = "task-"
+
+
+def fresh_part() -> PartKey:
+    """Return a fresh part of a key whose public key the contract takes; nearly every one is."""
+    while True:
+        part = part_key(keygen()[0])
+        try:
+            check_public_key(*point_of(part))
+        except PublicKeyError:
+            continue
+        return part
+
+
+def point_of(part: PartKey) -> Point:
+    """Return the public key of a part."""
+    return decode(bytes.fromhex(part.public_key))
+
+
+def store(part: PartKey, requester: Address, pattern: str, path: Path | None) -> Path:
+    """Store a part before it is paid for, under the name of requester and pattern unless a path is given.
+
+    Raises:
+        LocalFileError: there is such a file already.
+        OSError: it could not be written.
+    """
+    stored = path or key_path(f"{_PREFIX}{requester}-{pattern}-{part.public_key[2:18]}")
+    write_part(stored, part)
+    return stored
+
+
+def rename(stored: Path, part: PartKey, number: int) -> Path:
+    """Give the file of a part the name of its Task, once that has a number."""
+    named = key_path(f"{_PREFIX}{number}-{part.public_key[2:18]}")
+    stored.rename(named)
+    sync_folder(named.parent)
+    return named
+
+
+def find_part(public_key: Point, path: Path | None) -> tuple[PartKey, Path] | None:
+    """Return the part with this public key and its file: the one that is given, or one that a Task's name is on.
+
+    Raises:
+        PublicKeyError: the file that is given holds another key.
+        XwhepError: it is no file of a part.
+    """
+    wanted = encode(public_key).hex()
+    if path is not None:
+        part = read_part(path)
+        if part.public_key != wanted:
+            raise PublicKeyError(f"the task was asked for with another than that in {path}")
+        return part, path
+    for candidate in sorted(key_path("").parent.glob(f"{_PREFIX}*.key")):
+        try:
+            part = read_part(candidate)
+        except (XwhepError, OSError):
+            continue  # some other file; it is not what is looked for
+        if part.public_key == wanted:
+            return part, candidate
+    return None
