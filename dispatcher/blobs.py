@@ -1,7 +1,8 @@
 """Content on disk: `blobs/sha256/ab/<64 hex>`, written whole or not at all.
 
 A blob is there once it is named by its digest: temporary file in the same folder, fsync, rename, fsync of the folder.
-The row in the database follows, so a row always has its content; content without a row is harmless.
+The row in the database follows, so a row always has its content; content without a row is harmless, and deleted after a
+day (`dispatcher.housekeeping`).
 """
 
 from __future__ import annotations
@@ -12,7 +13,9 @@ import hashlib
 import os
 import secrets
 import shutil
-from collections.abc import AsyncIterator
+import threading
+from collections.abc import AsyncIterator, Iterable
+from datetime import datetime
 from pathlib import Path
 from typing import BinaryIO, Final
 
@@ -21,6 +24,8 @@ from xwhep.files import make_private_folder, sync_folder
 
 #: room on the disk that content never takes: the database goes on when the blobs may not
 RESERVE_BYTES: Final = 64 * 1024 * 1024
+#: how many parts the store has: the folders that a digest's first byte names
+PARTS: Final = 256
 
 
 class BlobStore:
@@ -29,6 +34,7 @@ class BlobStore:
     def __init__(self, folder: Path) -> None:
         self._folder = folder / "sha256"
         make_private_folder(self._folder)
+        self._publishing = threading.Lock()  # held also to delete: nothing that has just arrived goes
 
     def path(self, digest: str) -> Path:
         """Return where the content with this SHA-256 (64 hexadecimal digits) is or would be."""
@@ -48,7 +54,7 @@ class BlobStore:
         temporary = target.with_name(f".{digest}.{secrets.token_hex(8)}")
         try:
             await self._write(temporary, chunks, digest, size_bytes)
-            await asyncio.to_thread(_publish, temporary, target)
+            await asyncio.to_thread(self._publish, temporary, target)
         except OSError as error:
             if error.errno in {errno.ENOSPC, errno.EDQUOT}:
                 raise StorageFullError(size_bytes) from error
@@ -73,6 +79,29 @@ class BlobStore:
         if received != size_bytes or hasher.hexdigest() != digest:
             raise DigestMismatchError(digest, hasher.hexdigest())
 
+    def _publish(self, temporary: Path, target: Path) -> None:
+        with self._publishing:
+            temporary.replace(target)
+        sync_folder(target.parent)
+
+    def stored_before(self, part: int, moment: datetime) -> set[str]:
+        """Return the digests of all content in a part (from 0) that last arrived before an aware moment."""
+        folder = self._folder / f"{part:02x}"
+        if not folder.is_dir():
+            return set()
+        with os.scandir(folder) as entries:
+            return {entry.name for entry in entries if not entry.name.startswith(".") and _is_older(entry, moment)}
+
+    def delete(self, digests: Iterable[str], moment: datetime) -> int:
+        """Delete content, unless it has arrived again since an aware moment; return how many files went."""
+        deleted = 0
+        for path in map(self.path, digests):
+            with self._publishing:
+                if _is_older(path, moment):
+                    path.unlink()
+                    deleted += 1
+        return deleted
+
     def sweep(self) -> int:
         """Delete what uploads that a crash cut short have left; return how many files. Only before serving."""
         left = list(self._folder.glob("*/.*"))
@@ -86,6 +115,5 @@ def _flush(stream: BinaryIO) -> None:
     os.fsync(stream.fileno())
 
 
-def _publish(temporary: Path, target: Path) -> None:
-    temporary.replace(target)
-    sync_folder(target.parent)
+def _is_older(file: Path | os.DirEntry[str], moment: datetime) -> bool:
+    return file.stat().st_mtime < moment.timestamp()

@@ -1,18 +1,20 @@
-"""What the dispatcher does by itself: write heartbeats down, take back ended leases, renew its certificate."""
+"""What the dispatcher does by itself: write heartbeats down, take back ended leases, renew its certificate, tidy up."""
 
 from __future__ import annotations
 
 import asyncio
+import itertools
 import logging
 import ssl
 from collections.abc import Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Final
 
+from dispatcher.blobs import PARTS
 from dispatcher.leases import LEASE
 from dispatcher.services import Services
-from dispatcher.usecases import leasing
+from dispatcher.usecases import catalogue, leasing
 from xwhep.errors import XwhepError
 
 LOG = logging.getLogger("dispatcher")
@@ -21,6 +23,10 @@ FLUSH_S: Final = 5.0
 RENEWAL_S: Final = 3600.0
 #: longer than this between two looks at the leases, and silence says nothing about the hosts
 STALL: Final = LEASE / 2
+#: between two looks at a part of the store; all parts are looked at within half a day
+SWEEP_S: Final = 150.0
+#: how long content without a row is kept: long after the request that brought it has written the row, or has failed
+UNNAMED: Final = timedelta(days=1)
 
 
 async def keep_leases(services: Services, every_s: float = FLUSH_S) -> None:
@@ -75,3 +81,33 @@ async def keep_certificate(
                 LOG.info("the server's certificate was renewed")
         except (XwhepError, OSError) as error:
             LOG.warning("the server's certificate could not be renewed, trying again: %s", error)
+
+
+async def keep_store(services: Services, every_s: float = SWEEP_S) -> None:
+    """Delete content that nothing names, part after part; for ever.
+
+    It begins anywhere, so that a dispatcher that is often started comes to all parts too.
+    """
+    for part in itertools.count(int(services.now().timestamp())):
+        await asyncio.sleep(every_s)
+        try:
+            await sweep_part(services, part % PARTS)
+        except (XwhepError, OSError) as error:
+            LOG.warning("the store could not be tidied up, trying again: %s", error)
+
+
+async def sweep_part(services: Services, part: int) -> int:
+    """Delete the content of a part that has no row a day after it arrived; return how many files went.
+
+    Such is what a host has uploaded whose lease had ended meanwhile. A row follows only content that has just arrived,
+    be it once more: so what is old and has no row gets none before it is young again, and then it stays.
+    """
+    moment = services.now() - UNNAMED
+    old = await asyncio.to_thread(services.blobs.stored_before, part, moment)
+    if not old:
+        return 0
+    unnamed = old - await services.database.read(catalogue.stored_blobs, part)
+    deleted = await asyncio.to_thread(services.blobs.delete, unnamed, moment)
+    if deleted:
+        LOG.info("%d files that nothing named were deleted from the store", deleted)
+    return deleted

@@ -13,7 +13,7 @@ from typing import Any
 
 from aiohttp import web
 
-from dispatcher.housekeeping import keep_certificate, keep_leases
+from dispatcher.housekeeping import keep_certificate, keep_leases, keep_store
 from dispatcher.installation import Installation
 from dispatcher.routes.table import application
 from dispatcher.services import Services
@@ -81,7 +81,9 @@ async def _serving(services: Services, installation: Installation, listener: soc
         application(services), access_log=None, keepalive_timeout=KEEPALIVE_S, shutdown_timeout=SHUTDOWN_S
     )
     await runner.setup()
-    housekeeping = asyncio.gather(keep_leases(services), keep_certificate(services, context, folder, names))
+    housekeeping = asyncio.gather(
+        keep_leases(services), keep_certificate(services, context, folder, names), keep_store(services)
+    )
     try:
         await web.SockSite(runner, listener, ssl_context=context, backlog=BACKLOG).start()
         yield Running(services, listener.getsockname()[1], housekeeping)

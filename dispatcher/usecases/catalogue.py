@@ -171,3 +171,9 @@ def store_blob(session: Session, digest: str, size_bytes: int, *, now: datetime)
     if session.get(Blob, digest) is None:
         session.add(Blob.model_validate({"digest": digest, "size_bytes": size_bytes, "stored_at": now}))
         session.flush()
+
+
+def stored_blobs(session: Session, part: int) -> set[str]:
+    """Return the digests of all content with a row whose first byte is `part`."""
+    first, last = (f"{part:02x}".ljust(64, digit) for digit in "0f")
+    return set(session.exec(select(Blob.digest).where(col(Blob.digest).between(first, last))))

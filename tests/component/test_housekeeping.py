@@ -3,35 +3,41 @@
 from __future__ import annotations
 
 import asyncio
+import hashlib
+import os
 import ssl
 from collections.abc import AsyncIterator
 from datetime import timedelta
 from pathlib import Path
+from typing import Any
 
 import pytest
 from cryptography import x509
 from sqlmodel import Session, select
 
 from dispatcher import housekeeping, server
-from dispatcher.housekeeping import keep_certificate, keep_leases, tend_leases
+from dispatcher.blobs import PARTS
+from dispatcher.housekeeping import UNNAMED, keep_certificate, keep_leases, keep_store, sweep_part, tend_leases
 from dispatcher.installation import Installation, install
 from dispatcher.leases import LEASE
 from dispatcher.routes import content
 from dispatcher.server import running
 from dispatcher.services import utc_now
 from dispatcher.tables import Attempt, Grid, Host
-from tests.support.content import register, submit
+from tests.support.content import put, register, submit
 from tests.support.desk import poll_request
 from tests.support.grid import GridUnderTest, a_grid
 from tests.support.raw import raw_client
 from xwhep.errors import (
     AlreadyInstalledError,
+    LeaseLostError,
     NotInstalledError,
     PortTakenError,
     SchemaMismatchError,
     StorageFullError,
 )
 from xwhep.model.attempts import AttemptProgress, Heartbeat, Lease
+from xwhep.model.jobs import Output
 from xwhep.pki.contexts import server_context, unverified_context
 from xwhep.rights import Role
 
@@ -222,6 +228,113 @@ async def test_a_full_disk_refuses_content_and_says_so(tmp_path: Path, monkeypat
 
     assert answer.outcome == (507, "storage-full")
     assert "no room for 9 more bytes" in answer.body["detail"]
+
+
+# --- content that nothing names
+
+
+async def left_by_a_lost_lease(grid: GridUnderTest, folder: Path) -> Path:
+    """Return the file of an upload whose lease ended while it was under way."""
+    content = b"too late"
+    output = Output(name="stdout", digest=hashlib.sha256(content).hexdigest(), size_bytes=len(content))
+    (folder / "late").write_bytes(content)
+    async with grid.owner("alice") as alice, grid.host("bob") as bob:
+        (job,) = await submit(alice, await register(alice, folder))
+        lease = (await bob.lease(poll_request())).lease
+        assert lease is not None
+        receive = grid.services.blobs.receive
+
+        async def slowly(chunks: AsyncIterator[bytes], digest: str, size_bytes: int) -> None:
+            await receive(chunks, digest, size_bytes)
+            await alice.cancel_job(job.uid)
+
+        grid.services.blobs.receive = slowly  # type: ignore[method-assign] # what happens meanwhile, in a known order
+        with pytest.raises(LeaseLostError):
+            await bob.store(lease.job_uid, lease.attempt, output, folder / "late")
+        grid.services.blobs.receive = receive  # type: ignore[method-assign] # as it was
+    return grid.services.blobs.path(output.digest)
+
+
+def files(grid: GridUnderTest) -> set[Path]:
+    return set((grid.installation.folder / "blobs").glob("sha256/*/*"))
+
+
+async def sweep_all(grid: GridUnderTest) -> int:
+    return sum([await sweep_part(grid.services, part) for part in range(PARTS)])
+
+
+async def test_content_that_nothing_names_goes_after_a_day_and_nothing_else(tmp_path: Path) -> None:
+    async with a_grid(tmp_path) as grid:
+        late = await left_by_a_lost_lease(grid, tmp_path)
+        named = files(grid) - {late}
+        grid.services.now = lambda: utc_now() + UNNAMED - timedelta(minutes=1)
+        early = await sweep_all(grid)
+        assert late.exists()
+        grid.services.now = lambda: utc_now() + UNNAMED + timedelta(minutes=1)
+        deleted = await sweep_all(grid)
+        left = files(grid)
+
+    assert (early, deleted) == (0, 1)
+    assert left == named != set()
+
+
+async def test_content_that_arrives_again_while_the_store_is_tidied_up_stays(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with a_grid(tmp_path) as grid, grid.owner("carol") as carol:
+        late = await left_by_a_lost_lease(grid, tmp_path)
+        long_ago = (utc_now() - 2 * UNNAMED).timestamp()
+        os.utime(late, (long_ago, long_ago))
+        read = grid.services.database.read
+
+        async def meanwhile(*args: Any, **options: Any) -> Any:
+            found = await read(*args, **options)
+            monkeypatch.setattr(grid.services.database, "read", read)
+            await put(carol, tmp_path, b"too late")
+            return found
+
+        monkeypatch.setattr(grid.services.database, "read", meanwhile)
+        deleted = await sweep_part(grid.services, int(late.name[:2], 16))
+
+    assert deleted == 0
+    assert late.read_bytes() == b"too late"
+
+
+async def test_an_upload_under_way_is_not_tidied_up(tmp_path: Path) -> None:
+    async with a_grid(tmp_path) as grid:
+        half = grid.installation.folder / "blobs" / "sha256" / "ab" / ".upload"
+        half.parent.mkdir(parents=True, exist_ok=True)
+        half.write_bytes(b"under way")
+        grid.services.now = lambda: utc_now() + 2 * UNNAMED
+        deleted = await sweep_all(grid)
+
+        assert deleted == 0
+        assert half.exists()
+
+
+async def test_the_store_is_tidied_up_part_after_part_and_again_after_a_failure(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    swept: list[int] = []
+    done = asyncio.Event()
+
+    async def sweep(_services: object, part: int) -> None:
+        swept.append(part)
+        if len(swept) == 1:
+            raise OSError(5, "Input/output error")
+        if len(swept) == PARTS:
+            done.set()
+
+    async with a_grid(tmp_path) as grid:
+        monkeypatch.setattr(housekeeping, "sweep_part", sweep)
+        task = asyncio.create_task(keep_store(grid.services, 0.001))
+        async with asyncio.timeout(20):
+            await done.wait()
+        task.cancel()
+        await asyncio.gather(task, return_exceptions=True)
+
+    assert set(swept) == set(range(PARTS))
+    assert "trying again" in caplog.text
 
 
 # --- installations
