@@ -7,33 +7,16 @@ reading it once.
 from __future__ import annotations
 
 import logging
-from dataclasses import dataclass
-from typing import Final
 
 from sqlmodel import Session, col, delete, select
 
 from oracle.ledger import move
 from oracle.settlement import OPEN, Event, State
+from oracle.stretches import BLOCKS_KEPT, Reading
 from oracle.tables import Book, ReadBlock, Task
-from xwhep.chain.values import Block, SettledTask, SubmittedTask, TaskStatus
+from xwhep.chain.values import SettledTask, SubmittedTask, TaskStatus
 
 log = logging.getLogger(__name__)
-
-#: how many of the last blocks are kept; a reorganisation that is deeper has everything read again
-BLOCKS_KEPT: Final = 256
-
-
-@dataclass(frozen=True, slots=True)
-class Reading:
-    """A stretch of the chain that was read."""
-
-    blocks: tuple[Block, ...]  #: at least its last one; each the child of the one before
-    events: tuple[SubmittedTask | SettledTask, ...]  #: in the chain's order
-
-    @property
-    def last(self) -> Block:
-        """The block that was read last."""
-        return self.blocks[-1]
 
 
 def next_block(session: Session) -> int:
