@@ -105,12 +105,16 @@ class End(StrEnum):
     """What became of a transaction."""
 
     MINED = "mined"
-    REPLACED = "replaced"  #: another of the same nonce, with a higher fee, was mined
+    REVERTED = "reverted"  #: mined, and without effect
+    REPLACED = "replaced"  #: another of the same nonce was mined
     VOID = "void"  #: somebody else's transaction took its nonce
 
 
 class Transaction(Row, table=True):
-    """A signed transaction, stored before it is first sent. Those of one nonce replace each other; one is mined."""
+    """A signed transaction, stored before it is first sent.
+
+    Those of one nonce replace each other, also those of different tasks; the one that offers most was signed last.
+    """
 
     __tablename__ = "transactions"
     __table_args__ = (
@@ -124,6 +128,8 @@ class Transaction(Row, table=True):
     raw: bytes = Field(repr=False)
     task_id: int
     commitment: bytes
+    recipient: str
+    data: bytes = Field(repr=False)  #: what it asks of the recipient; with a higher fee it is signed once more
     gas: int
     max_fee_wei: int
     tip_wei: int
