@@ -92,6 +92,13 @@ class Hub:
                 break
         return found
 
+    async def callback_failed(self, settled: SettledTask) -> bool:
+        """Tell whether the contract that was to hear of a settlement did not take it."""
+        block = settled.position.block_number
+        topics = [artifact(_HUB).topic("CallbackFailed")]
+        about = settled.id.to_bytes(32, "big")
+        return bool(await self.node.logs(self.deployment.hub, topics, block, block, about=about))
+
     def submitted(self, receipt: Receipt) -> SubmittedTask | None:
         """Return the Task that a transaction made; None when it made none."""
         logs = [log for log in receipt.logs if log.address == self.deployment.hub]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Sequence
 from datetime import UTC, datetime
+from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Final, TypeVar
 
@@ -14,7 +15,7 @@ from xwhep.bitcoin.addresses import p2pkh
 from xwhep.bitcoin.patterns import parse_pattern
 from xwhep.bitcoin.split_key import Hit, check
 from xwhep.chain.parameters import VanityParameters, decode_vanity_parameters, decode_vanity_result
-from xwhep.chain.values import Address, SettledTask, SubmittedTask, TaskState, TaskStatus, rlc_text
+from xwhep.chain.values import NOBODY, Address, SettledTask, SubmittedTask, TaskState, TaskStatus, rlc_text
 from xwhep.cli.display import facts, moment, safe_lines
 from xwhep.cli.task_keys import find_part
 from xwhep.cli.vanity_results import FoundAddress, finish, key_path
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
     from xwhep.chain.hub import Hub
 
 EventT = TypeVar("EventT", SubmittedTask, SettledTask)
+Events = Sequence[SubmittedTask | SettledTask]  #: of one Task, in chain order
 
 #: why a Task failed, in words, by the code that the oracle gives as its result
 REASONS: Final = {
@@ -41,6 +43,13 @@ REASONS: Final = {
 }
 
 
+class Callback(StrEnum):
+    """What became of the call by which the hub tells a dapp's contract of a settlement."""
+
+    DELIVERED = "delivered"
+    FAILED = "failed"  #: the contract did not take it; the result stands on the chain all the same
+
+
 class TaskView(BaseModel):
     """What `show` and `watch` print."""
 
@@ -56,10 +65,11 @@ class TaskView(BaseModel):
     report: str | None = None  #: what an app wrote
     reason: str | None = None  #: why it failed
     settled_in: str | None = None  #: the transaction
+    callback: Callback | None = None  #: None where no contract is to be told, or not yet
     confirmed: bool = False  #: whether it stands behind as many blocks as the deployment asks for
 
 
-def view_of(hub: Hub, number: int, state: TaskState, events: Sequence[SubmittedTask | SettledTask]) -> TaskView:
+def view_of(hub: Hub, number: int, state: TaskState, events: Events) -> TaskView:
     """Return a Task as it stands, without its result."""
     names = {app: name for name, app in hub.deployment.apps.items()}
     submitted = _first(events, SubmittedTask)
@@ -78,9 +88,15 @@ def view_of(hub: Hub, number: int, state: TaskState, events: Sequence[SubmittedT
     return view
 
 
-def with_result(
-    view: TaskView, events: Sequence[SubmittedTask | SettledTask], key_file: Path | None, *, combine: bool
-) -> TaskView:
+async def callback_of(hub: Hub, state: TaskState, events: Events) -> Callback | None:
+    """Return whether the Task's contract was told of its settlement; a refund is told to nobody."""
+    settled = _first(events, SettledTask)
+    if settled is None or state.callback == NOBODY or settled.status is TaskStatus.REFUNDED:
+        return None
+    return Callback.FAILED if await hub.callback_failed(settled) else Callback.DELIVERED
+
+
+def with_result(view: TaskView, events: Events, key_file: Path | None, *, combine: bool) -> TaskView:
     """Return a Task with its result, which is checked; with `combine`, the private key is made and stored too.
 
     Raises:
@@ -131,6 +147,7 @@ def describe(view: TaskView, now: datetime) -> str:
             ("address", view.address),
             ("private key in", view.key_file),
             ("settled in", view.settled_in),
+            ("callback", view.callback),
         ]
     )
     return lines if view.report is None else f"{lines}\n\n{safe_lines(view.report).rstrip()}"
@@ -139,5 +156,5 @@ def describe(view: TaskView, now: datetime) -> str:
 _END_OF_TIME: Final = 253402300799  # 9999-12-31, the last day that a datetime knows
 
 
-def _first(events: Sequence[SubmittedTask | SettledTask], kind: type[EventT]) -> EventT | None:
+def _first(events: Events, kind: type[EventT]) -> EventT | None:
     return next((event for event in events if isinstance(event, kind)), None)

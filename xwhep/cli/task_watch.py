@@ -3,18 +3,16 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
 from typing import TYPE_CHECKING, Final
 
-from xwhep.chain.values import SettledTask, SubmittedTask, TaskState, TaskStatus
+from xwhep.chain.values import SettledTask, TaskState, TaskStatus
 from xwhep.cli.progress import described_bar
 from xwhep.cli.shell import remark
+from xwhep.cli.task_views import Events
 from xwhep.errors import NodeUnavailableError, NoSuchTaskError, TaskExpiredError
 
 if TYPE_CHECKING:
     from xwhep.chain.hub import Hub
-
-Events = Sequence[SubmittedTask | SettledTask]
 
 _POLL_S: Final = 1.0  # the blocks of development chains
 _POLL_ELSEWHERE_S: Final = 6.0  # half of a block's time

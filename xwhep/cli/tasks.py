@@ -22,7 +22,7 @@ from xwhep.cli.on_chain import (
 )
 from xwhep.cli.shell import REFUSED, Group, json_option, remark, show, utc_now
 from xwhep.cli.task_orders import submit
-from xwhep.cli.task_views import describe, view_of, with_result
+from xwhep.cli.task_views import callback_of, describe, view_of, with_result
 from xwhep.cli.task_watch import settled
 from xwhep.errors import NoSuchTaskError, NotRefundableYetError, TaskSettledError
 
@@ -80,7 +80,9 @@ def watch(number: int, *, key_file: Path | None, as_json: bool, **options: Any) 
 @on_chain
 async def _watch(hub: Hub, number: int, key_file: Path | None, *, as_json: bool) -> None:
     state, events = await settled(hub, number)
-    view = view_of(hub, number, state, events).model_copy(update={"confirmed": True})
+    view = view_of(hub, number, state, events).model_copy(
+        update={"confirmed": True, "callback": await callback_of(hub, state, events)}
+    )
     view = with_result(view, events, key_file, combine=True)
     text = view.address or (None if view.report is None else describe(view, utc_now()))
     show(view, text or describe(view, utc_now()), as_json=as_json)
@@ -109,7 +111,8 @@ async def _show(hub: Hub, number: int, *, as_json: bool) -> None:
     events = await hub.history(number, head)
     view = view_of(hub, number, state, events)
     confirmed = bool(events) and events[-1].position.block_number <= head - hub.deployment.confirmations
-    view = with_result(view.model_copy(update={"confirmed": confirmed}), events, None, combine=False)
+    told = {"confirmed": confirmed, "callback": await callback_of(hub, state, events)}
+    view = with_result(view.model_copy(update=told), events, None, combine=False)
     show(view, describe(view, utc_now()), as_json=as_json)
 
 
