@@ -15,9 +15,9 @@ import {ITaskHub} from "./ITaskHub.sol";
 abstract contract Task is ITaskCallback, IApprovalReceiver {
     using SafeERC20 for IERC20;
 
-    /// @notice Where the tasks are kept.
+    /// @notice Where tasks are kept.
     ITaskHub public immutable hub;
-    /// @notice What they are paid in.
+    /// @notice What tasks are paid in.
     IERC20 public immutable rlc;
     /// @notice The hub's number of the app that runs.
     uint256 public immutable app;
@@ -78,7 +78,7 @@ abstract contract Task is ITaskCallback, IApprovalReceiver {
         _request(from, order, deadline);
     }
 
-    /// @inheritdoc ITaskCallback
+    /// @notice Hear from the hub, and from nobody else, how a task that was requested here ended.
     function onResult(uint256 id, ITaskHub.Status status, bytes calldata result) external override {
         require(msg.sender == address(hub), NotTheHub(msg.sender));
         require(requesterOf[id] != address(0), NotRequestedHere(id));

@@ -18,15 +18,15 @@ contract TaskHub is ITaskHub, AccessControl, ReentrancyGuardTransient {
 
     /// @notice Who settles tasks on its word: a hot key, which can be granted and revoked by the administrator.
     bytes32 public constant ORACLE_ROLE = keccak256("ORACLE_ROLE");
-    /// @notice Bytes of parameters.
+    /// @notice The most bytes of parameters.
     uint256 public constant MAX_PARAMS = 4096;
-    /// @notice Bytes of result.
+    /// @notice The most bytes of result.
     uint256 public constant MAX_RESULT = 1024;
-    /// @notice Gas for a callback.
+    /// @notice The most gas for a callback.
     uint256 public constant MAX_CALLBACK_GAS = 200_000;
-    /// @notice The nearest deadline, from now.
+    /// @notice The nearest deadline, in seconds from now.
     uint256 public constant MIN_DURATION = 60 seconds;
-    /// @notice The farthest deadline, from now.
+    /// @notice The farthest deadline, in seconds from now.
     uint256 public constant MAX_DURATION = 30 days;
 
     /// @inheritdoc ITaskHub

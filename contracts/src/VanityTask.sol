@@ -11,9 +11,9 @@ import {Task} from "./Task.sol";
 /// and the requester's public key. The result is abi.encode(uint256 s, uint8 e, bool negative, uint256 x, uint256 y), where
 /// (x, y) is the public key plus sG, and the address belongs to the private key ±lambda^e (a + s) mod n.
 contract VanityTask is Task {
-    /// @notice Letters of a pattern, with the leading 1.
+    /// @notice The fewest letters of a pattern, with the leading 1.
     uint256 public constant MIN_PATTERN = 2;
-    /// @notice Letters of a pattern, with the leading 1.
+    /// @notice The most letters of a pattern, with the leading 1.
     uint256 public constant MAX_PATTERN = 20;
     /// @dev Addresses that begin with 1, of compressed keys (P2PKH).
     uint8 private constant _FORM = 0;

@@ -8,9 +8,9 @@ import {Task} from "./Task.sol";
 /// @notice The order is the text. Like every native app, this one takes abi.encode(string[] argv, bytes stdin) and gives
 /// its standard output.
 contract WordcountTask is Task {
-    /// @notice Bytes of a text.
+    /// @notice The fewest bytes of a text.
     uint256 public constant MIN_TEXT = 1;
-    /// @notice Bytes of a text.
+    /// @notice The most bytes of a text.
     uint256 public constant MAX_TEXT = 2048;
 
     /// @notice The grid has counted.

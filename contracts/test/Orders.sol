@@ -35,4 +35,11 @@ abstract contract Orders is World {
         vm.prank(user);
         rlc.approveAndCall(dapp, PRICE, abi.encode(order_, DEADLINE));
     }
+
+    /// @dev Return the user's signature under an approval for `spender` (EIP-2612), good until DEADLINE.
+    function signedPermit(address spender, uint256 value) internal view returns (uint8 v, bytes32 r, bytes32 s) {
+        bytes32 kind = keccak256("Permit(address owner,address spender,uint256 value,uint256 nonce,uint256 deadline)");
+        bytes32 permit = keccak256(abi.encode(kind, user, spender, value, rlc.nonces(user), uint256(DEADLINE)));
+        return vm.sign(userKey, keccak256(abi.encodePacked("\x19\x01", rlc.DOMAIN_SEPARATOR(), permit)));
+    }
 }
