@@ -1,18 +1,27 @@
-// Write the ABI and the bytecode of what users meet into FOLDER (or into the Python package): node build.mjs [FOLDER]
-import { mkdirSync, writeFileSync } from "node:fs";
+// Write what comes out of the contracts into the project (or below FOLDER): node build.mjs [FOLDER]
+// ABI and bytecode for the Python package, and two pages of reference.
+import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { dirname, join, resolve } from "node:path";
-import { fileURLToPath } from "node:url";
-import { compile, VERSION } from "./compiler.mjs";
+import { compile, HERE, VERSION } from "./compiler.mjs";
+import { contractsPage, gasPage } from "./reference.mjs";
 
-const CONTRACTS = ["RLC", "TaskHub", "Task", "VanityTask", "WordcountTask"];
-const HERE = dirname(fileURLToPath(import.meta.url));
-const folder = resolve(process.argv[2] ?? join(HERE, "..", "xwhep", "chain", "abi"));
+const CONTRACTS = ["TaskHub", "Task", "VanityTask", "WordcountTask", "RLC"];
+const INTERFACES = ["ITaskCallback", "ITaskVerifier", "IApprovalReceiver"];
+const root = resolve(process.argv[2] ?? dirname(HERE));
+
+function write(path, text) {
+  const file = join(root, path);
+  mkdirSync(dirname(file), { recursive: true });
+  writeFileSync(file, text);
+}
 
 const compiled = compile();
-mkdirSync(folder, { recursive: true });
 for (const contract of CONTRACTS) {
-  const { abi, evm } = compiled[contract];
+  const { abi, evm } = compiled.ours[contract];
   const bytecode = `0x${evm.bytecode.object}`; // "0x" alone: an abstract contract, which cannot be deployed
   const text = JSON.stringify({ contract, compiler: VERSION, abi, bytecode }, null, 1);
-  writeFileSync(join(folder, `${contract}.json`), `${text}\n`);
+  write(`xwhep/chain/abi/${contract}.json`, `${text}\n`);
 }
+const figures = JSON.parse(readFileSync(join(HERE, "snapshots", "gas.json"), "utf8"));
+write("docs/reference/contracts.md", contractsPage([...CONTRACTS, ...INTERFACES], compiled));
+write("docs/reference/gas.md", gasPage(figures, VERSION.split("+")[0]));

@@ -1,17 +1,18 @@
-// The Solidity compiler of npm, fed with this folder's sources. It knows no network and no other folder.
+// The Solidity compiler of npm, fed with this folder's sources. It reads no other folder and no network.
 import { existsSync, readFileSync, readdirSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
 import solc from "solc";
 
-const HERE = dirname(fileURLToPath(import.meta.url));
+export const HERE = dirname(fileURLToPath(import.meta.url));
+export const VERSION = solc.version();
 
-// The same sources must give the same bytes on each machine: no hash of the metadata, no path of a folder.
+// The same sources give the same bytes on each machine: no hash of the metadata, no path of a folder.
 const SETTINGS = {
   evmVersion: "cancun",
   optimizer: { enabled: true, runs: 200 },
   metadata: { bytecodeHash: "none", appendCBOR: false },
-  outputSelection: { "*": { "*": ["abi", "evm.bytecode.object"] } },
+  outputSelection: { "*": { "*": ["abi", "devdoc", "userdoc", "evm.bytecode.object"], "": ["ast"] } },
 };
 
 // 2394: "transient storage can break composability". OpenZeppelin's guard clears its own at the end of each call.
@@ -23,7 +24,8 @@ function findImport(path) {
   return found ? { contents: readFileSync(found, "utf8") } : { error: `no file ${path}` };
 }
 
-/** Compile src/*.sol and return the outputs of all contracts by name. Throws with the compiler's text. */
+/** Compile src/*.sol; warnings are errors. Return what came out of each contract, ours and imported ones, by its name, and
+ * the syntax trees by the paths of the sources. */
 export function compile() {
   const names = readdirSync(join(HERE, "src")).filter((name) => name.endsWith(".sol")).sort();
   const sources = Object.fromEntries(
@@ -33,7 +35,10 @@ export function compile() {
   const output = JSON.parse(solc.compile(JSON.stringify(input), { import: findImport }));
   const complaints = (output.errors ?? []).filter((each) => !ACCEPTED.has(each.errorCode));
   if (complaints.length > 0) throw new Error(complaints.map((each) => each.formattedMessage).join("\n"));
-  return Object.assign({}, ...names.map((name) => output.contracts[`src/${name}`]));
+  const [ours, imported] = [{}, {}];
+  for (const [path, contracts] of Object.entries(output.contracts)) {
+    Object.assign(path.startsWith("src/") ? ours : imported, contracts);
+  }
+  const trees = Object.fromEntries(Object.entries(output.sources).map(([path, { ast }]) => [path, ast]));
+  return { ours, imported, trees };
 }
-
-export const VERSION = solc.version();
