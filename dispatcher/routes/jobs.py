@@ -49,7 +49,8 @@ async def list_jobs(call: Call) -> web.Response:
 @serve(TABLE, "GET", "/v1/jobs/{uid}", OWNERS, gives=JobView)
 async def show(call: Call) -> web.Response:
     """Return a job."""
-    return render(await call.services.database.read(jobs.show, call.caller, parse_uid(call.part("uid"))))
+    uid, now = parse_uid(call.part("uid")), call.services.now()
+    return render(await call.services.database.read(jobs.show, call.caller, uid, now=now))
 
 
 @serve(TABLE, "DELETE", "/v1/jobs/{uid}", OWNERS, gives=JobSummary)

@@ -10,6 +10,7 @@ from sqlmodel import Session, col, select
 
 from dispatcher.matching import Requirement
 from dispatcher.tables import App, Attempt, Batch, Job, JobOutput, MatchClass
+from dispatcher.usecases import waiting
 from dispatcher.usecases.access import body_digest, each, load_own, page, repeated
 from dispatcher.usecases.catalogue import check_content, load_app, targets_of
 from xwhep.errors import IdConflictError, InvalidFieldError, NoTargetError
@@ -107,15 +108,16 @@ def _limits(request: SubmitJob, app: App) -> Limits:
     return limits
 
 
-def show(session: Session, caller: Caller, uid: UUID) -> JobView:
-    """Return a job with its attempts and outputs."""
+def show(session: Session, caller: Caller, uid: UUID, *, now: datetime) -> JobView:
+    """Return a job with its attempts and outputs, and why it waits."""
     job = load_own(session, Job, uid, caller, "job")
-    attempts = session.exec(select(Attempt).where(Attempt.job_uid == uid).order_by(col(Attempt.number)))
+    attempts = session.exec(select(Attempt).where(Attempt.job_uid == uid).order_by(col(Attempt.number))).all()
     outputs = session.exec(select(JobOutput).where(JobOutput.job_uid == uid).order_by(JobOutput.name))
     return JobView(
         **job.model_dump(include=set(JobView.model_fields) - {"limits"}),
         **job.work.model_dump(),
         limits=job.limits,
+        waiting=waiting.explain(session, job, attempts, now=now),
         attempts=[AttemptView.model_validate(attempt) for attempt in attempts],
         outputs=[Output.model_validate(output, from_attributes=True) for output in outputs],
     )

@@ -138,6 +138,17 @@ async def test_a_job_that_failed_ends_the_waiting_with_status_one(tmp_path: Path
     assert "failed" in waited.stdout
 
 
+async def test_a_job_that_waits_says_why(tmp_path: Path, app_toml: Path) -> None:
+    async with a_grid(tmp_path) as grid:
+        alice = await logged_in(grid, tmp_path / "alice")
+        await alice.does("apps", "register", app_toml)
+        submitted = await alice.gets("jobs", "submit", "echo")
+        shown = await alice.does("jobs", "show", submitted["uid"])
+
+    assert "no host that fits was heard of lately" in shown.output
+    assert "waiting    since 20" in shown.output
+
+
 async def test_a_job_is_cancelled_once_and_for_all(tmp_path: Path, app_toml: Path) -> None:
     async with a_grid(tmp_path) as grid:
         alice = await logged_in(grid, tmp_path / "home")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 import tempfile
 from collections.abc import Sequence
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 from uuid import UUID
@@ -20,7 +21,7 @@ from xwhep.client.specifications import JobSpecification, Preparation, parse_job
 from xwhep.client.waiting import jobs_ended
 from xwhep.errors import NotFoundError
 from xwhep.lifecycle import AttemptStatus, Status, is_final
-from xwhep.model.jobs import AttemptView, JobView, SubmitJobs
+from xwhep.model.jobs import AttemptView, JobView, SubmitJobs, WaitingView
 
 PAIR = Split(split_pair)
 
@@ -179,6 +180,7 @@ def describe_job(job: JobView) -> str:
                 ("status", job.status),
                 ("arguments", " ".join(job.arguments) or None),
                 ("submitted", moment(job.submitted_at, now)),
+                ("waiting", None if job.waiting is None else _waiting(job.waiting, now)),
                 ("ended", None if job.ended_at is None else moment(job.ended_at, now)),
             ]
         )
@@ -190,6 +192,10 @@ def describe_job(job: JobView) -> str:
         rows = [(size(entry.size_bytes), entry.name) for entry in job.outputs]
         parts.append(table(("SIZE", "OUTPUT"), rows))
     return "\n\n".join(parts)
+
+
+def _waiting(waiting: WaitingView, now: datetime) -> str:
+    return f"since {moment(waiting.since, now)}: {waiting.reason}"
 
 
 def _attempt_row(attempt: AttemptView) -> tuple[object, ...]:

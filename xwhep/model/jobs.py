@@ -86,6 +86,13 @@ class AttemptView(Reply):
     fraction: float | None  #: how much of the work is done, 0 to 1
 
 
+class WaitingView(Reply):
+    """Why a job is pending."""
+
+    since: Moment  #: when it was submitted, or lost by its last host
+    reason: Reason
+
+
 class JobView(JobFields, Reply):
     """A job as its owner sees it."""
 
@@ -96,6 +103,7 @@ class JobView(JobFields, Reply):
     status: Status
     submitted_at: Moment
     ended_at: Moment | None
+    waiting: WaitingView | None = None  #: None unless it is pending
     attempts: list[AttemptView] = Field(default_factory=list)
     outputs: list[Output] = Field(default_factory=list)
 

@@ -1,0 +1,61 @@
+"""Why a job waits, for its owner: read off the hosts that were heard of lately and the job's own attempts."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Final
+
+from sqlalchemy import ColumnElement, func, tuple_
+from sqlmodel import Session, col, select
+
+from dispatcher.leases import FALSE_RESULTS_ALLOWED, LEASE, SAME_HOST_PAUSE
+from dispatcher.matching import Profile, Requirement
+from dispatcher.tables import Attempt, Host, Job, MatchClass
+from xwhep.lifecycle import Status
+from xwhep.model.base import Cpu, Os
+from xwhep.model.jobs import WaitingView
+
+#: polls and heartbeats come more often than this: a host that was not heard of for so long is away
+HEARD_OF: Final = LEASE
+
+
+def explain(session: Session, job: Job, attempts: Sequence[Attempt], *, now: datetime) -> WaitingView | None:
+    """Return since when a job, which had these attempts, waits, and why nobody has taken it; None if it is not pending.
+
+    What kinds of app a host takes only the host knows: one whose platform fits may still take no such job.
+    """
+    if job.status is not Status.PENDING:
+        return None
+    ends = {attempt.host_uid: attempt.ended_at for attempt in attempts if attempt.ended_at is not None}
+    fitting = _fitting(session.get_one(MatchClass, job.match_class), now)
+    hosts = session.exec(select(func.count()).select_from(Host).where(*fitting)).one()
+    losers = session.exec(select(Host.uid).where(col(Host.uid).in_(ends), *fitting))
+    ago_s = [(now - ends[uid]).total_seconds() for uid in losers]
+    since = max([job.submitted_at, *ends.values()])
+    return WaitingView(since=since, reason=_reason(hosts, ago_s))
+
+
+def _fitting(match_class: MatchClass, now: datetime) -> tuple[ColumnElement[bool], ...]:
+    """Return what holds for the hosts that are there and whose platform fits."""
+    requirement = Requirement.parse(match_class.requirement)
+    kinds = frozenset({requirement.kind})
+    platforms = [(os, cpu) for os in Os for cpu in Cpu if requirement.fits(Profile(kinds, os, cpu))]
+    return (
+        tuple_(col(Host.os), col(Host.cpu)).in_(platforms),
+        col(Host.seen_at) > now - HEARD_OF,
+        col(Host.revoked_at).is_(None),
+        col(Host.false_results) < FALSE_RESULTS_ALLOWED,
+    )
+
+
+def _reason(hosts: int, lost_s: Sequence[float]) -> str:
+    """Return a sentence about so many fitting hosts, of which some lost the job so many seconds ago."""
+    pause_s = SAME_HOST_PAUSE.total_seconds()
+    resting_s = [ago_s for ago_s in lost_s if abs(ago_s) < pause_s]  # as for a lease: the clock may have been set back
+    who = "the only host that fits" if hosts == 1 else f"each of the {hosts} hosts that fit"
+    if not hosts:
+        return "no host that fits was heard of lately"
+    if len(resting_s) < hosts:
+        return f"{who} is busy, or takes no jobs of this kind"
+    return f"{who} has just lost it; the next try is in {pause_s - max(resting_s):.0f} s"
