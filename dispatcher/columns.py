@@ -1,4 +1,4 @@
-"""How values become columns: moments in UTC, enumerations by value, documents as JSON."""
+"""How values become columns of tables: moments in UTC, enumerations by value, documents as JSON."""
 
 from __future__ import annotations
 
@@ -6,8 +6,9 @@ from datetime import UTC, datetime
 from enum import StrEnum
 from typing import Any, Generic, TypeVar
 
-from pydantic import BaseModel, TypeAdapter
-from sqlalchemy import JSON, DateTime, Dialect, Enum, TypeDecorator
+from pydantic import TypeAdapter
+from sqlalchemy import JSON, DateTime, Dialect, Enum, Index, TypeDecorator, text
+from sqlmodel import Field
 
 ValueT = TypeVar("ValueT")
 
@@ -61,6 +62,21 @@ def by_value(enumeration: type[StrEnum]) -> Enum:
     )
 
 
-def document_of(model: type[BaseModel]) -> Document[Any]:
-    """Return the column type of a message part."""
-    return Document(model)
+def moment(**options: Any) -> Any:
+    """Return a field that holds a moment."""
+    return Field(sa_type=UtcDateTime, **options)
+
+
+def enumeration(values: Any, **options: Any) -> Any:
+    """Return a field that holds an enumeration's value."""
+    return Field(sa_type=by_value(values), **options)
+
+
+def document(shape: Any, **options: Any) -> Any:
+    """Return a field that holds a JSON document."""
+    return Field(sa_type=Document(shape), **options)
+
+
+def partial_index(name: str, *columns: str, where: str) -> Index:
+    """Return an index of those rows only that a condition holds for."""
+    return Index(name, *columns, sqlite_where=text(where), postgresql_where=text(where))

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 from datetime import datetime
-from typing import Any
 from uuid import UUID
 
-from sqlalchemy import BigInteger, ForeignKeyConstraint, Index, Integer, MetaData, UniqueConstraint, text
+from sqlalchemy import BigInteger, ForeignKeyConstraint, Index, Integer, MetaData, UniqueConstraint
 from sqlmodel import Field, SQLModel
 
-from dispatcher.columns import Document, UtcDateTime, by_value
+from dispatcher.columns import document, enumeration, moment, partial_index
 from xwhep.bitcoin.addresses import Form
 from xwhep.lifecycle import AttemptStatus, DataStatus, Status
 from xwhep.model.apps import AppFields, Kind, Limits
@@ -30,26 +29,6 @@ SQLModel.metadata.naming_convention = {  # names that a migration can rely on
     "pk": "pk_%(table_name)s",
 }
 METADATA: MetaData = SQLModel.metadata
-
-
-def moment(**options: Any) -> Any:
-    """Return a field that holds a moment."""
-    return Field(sa_type=UtcDateTime, **options)
-
-
-def enumeration(values: Any, **options: Any) -> Any:
-    """Return a field that holds an enumeration's value."""
-    return Field(sa_type=by_value(values), **options)
-
-
-def document(shape: Any, **options: Any) -> Any:
-    """Return a field that holds a JSON document."""
-    return Field(sa_type=Document(shape), **options)
-
-
-def partial_index(name: str, *columns: str, where: str) -> Index:
-    """Return an index of those rows only that a condition holds for."""
-    return Index(name, *columns, sqlite_where=text(where), postgresql_where=text(where))
 
 
 class Grid(SQLModel, table=True):
