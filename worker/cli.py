@@ -17,7 +17,6 @@ from pydantic import BaseModel
 from worker import daemon, local_search
 from worker.config import Folders, WorkerSettings
 from worker.daemon import JOIN_COMMAND
-from worker.lock import is_held
 from worker.probe import cores
 from worker.status import WorkerStatus, read_status
 from xwhep import config
@@ -34,6 +33,7 @@ from xwhep.client.contents import plain_name
 from xwhep.enrolment import join
 from xwhep.errors import LocalFileError, NotRunningError
 from xwhep.key_files import write_whole
+from xwhep.lock import is_held
 from xwhep.members import Kind
 from xwhep.model.attempts import ProgressFields
 from xwhep.pki.identity import load_identity

@@ -19,7 +19,6 @@ from worker.agent import Agent, Phase
 from worker.cache import Cache
 from worker.config import Folders, WorkerSettings
 from worker.events import Event
-from worker.lock import hold
 from worker.offers import Offer, find_offer
 from worker.shell import Shell
 from worker.spool import Spool
@@ -29,8 +28,9 @@ from xwhep.client.connection import Connection
 from xwhep.client.host import HostClient
 from xwhep.enrolment import renew
 from xwhep.errors import NothingToRunError, XwhepError
-from xwhep.pki.certificates import bundle_pem, due_for_renewal
-from xwhep.pki.contexts import client_context
+from xwhep.lock import hold
+from xwhep.pki.certificates import due_for_renewal
+from xwhep.pki.contexts import client_context, show_renewed
 from xwhep.pki.identity import Identity, load_identity
 
 log = logging.getLogger(__name__)
@@ -52,7 +52,7 @@ async def serve(settings: WorkerSettings, folders: Folders) -> None:
         XwhepError: the dispatcher refuses this worker for good, or there is no identity.
     """
     identity = load_identity(folders.identity, JOIN_COMMAND)
-    with hold(folders.lock):
+    with hold(folders.lock, "a worker"):
         log.info("host %s (%s) of the grid at %s", identity.name, identity.member.uid, identity.dispatcher)
         offer = await _unless_stopped(find_offer(settings.kinds))
         if offer is None:
@@ -170,10 +170,7 @@ class Daemon:
     # --- the certificate
 
     async def _keep_certificate(self, context: ssl.SSLContext) -> None:
-        """Renew the certificate when it is time, also when that may be why the dispatcher does not answer.
-
-        New connections show the new certificate; those that are open go on with the old one, which still holds.
-        """
+        """Renew the certificate when it is time, also when that may be why the dispatcher does not answer."""
         while True:
             self._mailbox.unreachable.clear()
             with suppress(TimeoutError):
@@ -187,8 +184,7 @@ class Daemon:
                 return
             if renewed is not self._identity:
                 self._identity = renewed
-                context.load_verify_locations(cadata=bundle_pem(renewed.cas).decode())
-                context.load_cert_chain(renewed.certificate_path, renewed.key_path)
+                show_renewed(context, renewed)
             await asyncio.sleep(1)  # while the dispatcher is away this is asked often
 
 

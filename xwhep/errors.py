@@ -795,13 +795,13 @@ class NothingToRunError(XwhepError):
 
 
 class AlreadyRunningError(XwhepError):
-    """Two workers with one home."""
+    """Two processes of a program with one home."""
 
     code = "already-running"
     http_status = 409
 
-    def __init__(self, folder: str) -> None:
-        super().__init__(f"a worker is running with {folder} already; stop it, or set XWHEP_HOME to another folder")
+    def __init__(self, who: str, folder: str) -> None:
+        super().__init__(f"{who} is running with {folder} already; stop it, or set XWHEP_HOME to another folder")
 
 
 class NotRunningError(XwhepError):

@@ -16,12 +16,12 @@ from dispatcher.services import utc_now
 from tests.support.grid import a_grid
 from worker.cli import program
 from worker.config import Folders
-from worker.lock import hold
 from worker.status import RunView, WorkerStatus, write_status
 from xwhep.bitcoin.addresses import decode_wif, key_hash, p2pkh
 from xwhep.bitcoin.patterns import parse_pattern
 from xwhep.bitcoin.split_key import Hit, combine, keygen
 from xwhep.fast_secp256k1 import public_key_of
+from xwhep.lock import hold
 from xwhep.model.apps import Kind
 from xwhep.pki.identity import load_identity
 from xwhep.rights import Role
@@ -98,7 +98,7 @@ async def test_status_says_what_the_worker_does(tmp_path: Path) -> None:
 
     assert (silent := invoke("status", home=tmp_path / "home")).exit_code == 1
     assert "no worker is running here" in silent.stderr
-    with hold(folders.lock):
+    with hold(folders.lock, "a worker"):
         write_status(folders.status, status)
         text = invoke("status", home=tmp_path / "home")
         document = invoke("status", "--json", home=tmp_path / "home")

@@ -36,6 +36,15 @@ def client_context(identity: Identity) -> ssl.SSLContext:
     return context
 
 
+def show_renewed(context: ssl.SSLContext, identity: Identity) -> None:
+    """Let a member's context show the renewed certificate, and trust the authorities that came with it.
+
+    New connections show the new certificate; those that are open go on with the old one, which still holds.
+    """
+    context.load_verify_locations(cadata=bundle_pem(identity.cas).decode("ascii"))
+    context.load_cert_chain(identity.certificate_path, identity.key_path)
+
+
 def anonymous_context(cas: Sequence[x509.Certificate]) -> ssl.SSLContext:
     """Return a context that verifies the dispatcher and its name and shows nothing: to join and to renew."""
     context = _context(ssl.PROTOCOL_TLS_CLIENT, cas)

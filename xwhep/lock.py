@@ -1,4 +1,4 @@
-"""One worker a home: a lock that the operating system takes back when its holder dies."""
+"""One process of a program a home: a lock that the operating system takes back when its holder dies."""
 
 from __future__ import annotations
 
@@ -25,8 +25,8 @@ else:
 
 
 @contextlib.contextmanager
-def hold(path: Path) -> Iterator[None]:
-    """Hold the lock.
+def hold(path: Path, who: str) -> Iterator[None]:
+    """Hold the lock; others are told that `who`, as in "a worker", holds it.
 
     Raises:
         AlreadyRunningError: another process holds it.
@@ -36,7 +36,7 @@ def hold(path: Path) -> Iterator[None]:
         try:
             _try_to_lock(file)
         except OSError as error:
-            raise AlreadyRunningError(str(path.parent)) from error
+            raise AlreadyRunningError(who, str(path.parent)) from error
         yield
 
 
@@ -45,7 +45,7 @@ def is_held(path: Path) -> bool:
     if not path.exists():
         return False
     try:
-        with hold(path):
+        with hold(path, ""):
             return False
     except AlreadyRunningError:
         return True
