@@ -1,0 +1,57 @@
+"""Tasks as the ledger has them, for tests without a chain."""
+
+from __future__ import annotations
+
+from hashlib import sha256
+from typing import Any
+from uuid import UUID
+
+from oracle.ledger import Subject
+from oracle.requests import Offer, Service
+from oracle.tables import Task
+from xwhep.bitcoin.split_key import keygen
+from xwhep.chain.parameters import (
+    NativeParameters,
+    VanityParameters,
+    encode_native_parameters,
+    encode_vanity_parameters,
+)
+from xwhep.chain.values import NOBODY
+from xwhep.secp256k1 import decode
+
+REQUESTER = "0x5aAeb6053F3E94C9b9A09f33669435E7Ef1BeAed"
+VANITY, NATIVE, UNKNOWN = 1, 2, 3
+APP_UID = UUID("0190f3c2-8a4e-7b1d-9c3f-2e5d6a7b8c9d")
+SUBJECT = Subject(31337, b"\x01" * 32, "0x" + "ab" * 20, 5)
+OFFER = Offer(SUBJECT, {VANITY: Service("vanity", None), NATIVE: Service("wordcount", APP_UID)}, 1e12)
+
+
+def a_task(number: int = 7, **columns: Any) -> Task:
+    """Return a task that was seen in block 5 and ends in an hour."""
+    values: dict[str, Any] = {
+        "id": number,
+        "commitment": sha256(number.to_bytes(32, "big")).digest(),
+        "requester": REQUESTER,
+        "app": NATIVE,
+        "params": native(),
+        "price": 10**9,
+        "deadline": 1_003_600,
+        "callback": NOBODY,
+        "callback_gas": 0,
+        "submitted_block": 5,
+        "submitted_hash": b"\x05" * 32,
+        "transaction_hash": b"\x06" * 32,
+        "changed_at": 1_000_000,
+    }
+    return Task(**values | columns)
+
+
+def native(*argv: str, stdin: bytes = b"one two three") -> bytes:
+    """Return a native app's parameters."""
+    return encode_native_parameters(NativeParameters(argv, stdin))
+
+
+def vanity(pattern: str = "1Lo", public_key: bytes | None = None) -> bytes:
+    """Return a search's parameters, for a fresh key unless one is given."""
+    x, y = decode(public_key or keygen()[1])
+    return encode_vanity_parameters(VanityParameters(0, pattern, x, y))
