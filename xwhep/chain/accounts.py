@@ -11,8 +11,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
-from xwhep.chain.values import Address
-from xwhep.errors import KeystoreError
+from xwhep.chain.values import Address, parse_address
+from xwhep.errors import InvalidFieldError, KeystoreError
 from xwhep.files import PRIVATE, make_private_folder, replace_file
 
 if TYPE_CHECKING:
@@ -97,6 +97,19 @@ def check_keystore(path: Path) -> None:
         KeystoreError: it cannot be read, is no keystore, or asks too much of this machine.
     """
     _read(path)
+
+
+def keystore_address(path: Path) -> Address | None:
+    """Return the address that a keystore file tells without its password; None when it tells none.
+
+    Raises:
+        KeystoreError: it cannot be read, or is no keystore.
+    """
+    told = _read(path).get("address")
+    try:
+        return parse_address("0x" + str(told).removeprefix("0x")) if told else None
+    except InvalidFieldError:
+        return None
 
 
 def _read(path: Path) -> dict[str, Any]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from urllib.parse import SplitResult, urlsplit
 
+from xwhep.config import variable
 from xwhep.errors import InvalidFieldError
 
 _MAX_LENGTH = 2048
@@ -19,8 +20,10 @@ def parse_url(text: str, field: str = "rpc") -> str:
     return text
 
 
-def refuse_password(text: str, field: str = "--rpc") -> str:
+def refuse_password(text: str, field: str = "--rpc", *, section: str = "chain", key: str = "rpc") -> str:
     """Return a URL that was given as an argument, where everybody on the machine may read it.
+
+    The error names the key of the configuration that may hold a password.
 
     Raises:
         InvalidFieldError: it carries a user name or a password, or is no URL of a node.
@@ -29,7 +32,7 @@ def refuse_password(text: str, field: str = "--rpc") -> str:
         raise InvalidFieldError(
             field,
             "a user name or password in an argument can be read by others on this machine; set the environment variable"
-            " XWHEP_CHAIN__RPC, or rpc in the section [chain] of config.toml",
+            f" {variable(section, key)}, or {key} in the section [{section}] of config.toml",
         )
     return text
 

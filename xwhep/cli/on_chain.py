@@ -101,23 +101,22 @@ def open_account(settings: ChainSettings) -> Account:
 
     path = settings.keystore_file
     check_keystore(path)  # before somebody types a password in vain
-    return open_keystore(path, read_password(settings, confirm=False))
+    return open_keystore(path, read_password(path, settings.password_file, confirm=False))
 
 
-def read_password(settings: ChainSettings, *, confirm: bool) -> str:
-    """Return the keystore's password: from a file, from the environment, or from a prompt.
+def read_password(keystore: Path, password_file: Path | None, *, confirm: bool) -> str:
+    """Return a keystore's password: from a file, from the environment, or from a prompt.
 
     Raises:
         KeystoreError: it is empty, or the file has none.
     """
-    path = settings.password_file
-    if path is not None:
-        with path.open(encoding="utf-8", errors="surrogateescape") as file:
+    if password_file is not None:
+        with password_file.open(encoding="utf-8", errors="surrogateescape") as file:
             password = file.readline(_MAX_PASSWORD + 1).rstrip("\r\n")
     else:
         password = os.environ.get(PASSWORD_VARIABLE) or _prompt(confirm=confirm)
     if not 0 < len(password) <= _MAX_PASSWORD:
-        raise KeystoreError(settings.keystore_file, "its password is empty or endless")
+        raise KeystoreError(keystore, "its password is empty or endless")
     return password
 
 

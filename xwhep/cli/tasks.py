@@ -62,7 +62,7 @@ def init(*, as_json: bool, **options: Any) -> None:
 
     path = settings.keystore_file
     refuse_existing(path)  # before somebody types a password in vain
-    address = create_keystore(path, read_password(settings, confirm=True))
+    address = create_keystore(path, read_password(path, settings.password_file, confirm=True))
     show(NewAccount(address=address, keystore=path), address, as_json=as_json)
     remark(f"its key is in {path}; send the account ether for gas, and RLC")
 
