@@ -1,0 +1,155 @@
+"""The oracle's loop: read the chain, do what each task needs, settle what is answered.
+
+Steps that ask the grid run beside the loop, a few at a time, so that a dispatcher that is slow or away holds up neither
+the chain nor each other; transactions are signed one after the other. What fails is tried again after growing pauses
+of its own. An error that is neither the project's nor the system's ends the process: the ledger knows how to go on.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+import random
+import time
+from typing import Final
+
+from oracle import agenda
+from oracle.follower import Follower
+from oracle.ledger import Key, Ledger
+from oracle.outbox import Outbox
+from oracle.pace import Pace
+from oracle.settlement import Margins, Step
+from oracle.steps import AT_ONCE, Steps
+from oracle.tables import Task
+from xwhep.cli.display import safe
+from xwhep.errors import NodeUnavailableError, UnavailableError, XwhepError
+
+log = logging.getLogger(__name__)
+
+#: steps that ask the grid at the same time
+AT_A_TIME: Final = 8
+#: tasks whose steps wait for their turn in memory, and answers that are signed before the chain is read again
+STARTED_AT_MOST: Final = 200
+SENT_AT_A_TIME: Final = 20
+
+
+class Bridge:
+    """One oracle at work."""
+
+    def __init__(self, ledger: Ledger, follower: Follower, outbox: Outbox, steps: Steps, margins: Margins) -> None:
+        self._ledger = ledger
+        self._follower = follower
+        self._outbox = outbox
+        self._steps = steps
+        self._margins = margins
+        self._now = 0  #: the chain's time, of its newest block
+        self._pace: Pace[tuple[Key, Step] | str] = Pace(random.random)
+        self._slots = asyncio.Semaphore(AT_A_TIME)
+        self._at_work: dict[Key, asyncio.Task[None]] = {}
+        self._away: set[str] = set()  #: whose absence was told, by the code of the error
+
+    async def run(self, stop: asyncio.Event, poll_s: float) -> None:
+        """Work until told to stop; what is under way then is left as it is, and taken up at the next start."""
+        async with asyncio.TaskGroup() as group:
+            while not stop.is_set():
+                await self.turn(group)
+                with contextlib.suppress(TimeoutError):
+                    async with asyncio.timeout(poll_s):
+                        await stop.wait()
+            for work in self._at_work.values():
+                work.cancel()
+
+    async def turn(self, group: asyncio.TaskGroup) -> None:
+        """Read what is new on the chain, begin what is to be done on the grid, and see to the transactions."""
+        if not await self._read():
+            return
+        agenda_now = self._ledger.run(agenda.due, self._margins, now=self._now)
+        self._pace.keep([*agenda_now, _CHAIN, _OUTBOX])
+        ready = [item for item in agenda_now if self._pace.is_due(item, time.monotonic())]
+        for key, step in ready:
+            if step is not Step.SEND and key not in self._at_work and len(self._at_work) < STARTED_AT_MOST:
+                self._at_work[key] = group.create_task(self._work(key))
+        for key, _ in [item for item in ready if item[1] is Step.SEND][:SENT_AT_A_TIME]:
+            await self._send(key)
+        await self._see_to_transactions()
+
+    async def _read(self) -> bool:
+        """Follow the chain; False if its node is of no use now."""
+        if not self._pace.is_due(_CHAIN, time.monotonic()):
+            return False
+        try:
+            self._now = (await self._follower.follow()).timestamp
+        except (XwhepError, OSError) as error:
+            self._failed(_CHAIN, "the chain", error)
+            return False
+        self._went_well(_CHAIN, AT_ONCE, "no-rpc")
+        return True
+
+    async def _see_to_transactions(self) -> None:
+        if self._pace.is_due(_OUTBOX, time.monotonic()):
+            try:
+                await self._outbox.step(now=self._now)
+            except (XwhepError, OSError) as error:
+                self._failed(_OUTBOX, "the transactions", error)
+            else:
+                self._went_well(_OUTBOX, AT_ONCE)
+
+    async def _work(self, key: Key) -> None:
+        """Take the steps of a task that ask the grid, as long as each leads to the next."""
+        try:
+            async with self._slots:
+                for _ in Step:  # a bound: no task has more
+                    if not await self._next_step(key):
+                        return
+        finally:
+            del self._at_work[key]
+
+    async def _next_step(self, key: Key) -> bool:
+        """Take the step that a task needs now, if it is one to take here; True if another may follow at once."""
+        found = self._ledger.run(agenda.step_of, key, self._margins, now=self._now)
+        if found is None or found[1] is Step.SEND or not self._pace.is_due((key, found[1]), time.monotonic()):
+            return False
+        return await self._take(*found)
+
+    async def _send(self, key: Key) -> None:
+        """Settle an answered task, if that is still to be done."""
+        found = self._ledger.run(agenda.step_of, key, self._margins, now=self._now)
+        if found is not None and found[1] is Step.SEND:
+            await self._take(*found)
+
+    async def _take(self, task: Task, step: Step) -> bool:
+        """Take a step; True if another may follow at once. What fails is noted and tried again later."""
+        what = ((task.id, task.commitment), step)
+        try:
+            pause_s = await self._steps.take(task, step, now=self._now)
+        except (XwhepError, OSError) as error:
+            self._failed(what, f"task {task.id}: {step}", error)
+            return False
+        self._went_well(what, pause_s, "unavailable" if step in _OF_THE_GRID else None)
+        return pause_s == AT_ONCE
+
+    def _went_well(self, what: tuple[Key, Step] | str, pause_s: float, code: str | None = None) -> None:
+        self._pace.went_well(what, pause_s, time.monotonic())
+        if code in self._away:
+            self._away.remove(code)
+            log.info("%s", _THERE_AGAIN[code])
+
+    def _failed(self, what: tuple[Key, Step] | str, doing: str, error: XwhepError | OSError) -> None:
+        """Tell people of a failure, of one that all tasks share only once, and pause."""
+        pause_s = self._pace.failed(what, time.monotonic())
+        shared = error.code if isinstance(error, UnavailableError | NodeUnavailableError) else None
+        if shared is None:
+            log.warning("%s: %s; tried again in %.0f s", doing, safe(str(error)), pause_s)
+        elif shared not in self._away:
+            self._away.add(shared)
+            log.warning("%s: %s; it is tried again until that is over", doing, safe(str(error)))
+
+
+_CHAIN: Final = "chain"
+_OUTBOX: Final = "outbox"
+_OF_THE_GRID: Final = frozenset({Step.DISPATCH, Step.LOOK, Step.CANCEL})
+_THERE_AGAIN: Final = {
+    UnavailableError.code: "the grid is there again",
+    NodeUnavailableError.code: "the chain's node is there again",
+}
