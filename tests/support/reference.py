@@ -12,9 +12,11 @@ import click
 from pydantic_core import PydanticUndefined
 
 import dispatcher.cli
+import oracle.cli
 import worker.cli
 import xwhep.cli.program
 from dispatcher.config import DispatcherSettings
+from oracle.config import OracleSettings
 from tests.support.documented import comments, first_line
 from tests.support.http_reference import http
 from worker.config import WorkerSettings
@@ -23,8 +25,13 @@ from xwhep.config import Settings, variable
 from xwhep.errors import RemoteError, XwhepError
 
 FOLDER = Path(__file__).parents[2] / "docs" / "reference"
-PROGRAMS: tuple[click.Group, ...] = (xwhep.cli.program.program, dispatcher.cli.program, worker.cli.program)
-SETTINGS: tuple[type[Settings], ...] = (ChainSettings, DispatcherSettings, WorkerSettings)
+PROGRAMS: tuple[click.Group, ...] = (
+    xwhep.cli.program.program,
+    dispatcher.cli.program,
+    worker.cli.program,
+    oracle.cli.program,
+)
+SETTINGS: tuple[type[Settings], ...] = (ChainSettings, DispatcherSettings, OracleSettings, WorkerSettings)
 
 
 COMMAND_LINE = """\
@@ -120,7 +127,9 @@ def _default(default: object) -> str:
 
 def _written(default: object) -> str:
     """Return a default as the environment takes it."""
-    return json.dumps(sorted(default)) if isinstance(default, frozenset) else str(default)
+    if isinstance(default, frozenset | dict):
+        return json.dumps(default if isinstance(default, dict) else sorted(default))
+    return str(default)
 
 
 PAGES: Mapping[str, Callable[[], str]] = MappingProxyType(

@@ -12,6 +12,7 @@ import click
 import pytest
 
 from dispatcher.cli import program as dispatcher_program
+from oracle.cli import program as oracle_program
 from worker.cli import program as worker_program
 from xwhep.cli.program import program
 
@@ -20,6 +21,7 @@ PAGES: Final = [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]
 PROGRAMS: Final[dict[str, click.Command]] = {
     "xwhep": program,
     "xwhep-dispatcher": dispatcher_program,
+    "xwhep-oracle": oracle_program,
     "xwhep-worker": worker_program,
 }
 #: a command in a block behind a prompt, or in the text between backticks; settings may stand before it
