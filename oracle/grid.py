@@ -123,6 +123,8 @@ class Grid:
                 return failed(Reason.JOB_CANCELLED)
         if isinstance(order.batch, SubmitBag):
             return await self._job_answer(order.batch)
+        if batch.search is not None:
+            log.info("task %d: the grid has tried %d keys", task.id, batch.search.keys_tried)
         return _search_answer(task, batch)
 
     async def cancel(self, uid: UUID) -> None:

@@ -14,7 +14,7 @@ import click
 
 from xwhep.bitcoin.patterns import parse_pattern
 from xwhep.cli.demo.processes import Stage
-from xwhep.cli.demo.story import Story
+from xwhep.cli.demo.story import tell
 from xwhep.cli.shell import Command, remark
 
 
@@ -22,16 +22,17 @@ from xwhep.cli.shell import Command, remark
 @click.argument("pattern", default="1LoVE")
 @click.option("--keep", is_flag=True, help="Keep the folder of the demonstration, with its logs and the key found.")
 def demo(pattern: str, *, keep: bool) -> None:
-    """Show a whole grid at work on this machine, from nothing: a dispatcher, two volunteers, a program, a search.
+    """Show everything at work on this machine, from nothing: a grid, an Ethereum chain, and an oracle between them.
 
-    The search is for an address that begins with PATTERN, 1LoVE by default. Everything happens in a temporary folder,
-    which is removed in the end; the last line is one JSON object.
+    You pay contracts in RLC, and two volunteers compute for you: they count words, and search for an address that
+    begins with PATTERN, 1LoVE by default. Everything happens in a temporary folder, which is removed in the end; the
+    last line is one JSON object.
     """
     wanted = parse_pattern(pattern)
     with _folder(keep=keep) as folder, _terminable():
         stage = Stage(folder)
         try:
-            told = Story(stage, wanted, click.echo).tell()
+            told = tell(stage, wanted, click.echo)
         finally:
             stage.stop()
     click.echo("")

@@ -16,7 +16,12 @@ from typing import Final
 from xwhep.errors import DemoError
 
 #: the module behind each command line; a process is started by it, so that no PATH is needed
-PROGRAMS: Final = {"xwhep": "xwhep.cli", "xwhep-dispatcher": "dispatcher.cli", "xwhep-worker": "worker.cli"}
+PROGRAMS: Final = {
+    "xwhep": "xwhep.cli",
+    "xwhep-dispatcher": "dispatcher.cli",
+    "xwhep-oracle": "oracle.cli",
+    "xwhep-worker": "worker.cli",
+}
 STOP_S: Final = 20.0
 LOOK_S: Final = 0.05
 
