@@ -67,6 +67,13 @@ def test_the_wheel_holds_each_module_and_says_that_it_is_typed(wheel: Path) -> N
     assert {f"{package}/py.typed" for package in PACKAGES} <= held
 
 
+def test_the_wheel_holds_the_contracts_so_that_nobody_needs_a_compiler(wheel: Path) -> None:
+    compiled = {path.relative_to(ROOT).as_posix() for path in (ROOT / "xwhep" / "chain" / "abi").glob("*.json")}
+
+    assert compiled
+    assert compiled <= set(names(wheel))
+
+
 def test_the_wheel_holds_no_leftovers(wheel: Path) -> None:
     assert [name for name in names(wheel) if "__pycache__" in name or "test" in name.split("/")] == []
 
