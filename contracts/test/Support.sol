@@ -18,6 +18,7 @@ interface Vm {
     function addr(uint256 privateKey) external pure returns (address);
     function assume(bool condition) external pure;
     function chainId(uint256 newChainId) external;
+    function cool(address target) external;
     function createWallet(uint256 privateKey) external returns (Wallet memory);
     function expectEmit(address emitter) external;
     function expectRevert() external;
