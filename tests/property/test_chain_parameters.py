@@ -9,13 +9,13 @@ from eth_abi.abi import encode
 from hypothesis import given
 from hypothesis import strategies as st
 
-from xwhep.bitcoin.split_key import keygen
 from xwhep.chain import parameters
 from xwhep.chain.parameters import NativeParameters, VanityParameters, VanityResult
 from xwhep.errors import FalseResultError, InvalidFieldError, PublicKeyError, XwhepError
-from xwhep.secp256k1 import N, P, decode
+from xwhep.fast_secp256k1 import public_key_of
+from xwhep.secp256k1 import N, P
 
-POINT = decode(keygen()[1])
+POINT = public_key_of(2026)
 WORDS = st.integers(0, 2**256 - 1)
 
 patterns = st.text("123456789ABCDEFGHJKLMNPQRSTUVWXYZabcdefghijkmnopqrstuvwxyz", min_size=2, max_size=20)

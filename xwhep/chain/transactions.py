@@ -13,7 +13,8 @@ from xwhep.chain.values import Call, Receipt, Sent, ether_text
 from xwhep.errors import NoEtherError, NonceTakenError, TransactionFailedError, TransactionPendingError
 
 _TIMEOUT_S: Final = 300.0
-_POLL_S: Final = 0.5
+_FIRST_POLL_S: Final = 0.1
+_LAST_POLL_S: Final = 2.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,10 +99,12 @@ async def perform(
 
 
 async def _in_block(node: Node, transaction: SignedTransaction, timeout_s: float) -> Receipt:
+    pause_s = _FIRST_POLL_S
     try:
         async with asyncio.timeout(timeout_s):
-            while (receipt := await node.receipt(transaction.hash)) is None:  # noqa: ASYNC110 - a node tells nobody
-                await asyncio.sleep(_POLL_S)
+            while (receipt := await node.receipt(transaction.hash)) is None:
+                await asyncio.sleep(pause_s)
+                pause_s = min(pause_s * 1.5, _LAST_POLL_S)
             return receipt
     except TimeoutError as error:
         raise TransactionPendingError("0x" + transaction.hash.hex(), timeout_s) from error
