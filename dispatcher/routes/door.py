@@ -17,6 +17,7 @@ from pydantic import BaseModel, TypeAdapter, ValidationError
 
 from dispatcher.services import SERVICES, Services
 from xwhep.errors import BadRequestError, ForbiddenError, InvalidFieldError, RemoteError, TooLargeError, XwhepError
+from xwhep.nesting import is_nested_deeper
 from xwhep.rights import Caller, Role
 
 LOG = logging.getLogger("dispatcher")
@@ -28,8 +29,6 @@ JSON: Final = "application/json"
 BODY_S: Final = 30.0
 #: characters of a field's name that an error repeats, since the name may be the client's own
 FIELD_CHARACTERS: Final = 200
-#: possessive, and a string that does not end goes to the end: the time is linear in the length, whatever the text
-_STRING_OR_BRACKET: Final = re.compile(rb'"[^"\\]*+(?:\\.[^"\\]*+)*+(?:"|\\?\Z)|[\[{\]}]', re.DOTALL)
 #: a member of an enumeration as Python shows it; people know its value only
 _MEMBER: Final = re.compile(r"<\w+\.\w+: ('[^']*')>")
 
@@ -190,14 +189,8 @@ def check_depth(raw: bytes) -> None:
     Raises:
         BadRequestError: it is.
     """
-    depth = 0
-    for token in _STRING_OR_BRACKET.finditer(raw):
-        if token[0] in {b"[", b"{"}:
-            depth += 1
-            if depth > MAX_DEPTH:
-                raise BadRequestError(f"the JSON is nested deeper than {MAX_DEPTH} levels")
-        elif token[0] in {b"]", b"}"}:
-            depth -= 1
+    if is_nested_deeper(raw, MAX_DEPTH):
+        raise BadRequestError(f"the JSON is nested deeper than {MAX_DEPTH} levels")
 
 
 def validated(shape: Any, raw: bytes) -> Any:

@@ -77,7 +77,13 @@ async def running_anvil(program: str, fund: Sequence[str], block_s: float | None
     mining = ["--no-mining"] if block_s is None else ["--block-time", str(block_s)]
     # -I and -S: nothing but the standard library, whatever the folder and the environment; it starts in a moment
     command = [sys.executable, "-I", "-S", str(Path(tied.__file__)), program, *OPTIONS, *mining]
-    process = await asyncio.create_subprocess_exec(*command, stdin=PIPE, stdout=PIPE, stderr=DEVNULL)
+    process = await asyncio.create_subprocess_exec(
+        *command,
+        stdin=PIPE,
+        stdout=PIPE,
+        stderr=DEVNULL,
+        start_new_session=True,  # Ctrl-C is for us, who then stop anvil
+    )
     assert process.stdin is not None
     assert process.stdout is not None
     drain: asyncio.Task[None] | None = None

@@ -10,6 +10,8 @@ import math
 from dataclasses import dataclass
 from typing import Any, Final, NoReturn, TypeAlias
 
+from xwhep.nesting import is_nested_deeper
+
 PARSE_ERROR: Final = -32700
 INVALID_REQUEST: Final = -32600
 METHOD_NOT_FOUND: Final = -32601
@@ -69,9 +71,9 @@ def parse(body: bytes) -> Body:
     Raises:
         RpcError: it is no JSON, nested too deeply, an empty batch or one with too many requests.
     """
-    value = _json(body)
-    if _depth_exceeds(value, MAX_DEPTH):
+    if is_nested_deeper(body, MAX_DEPTH):
         raise RpcError(PARSE_ERROR, f"the body is nested deeper than {MAX_DEPTH} levels")
+    value = _json(body)
     if not isinstance(value, list):
         return Body([_entry(value)], is_batch=False)
     if not 1 <= len(value) <= MAX_BATCH:
@@ -99,7 +101,7 @@ def shown(text: object) -> str:
 def _json(body: bytes) -> Any:
     try:
         return json.loads(body.decode("utf-8"), parse_constant=_refuse, parse_float=_finite)
-    except (ValueError, RecursionError) as error:  # bytes that are not UTF-8 are a ValueError too
+    except ValueError as error:  # bytes that are not UTF-8 are a ValueError too
         raise RpcError(PARSE_ERROR, "the body is not JSON") from error
 
 
@@ -112,19 +114,6 @@ def _finite(text: str) -> float:
     if math.isinf(value):
         raise ValueError("a number is out of range")
     return value
-
-
-def _depth_exceeds(value: Any, limit: int) -> bool:
-    level = [value]
-    for _ in range(limit):
-        level = [inner for outer in level if isinstance(outer, list | dict) for inner in _parts(outer)]
-        if not level:
-            return False
-    return any(isinstance(value, list | dict) for value in level)
-
-
-def _parts(outer: list[Any] | dict[str, Any]) -> list[Any]:
-    return outer if isinstance(outer, list) else list(outer.values())
 
 
 def _entry(value: Any) -> Request | Fault:

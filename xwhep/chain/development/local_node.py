@@ -45,7 +45,7 @@ class LocalNode:
             "eth_feeHistory": self._fee_history,
             "eth_gasPrice": lambda: hex(self._next_base_fee_wei() + TIP_WEI),
             "eth_getBalance": self._balance,
-            "eth_getBlockByHash": self._block,
+            "eth_getBlockByHash": self._block_by_hash,
             "eth_getBlockByNumber": self._block,
             "eth_getCode": self._code,
             "eth_getLogs": lambda wanted: self._history.logs(reading.at(0, reading.log_filter, wanted)),
@@ -133,6 +133,10 @@ class LocalNode:
             later = {"number": hex(block.number + 1), "parentHash": block.document["hash"], "hash": None, "nonce": None}
             return block.document | later | {"baseFeePerGas": hex(self._next_base_fee_wei()), "transactions": []}
         return block.shown(full=bool(full))
+
+    def _block_by_hash(self, block_hash: Any, full: Any = False) -> Document | None:  # noqa: FBT002 - as above
+        block = self._history.at(reading.at(0, _hash, block_hash))
+        return block.shown(full=bool(full)) if block else None
 
     def _transaction(self, transaction_hash: Any) -> Document | None:
         wanted = reading.at(0, _hash, transaction_hash)
