@@ -19,7 +19,8 @@ import pytest
 from click.testing import CliRunner, Result
 
 from tests.support.chains import ROOT, connected, each_kind, path_with_anvil, running_chain
-from xwhep.chain.development.py_evm import check_hashes
+from xwhep.chain.development.local_node import LocalNode
+from xwhep.chain.development.py_evm import check_hashes, running_py_evm
 from xwhep.chain.development.start import Kind
 from xwhep.cli.program import program
 from xwhep.errors import DevelopmentChainError
@@ -153,6 +154,16 @@ def test_a_python_without_ripemd_is_told_what_to_do(monkeypatch: pytest.MonkeyPa
     with pytest.raises(DevelopmentChainError, match="RIPEMD-160 and this Python's OpenSSL has none") as refused:
         check_hashes()
     assert refused.value.text.endswith("install anvil")
+
+
+async def test_a_chain_that_makes_no_block_any_more_ends(monkeypatch: pytest.MonkeyPatch) -> None:
+    def mine(_: LocalNode) -> None:
+        raise MemoryError
+
+    monkeypatch.setattr(LocalNode, "mine", mine)
+    async with running_py_evm([], 0.01) as (chain, _), asyncio.timeout(PATIENCE_S):
+        with pytest.raises(DevelopmentChainError, match="py-evm made no block any more"):
+            await chain.ended()
 
 
 def test_a_port_that_is_taken_is_told() -> None:

@@ -337,6 +337,29 @@ async def test_fees_can_be_looked_up(kind: Kind) -> None:
     assert 0 < tip < price
 
 
+async def test_a_call_that_cannot_be_made_says_why(kind: Kind) -> None:
+    async with a_wallet(kind) as wallet:
+        contract = await wallet.parrot()
+        for call, why in (
+            ({"from": STRANGER, "value": 1}, "insufficient funds"),
+            ({"from": wallet.account.address, "gas": 20_000}, "gas"),
+        ):
+            with pytest.raises(Web3RPCError) as refused:
+                await wallet.web3.eth.estimate_gas({"to": contract, "data": parrot.give(b""), **call})  # type: ignore[typeddict-item] # as given
+
+            assert why in refusal(refused)
+
+
+async def test_storage_and_older_states_can_be_read(kind: Kind) -> None:
+    async with a_wallet(kind) as wallet:
+        contract = await wallet.parrot()
+        await wallet.mined(STRANGER, value=7)
+
+        assert bytes(await wallet.web3.eth.get_storage_at(contract, 0)) == bytes(32)
+        assert [await wallet.web3.eth.get_balance(STRANGER, at) for at in (1, 2, "latest")] == [0, 7, 7]
+        assert await wallet.web3.eth.get_code(contract, 0) == b""
+
+
 async def test_time_goes_forward_and_never_back(kind: Kind) -> None:
     async with a_wallet(kind) as wallet:
         before = await wallet.web3.eth.get_block("latest")

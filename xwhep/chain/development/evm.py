@@ -176,12 +176,15 @@ class Evm:
     def _tried(self, header: BlockHeaderAPI, message: Message, gas: int) -> ComputationAPI:
         # gas is free in a trial, as in geth, so that an account without ether can ask
         state = self.state(header.copy(base_fee_per_gas=0))
+        transaction = self._unsigned(state, message, gas)
         try:
-            return state.apply_transaction(self._unsigned(state, message, gas))
+            return state.apply_transaction(transaction)
         except ValidationError as error:
-            if gas < GAS_LIMIT and state.get_balance(Address(message.sender)) >= message.value:
+            if state.get_balance(Address(message.sender)) < message.value:
+                raise RpcError(SERVER_ERROR, "insufficient funds for gas * price + value") from error
+            if gas < self.needed_gas(transaction):
                 raise RpcError(SERVER_ERROR, "intrinsic gas too low") from error
-            raise RpcError(SERVER_ERROR, "insufficient funds for gas * price + value") from error
+            raise RpcError(SERVER_ERROR, f"the transaction is not valid: {error}") from error
 
     def _unsigned(self, state: StateAPI, message: Message, gas: int) -> Any:
         sender = Address(message.sender)
