@@ -21,6 +21,7 @@ from web3.types import TxData, TxReceipt
 
 from tests.support import parrot
 from tests.support.chains import ChainUnderTest, connected, each_kind, running_chain
+from xwhep.chain.development.json_rpc import RpcError
 from xwhep.chain.development.start import Kind
 
 pytestmark = each_kind
@@ -29,6 +30,28 @@ GWEI = 10**9
 ETHER = 10**18
 TOPIC = b"\x07"
 STRANGER = AsyncWeb3.to_checksum_address("0x" + "5e" * 20)
+
+#: methods with parameters that are none
+WRONG: tuple[tuple[str, list[Any]], ...] = (
+    ("eth_getBalance", []),
+    ("eth_getBalance", [STRANGER, "latest", 1]),
+    ("eth_getBalance", ["0x12", "latest"]),
+    ("eth_getBalance", [STRANGER, "newest"]),
+    ("eth_getBalance", [7, "latest"]),
+    ("eth_getBlockByNumber", ["0xzz", False]),
+    ("eth_getBlockByNumber", [{}, False]),
+    ("eth_getBlockByHash", ["0x1", False]),
+    ("eth_getTransactionReceipt", ["0x" + "11" * 31]),
+    ("eth_getStorageAt", [STRANGER, "first", "latest"]),
+    ("eth_call", ["0x", "latest"]),
+    ("eth_call", [{"to": STRANGER, "data": "0xabc"}, "latest"]),
+    ("eth_call", [{"to": STRANGER, "value": "-0x1"}, "latest"]),
+    ("eth_getLogs", [{"topics": [["0x12"]]}]),
+    ("eth_getLogs", [{"topics": {}}]),
+    ("eth_getLogs", [{"fromBlock": "0x0", "blockHash": "0x" + "11" * 32}]),
+    ("eth_sendRawTransaction", ["no bytes"]),
+    ("eth_feeHistory", ["0x1", "latest", "all"]),
+)
 
 
 @dataclass
@@ -358,6 +381,49 @@ async def test_storage_and_older_states_can_be_read(kind: Kind) -> None:
         assert bytes(await wallet.web3.eth.get_storage_at(contract, 0)) == bytes(32)
         assert [await wallet.web3.eth.get_balance(STRANGER, at) for at in (1, 2, "latest")] == [0, 7, 7]
         assert await wallet.web3.eth.get_code(contract, 0) == b""
+
+
+@pytest.mark.parametrize(
+    "fields",
+    [
+        {"type": None, "gasPrice": 10 * GWEI},
+        {"type": 1, "gasPrice": 10 * GWEI, "accessList": [{"address": STRANGER, "storageKeys": ["0x" + "01" * 32]}]},
+    ],
+)
+async def test_transactions_of_older_kinds_are_mined_and_shown(kind: Kind, fields: dict[str, Any]) -> None:
+    async with a_wallet(kind) as wallet:
+        terms: dict[str, Any] = {
+            "nonce": 0,
+            "to": STRANGER,
+            "value": 1,
+            "gas": 50_000,
+            "chainId": wallet.chain.chain_id,
+        } | fields
+        raw = wallet.account.sign_transaction({name: value for name, value in terms.items() if value is not None})
+        sent = await wallet.web3.eth.send_raw_transaction(raw.raw_transaction)
+        await wallet.chain.controls.mine()
+        shown = await wallet.web3.eth.get_transaction(sent)
+        receipt = await wallet.web3.eth.get_transaction_receipt(sent)
+
+    assert (receipt["status"], shown["type"], shown["gasPrice"]) == (1, fields["type"] or 0, 10 * GWEI)
+    assert (int(shown["v"]), len(shown.get("accessList", []))) == (raw.v, len(fields.get("accessList", [])))
+    assert receipt["effectiveGasPrice"] == 10 * GWEI
+
+
+async def test_the_block_to_come_is_shown_without_a_hash(kind: Kind) -> None:
+    async with a_wallet(kind) as wallet:
+        block = await wallet.web3.eth.get_block("pending")
+
+    assert (block["number"], list(block["transactions"])) == (1, [])
+
+
+async def test_parameters_that_are_none_are_refused(kind: Kind) -> None:
+    async with a_wallet(kind) as wallet:
+        for method, params in WRONG:
+            with pytest.raises(RpcError) as refused:
+                await wallet.chain.backend.answer(method, params)
+
+            assert refused.value.code in {-32602, -32000}
 
 
 async def test_time_goes_forward_and_never_back(kind: Kind) -> None:
