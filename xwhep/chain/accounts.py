@@ -11,6 +11,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
+from pydantic_core import from_json
+
 from xwhep.chain.values import Address, parse_address
 from xwhep.errors import InvalidFieldError, KeystoreError
 from xwhep.files import PRIVATE, make_private_folder, replace_file
@@ -116,10 +118,10 @@ def _read(path: Path) -> dict[str, Any]:
     try:
         with path.open("rb") as file:
             text = file.read(_MAX_BYTES + 1)
-        content = json.loads(text) if len(text) <= _MAX_BYTES else None
+        content = from_json(text) if len(text) <= _MAX_BYTES else None
     except OSError as error:
         raise KeystoreError(path, f"{(error.strerror or 'it cannot be read').lower()}") from error
-    except (ValueError, RecursionError):
+    except ValueError:
         content = None
     crypto = content.get("crypto", content.get("Crypto")) if isinstance(content, dict) else None
     if not isinstance(content, dict) or not isinstance(crypto, dict):
