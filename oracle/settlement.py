@@ -12,7 +12,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 from types import MappingProxyType
-from typing import Final
+from typing import Final, assert_never
 
 from xwhep.errors import IllegalTransitionError
 
@@ -139,6 +139,8 @@ def next_step(standing: Standing, margins: Margins, *, now: int) -> Step | None:
         case State.ORPHANED:
             over = now > standing.changed_at + margins.orphan_s
             return Step.CANCEL if standing.batch_open and over else None
+        case _:
+            assert_never(standing.state)
 
 
 def _unanswered(standing: Standing, margins: Margins, now: int) -> Step | None:
