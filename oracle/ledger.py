@@ -98,7 +98,7 @@ def _bind(session: Session, subject: Subject) -> None:
         raise ForeignLedgerError(book.chain_id, book.hub, subject.chain_id, subject.hub)
 
 
-def change(session: Session, key: Key, was: State, happened: Event, *, now: int, **columns: Any) -> bool:
+def change(session: Session, /, key: Key, was: State, happened: Event, *, now: int, **columns: Any) -> bool:
     """Advance a task that is still in the state `was`, and set columns with it; False if it is not any more.
 
     Between a decision and its record the chain may have taken the task elsewhere: then the decision is void.
