@@ -102,6 +102,7 @@ class Outbox:
         mined = await self._node.next_nonce(self._account.address)
         if reopened := self._ledger.run(reopen, mined):
             log.warning("a reorganisation set %d transactions free again", reopened)
+            self._sent_at.clear()  # nodes drop what was in lost blocks
         slots = self._ledger.run(open_slots, now=now)
         self._forget(slots, now)
         await self._look([slot for slot in slots if slot.nonce < mined], now)
