@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -13,6 +14,8 @@ from pathlib import Path
 import base58
 import psutil
 import pytest
+
+from tests.support.chain_tools import anvil
 
 ROOT = Path(__file__).resolve().parents[2]
 COMMAND = [sys.executable, "-m", "xwhep.cli", "demo"]
@@ -44,7 +47,7 @@ def is_running(pid: int) -> bool:
 
 @pytest.mark.timeout(300)
 def test_the_demonstration_goes_the_whole_way_and_leaves_nothing(tmp_path: Path) -> None:
-    path = os.pathsep.join(without("bwrap", "node"))
+    path = os.pathsep.join(without("anvil", "bwrap", "node"))
 
     ended = play("1Lo", **environment(tmp_path, PATH=path))
 
@@ -55,11 +58,18 @@ def test_the_demonstration_goes_the_whole_way_and_leaves_nothing(tmp_path: Path)
     assert len(base58.b58decode_check(told["address"])) == 21
     assert told["verified"] is True
     assert told["keys_tried"] > 0
+    assert told["task_id"] == 2
+    assert re.fullmatch(r"0x[0-9a-f]{64}", told["tx_hash"])
+    assert told["settled"] is True
+    assert told["rlc_paid"] == 1
+    assert told["chain"] == "py-evm"
+    assert "the contract was told: 37 words, 25 of them different" in ended.stdout
     assert told["seconds"] > 0
     assert told["pids"]
     assert not [pid for pid in told["pids"] if is_running(pid)]
     assert list(tmp_path.iterdir()) == []
     assert "wif" not in ended.stdout + ended.stderr
+    assert [line for line in ended.stdout.splitlines()[1:-1] if len(line) > 80] == []
 
 
 @pytest.mark.timeout(300)
@@ -68,14 +78,14 @@ def test_ctrl_c_stops_and_removes_everything(tmp_path: Path) -> None:
         COMMAND, env=environment(tmp_path), stdout=subprocess.PIPE, text=True, start_new_session=True
     ) as process:
         assert process.stdout is not None
-        next(line for line in process.stdout if "the search is compiled" in line)
+        next(line for line in process.stdout if "makes a block each second" in line)
         started = psutil.Process(process.pid).children(recursive=True)
         process.send_signal(signal.SIGINT)
         process.stdout.read()
         exit_status = process.wait(PATIENCE_S)
 
     assert exit_status == 130
-    assert len(started) >= 2
+    assert len(started) >= 3
     _, alive = psutil.wait_procs(started, timeout=30)
     assert alive == []
     assert list(tmp_path.iterdir()) == []
@@ -91,9 +101,13 @@ def test_an_impossible_pattern_is_refused_before_anything_starts(tmp_path: Path)
 
 @pytest.mark.timeout(300)
 def test_what_is_kept_holds_the_key_for_its_owner_alone(tmp_path: Path) -> None:
-    ended = play("1L", "--keep", **environment(tmp_path))
+    path = os.pathsep.join([os.environ["PATH"], str(anvil().parent)])
 
+    ended = play("1L", "--keep", **environment(tmp_path, PATH=path))
+
+    assert ended.returncode == 0, ended.stderr
     told = json.loads(ended.stdout.splitlines()[-1])
+    assert told["chain"] == "anvil"
     (folder,) = tmp_path.iterdir()
     key = folder / f"{told['address']}.key"
     assert key.stat().st_mode & 0o777 == 0o600
