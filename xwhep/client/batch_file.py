@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
+
+from pydantic_core import from_json
 
 from xwhep.client.app_file import read_toml
 from xwhep.client.contents import plain_name
@@ -52,6 +53,6 @@ def _from_lines(path: Path) -> Iterator[tuple[str, Any]]:
 
 def _json(line: str, where: str) -> object:
     try:
-        return json.loads(line)
-    except (ValueError, RecursionError) as error:
+        return from_json(line)  # it knows a limit of its own to the depth, whatever that of the interpreter is
+    except ValueError as error:
         raise InvalidFieldError(where, f"this is not JSON ({error})") from error
