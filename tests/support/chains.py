@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import os
-import shutil
 from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,6 +12,7 @@ from typing import Any, Final, Protocol
 import pytest
 from web3 import AsyncHTTPProvider, AsyncWeb3
 
+from tests.support.chain_tools import anvil
 from xwhep.chain.development.anvil import Anvil, running_anvil
 from xwhep.chain.development.backend import BLOCK_S, Backend
 from xwhep.chain.development.door import bound, serving
@@ -21,7 +21,6 @@ from xwhep.chain.development.py_evm import PyEvm, running_py_evm
 from xwhep.chain.development.start import Kind
 
 ROOT: Final = Path(__file__).parents[2]
-NPM_ANVIL: Final = ROOT / "contracts" / "node_modules" / "@foundry-rs" / "anvil-linux-amd64" / "bin"
 
 #: runs a test on each kind of chain, as its argument `kind`
 each_kind = pytest.mark.parametrize("kind", [Kind.PY_EVM, Kind.ANVIL])
@@ -77,23 +76,18 @@ async def connected(url: str) -> AsyncIterator[AsyncWeb3[AsyncHTTPProvider]]:
 
 
 def path_with_anvil() -> str:
-    """Return a PATH on which anvil is found; skip the test where there is none."""
-    path = os.pathsep.join([os.environ.get("PATH", ""), str(NPM_ANVIL)])
-    if shutil.which("anvil", path=path) is None:
-        pytest.skip("anvil is not installed")
-    return path
+    """Return a PATH on which the tests' anvil is found; skip the test where there is none for this machine."""
+    return os.pathsep.join([str(anvil().parent), os.environ.get("PATH", "")])
 
 
 @contextlib.asynccontextmanager
 async def _started(kind: Kind, fund: Sequence[str], block_s: float | None) -> AsyncIterator[tuple[Backend, Controls]]:
     if kind is Kind.ANVIL:
-        program = shutil.which("anvil", path=path_with_anvil())
-        assert program is not None
-        async with running_anvil(program, fund, block_s) as anvil:
-            yield anvil, AnvilControls(anvil, block_s)
+        async with running_anvil(str(anvil()), fund, block_s) as chain:
+            yield chain, AnvilControls(chain, block_s)
     else:
-        async with running_py_evm(fund, block_s) as (chain, node):
-            yield chain, PyEvmControls(chain, node)
+        async with running_py_evm(fund, block_s) as (py_evm, node):
+            yield py_evm, PyEvmControls(py_evm, node)
 
 
 @dataclass(frozen=True, slots=True)
