@@ -17,17 +17,19 @@ from xwhep.chain.development.start import Kind
 from xwhep.chain.hub import Hub, check_deployment
 from xwhep.chain.node import Node
 from xwhep.chain.parameters import decode_native_parameters, decode_vanity_parameters, encode_vanity_order
-from xwhep.chain.transactions import perform, prepare, sign
+from xwhep.chain.transactions import SignedTransaction, perform, prepare, sign
 from xwhep.chain.values import NOBODY, RLC, AppTerms, Call, Sent, SettledTask, SubmittedTask, TaskStatus
 from xwhep.errors import (
     ChainRefusedError,
     DeploymentStoppedError,
     NoCodeError,
+    NodeUnavailableError,
     NoEtherError,
     NonceTakenError,
     NotADevelopmentChainError,
     TransactionPendingError,
     WrongChainError,
+    XwhepError,
 )
 from xwhep.secp256k1 import decode
 
@@ -155,6 +157,43 @@ class NonceBehind(Node):
 
     async def next_nonce(self, address: str, **_: bool) -> int:
         return await super().next_nonce(address)
+
+
+class HardOfHearing(Node):
+    """A node whose first answers to transactions are lost, or lies."""
+
+    def __init__(self, node: Node, *answers: XwhepError) -> None:
+        super().__init__(node._wire)
+        self._answers = list(answers)
+
+    async def send_raw(self, raw: bytes) -> Sent:
+        sent = await super().send_raw(raw)
+        if self._answers:
+            raise self._answers.pop(0)
+        return sent
+
+
+async def test_a_transaction_whose_answer_was_lost_is_sent_once_more_as_it_is(tmp_path: Path) -> None:
+    alice = account(tmp_path / "alice")
+    lost, echo = NodeUnavailableError("http://node", "it does not answer in time"), NoEtherError(alice.address)
+    async with running_chain(Kind.PY_EVM, [alice.address], BLOCK_S) as chain, Node.open(chain.url) as node:
+        receipt = await perform(HardOfHearing(node, lost, echo), alice, Call(alice.address, b"", 1), timeout_s=60)
+
+        assert receipt.succeeded
+        assert await node.next_nonce(alice.address, pending=True) == 1
+
+
+async def test_before_a_node_has_a_transaction_its_sender_is_told(tmp_path: Path) -> None:
+    alice = account(tmp_path / "alice")
+    told: list[SignedTransaction] = []
+    async with running_chain(Kind.PY_EVM, [alice.address], None) as chain, Node.open(chain.url) as node:
+        liar = HardOfHearing(node, NoEtherError(alice.address))
+
+        with pytest.raises(NoEtherError):
+            await perform(liar, alice, Call(alice.address, b"", 1), sending=told.append)
+        await chain.controls.mine()
+
+        assert await node.receipt(told[0].hash) is not None
 
 
 async def test_a_deployment_belongs_to_one_chain(tmp_path: Path) -> None:

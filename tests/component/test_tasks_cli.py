@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import json
 import os
 import stat
 import subprocess
 import sys
 import tomllib
+from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
 
 import pytest
+from aiohttp import ClientSession, web
 from click.testing import CliRunner, Result
 
 from tests.support.chains import each_kind, running_chain
@@ -89,6 +92,45 @@ async def test_an_address_is_paid_for_found_and_made_a_key(kind: Kind, tmp_path:
     assert private_file(submitted["key_file"])[:2] == (f"task-1-{submitted['public_key'][2:18]}.key", 0o600)
     assert (found["status"], found["confirmed"], found["settled_in"][:2]) == ("done", True, "0x")
     assert (shown["address"], shown["key_file"]) == (found["address"], None)
+
+
+@contextlib.asynccontextmanager
+async def a_lying_node(url: str) -> AsyncIterator[str]:
+    """Yield the URL of a node that passes all on to another, and says of each transaction that it was refused."""
+
+    async def relay(request: web.Request) -> web.Response:
+        asked = await request.json()
+        async with ClientSession() as session, session.post(url, json=asked) as reply:
+            answer = await reply.json()
+        if asked["method"] == "eth_sendRawTransaction":
+            answer = {"jsonrpc": "2.0", "id": asked["id"], "error": {"code": -32000, "message": "insufficient funds"}}
+        return web.json_response(answer)
+
+    application = web.Application()
+    application.router.add_post("/", relay)
+    runner = web.AppRunner(application)
+    await runner.setup()
+    try:
+        await web.TCPSite(runner, "127.0.0.1", 0).start()
+        yield f"http://127.0.0.1:{runner.addresses[0][1]}/"
+    finally:
+        await runner.cleanup()
+
+
+async def test_a_key_that_was_paid_for_is_kept_whatever_the_node_says(tmp_path: Path) -> None:
+    async with a_market(Kind.PY_EVM, tmp_path) as market, a_lying_node(market.chain.url) as liar:
+        alice = User.of(market, tmp_path / "home")
+        refused = await alice.does("tasks", "submit", "vanity", "1L", "--rpc", liar)
+        while (await market.hub.task(1)).status is TaskStatus.NONE:
+            await market.chain.controls.mine()
+        events = await market.hub.history(1, await market.node.head())
+        assert isinstance(events[0], SubmittedTask)
+        await market.finish(1, search(decode_vanity_parameters(events[0].params).public_key, "1L"))
+        found = await alice.gets("tasks", "watch", 1)
+
+    assert refused.exit_code == 1
+    assert refused.stderr.endswith("(no-ether)\n")
+    assert private_file(found["key_file"])[0] == f"{found['address']}.key"
 
 
 async def test_who_has_not_the_key_still_sees_a_checked_address(tmp_path: Path) -> None:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
+import itertools
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Final
@@ -10,7 +12,14 @@ from typing import Final
 from xwhep.chain.accounts import Account
 from xwhep.chain.node import Node
 from xwhep.chain.values import Call, Receipt, Sent, ether_text
-from xwhep.errors import NoEtherError, NonceTakenError, TransactionFailedError, TransactionPendingError
+from xwhep.errors import (
+    ChainRefusedError,
+    NodeUnavailableError,
+    NoEtherError,
+    NonceTakenError,
+    TransactionFailedError,
+    TransactionPendingError,
+)
 
 _TIMEOUT_S: Final = 300.0
 _FIRST_POLL_S: Final = 0.1
@@ -71,40 +80,56 @@ async def perform(
     account: Account,
     call: Call,
     *,
-    sent: Callable[[SignedTransaction], None] = lambda _: None,
+    sending: Callable[[SignedTransaction], None] = lambda _: None,
     timeout_s: float = _TIMEOUT_S,
 ) -> Receipt:
     """Send a transaction and return its receipt once it is in a block, with success.
 
-    `sent` is called as soon as the node has the transaction: from then on it may come into a block whatever happens
-    here.
+    `sending` is called before the node gets the transaction: from then on it may come into a block whatever happens
+    here, and whatever the node says.
 
     Raises:
-        ChainRefusedError: it would be reverted; nothing was sent.
-        NoEtherError: the account cannot pay for it; nothing was sent.
-        NonceTakenError: another transaction of the account came first; this one was not taken.
+        ChainRefusedError: it would be reverted.
+        NoEtherError: the account cannot pay for it.
+        NonceTakenError: another transaction of the account came first; the node says that it did not take this one.
         TransactionFailedError: it is in a block, and was reverted there.
         TransactionPendingError: it was sent, and is in no block yet.
-        NodeUnavailableError: the node is of no use.
+        NodeUnavailableError: the node is of no use; nothing was sent.
     """
     transaction = await prepare(node, account, call)
-    outcome = await node.send_raw(transaction.raw)
-    if outcome in {Sent.NONCE_TOO_LOW, Sent.UNDERPRICED}:
-        raise NonceTakenError(account.address, transaction.nonce)
-    sent(transaction)
-    receipt = await _in_block(node, transaction, timeout_s)
+    sending(transaction)
+    try:
+        async with asyncio.timeout(timeout_s):
+            receipt = await _carry(node, account, transaction)
+    except TimeoutError as error:
+        raise TransactionPendingError("0x" + transaction.hash.hex(), timeout_s) from error
     if not receipt.succeeded:
         raise TransactionFailedError("0x" + transaction.hash.hex())
     return receipt
 
 
-async def _in_block(node: Node, transaction: SignedTransaction, timeout_s: float) -> Receipt:
-    pause_s = _FIRST_POLL_S
-    try:
-        async with asyncio.timeout(timeout_s):
-            while (receipt := await node.receipt(transaction.hash)) is None:
-                await asyncio.sleep(pause_s)
-                pause_s = min(pause_s * 1.5, _LAST_POLL_S)
-            return receipt
-    except TimeoutError as error:
-        raise TransactionPendingError("0x" + transaction.hash.hex(), timeout_s) from error
+async def _carry(node: Node, account: Account, transaction: SignedTransaction) -> Receipt:
+    """Give a transaction to the node and return its receipt; wait for a node that goes away meanwhile.
+
+    Raises:
+        NonceTakenError, NoEtherError, ChainRefusedError: the node refuses it at the first try. After that a refusal may
+            be the echo of a success that was not heard.
+    """
+    taken = False
+    for tries in itertools.count():
+        with contextlib.suppress(NodeUnavailableError):
+            try:
+                taken = taken or await _is_taken(node, account, transaction)
+            except (NonceTakenError, NoEtherError, ChainRefusedError):
+                if tries == 0:
+                    raise
+            if (receipt := await node.receipt(transaction.hash)) is not None:
+                return receipt
+        await asyncio.sleep(min(_FIRST_POLL_S * 1.5 ** min(tries, 20), _LAST_POLL_S))
+    raise AssertionError("counting has no end")
+
+
+async def _is_taken(node: Node, account: Account, transaction: SignedTransaction) -> bool:
+    if await node.send_raw(transaction.raw) in {Sent.NONCE_TOO_LOW, Sent.UNDERPRICED}:
+        raise NonceTakenError(account.address, transaction.nonce)
+    return True

@@ -161,8 +161,10 @@ def on_chain(command: Callable[Concatenate[Hub, P], Coroutine[Any, Any, None]]) 
     return run_on_chain
 
 
-async def send(hub: Hub, account: Account, call: Call) -> Receipt:
-    """Send a transaction, and say so at once: from then on it may come into a block whatever happens here.
+async def send(hub: Hub, account: Account, call: Call, *, first: Callable[[], None] = lambda: None) -> Receipt:
+    """Send a transaction, and say so before: from then on it may come into a block whatever happens here.
+
+    `first` is called when nothing is left to do but to send; where it fails, nothing is sent.
 
     Raises:
         XwhepError: as `transactions.perform` says.
@@ -170,9 +172,10 @@ async def send(hub: Hub, account: Account, call: Call) -> Receipt:
     from xwhep.chain.transactions import perform  # libraries of an extra
 
     def tell(transaction: SignedTransaction) -> None:
-        remark(f"sent transaction 0x{transaction.hash.hex()}, waiting for its block")
+        first()
+        remark(f"sending transaction 0x{transaction.hash.hex()}, waiting for its block")
 
     started = time.monotonic()
-    receipt = await perform(hub.node, account, call, sent=tell)
+    receipt = await perform(hub.node, account, call, sending=tell)
     remark(f"in block {receipt.block_number} after {time.monotonic() - started:.0f} s, for {receipt.gas_used:,} gas")
     return receipt

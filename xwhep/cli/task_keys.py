@@ -11,7 +11,7 @@ from xwhep.chain.values import Address
 from xwhep.cli.vanity_results import key_path
 from xwhep.errors import PublicKeyError, XwhepError
 from xwhep.files import sync_folder
-from xwhep.key_files import PartKey, part_key, read_part, write_part
+from xwhep.key_files import PartKey, part_key, read_part
 from xwhep.secp256k1 import Point, decode, encode
 
 _PREFIX: Final = "task-"
@@ -33,16 +33,9 @@ def point_of(part: PartKey) -> Point:
     return decode(bytes.fromhex(part.public_key))
 
 
-def store(part: PartKey, requester: Address, pattern: str, path: Path | None) -> Path:
-    """Store a part before it is paid for, under the name of requester and pattern unless a path is given.
-
-    Raises:
-        LocalFileError: there is such a file already.
-        OSError: it could not be written.
-    """
-    stored = path or key_path(f"{_PREFIX}{requester}-{pattern}-{part.public_key[2:18]}")
-    write_part(stored, part)
-    return stored
+def first_path(part: PartKey, requester: Address, pattern: str) -> Path:
+    """Return where a part is kept while its Task has no number."""
+    return key_path(f"{_PREFIX}{requester}-{pattern}-{part.public_key[2:18]}")
 
 
 def rename(stored: Path, part: PartKey, number: int) -> Path:

@@ -5,12 +5,11 @@ All that can be checked is checked before anything is paid, and what will be pai
 
 from __future__ import annotations
 
-import contextlib
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, BinaryIO, Final, TypeVar
+from typing import TYPE_CHECKING, Any, BinaryIO, TypeVar
 
 import click
 from pydantic import BaseModel
@@ -22,26 +21,22 @@ from xwhep.cli.deadlines import parse_deadline
 from xwhep.cli.display import amount, facts, moment
 from xwhep.cli.on_chain import account_options, contracts_options, on_chain, open_account, send, settings_of
 from xwhep.cli.shell import Group, json_option, remark, show, utc_now
-from xwhep.cli.task_keys import fresh_part, point_of, rename, store
+from xwhep.cli.task_keys import first_path, fresh_part, point_of, rename
 from xwhep.errors import (
-    ChainRefusedError,
     DeploymentFileError,
     InvalidFieldError,
-    NoEtherError,
-    NonceTakenError,
+    NodeUnavailableError,
     NoRlcError,
     PatternError,
     TooLargeError,
 )
+from xwhep.key_files import write_part
 
 if TYPE_CHECKING:
     from xwhep.chain.accounts import Account
     from xwhep.chain.hub import Hub
 
 FunctionT = TypeVar("FunctionT", bound=Callable[..., Any])
-
-#: the refusals that say for certain that nothing was sent
-_NOT_SENT: Final = (ChainRefusedError, NoEtherError, NonceTakenError)
 
 
 class SubmittedView(BaseModel):
@@ -113,22 +108,15 @@ async def _submit_vanity(
     about = (("pattern", pattern.text), ("difficulty", f"{amount(float(pattern.difficulty))} keys on average"))
     order = Order("vanity", "VanityTask", encode_vanity_order(pattern.text, *point_of(part)), until, about)
     price = await _check(hub, account, order)
-    stored = store(part, account.address, pattern.text, key_file)
-    remark(f"your part of the key is in {stored}; keep it until the task has ended")
-    with _forgotten_if_not_sent(stored):
-        view = await _pay(hub, account, order, price)
-    stored = rename(stored, part, view.task_id) if key_file is None else stored
-    _tell(view.model_copy(update={"public_key": part.public_key, "key_file": stored}), as_json=as_json)
+    stored = key_file or first_path(part, account.address, pattern.text)
 
+    def store() -> None:
+        write_part(stored, part)
+        remark(f"your part of the key is in {stored}; keep it until the task has ended")
 
-@contextlib.contextmanager
-def _forgotten_if_not_sent(stored: Path) -> Iterator[None]:
-    """Remove the file of a key that nobody saw; where the order may have been sent, it stays."""
-    try:
-        yield
-    except _NOT_SENT:
-        stored.unlink(missing_ok=True)
-        raise
+    view = await _pay(hub, account, order, price, first=store)
+    named = rename(stored, part, view.task_id) if key_file is None else stored
+    _tell(view.model_copy(update={"public_key": part.public_key, "key_file": named}), as_json=as_json)
 
 
 @submit.command(example="xwhep tasks submit wordcount story.txt --deadline 30m")
@@ -188,12 +176,14 @@ async def _price(hub: Hub, app: str) -> int:
     return terms.price
 
 
-async def _pay(hub: Hub, account: Account, order: Order, price: int) -> SubmittedView:
+async def _pay(
+    hub: Hub, account: Account, order: Order, price: int, *, first: Callable[[], None] = lambda: None
+) -> SubmittedView:
     call = hub.order(order.contract, price, order.data, int(order.deadline.timestamp()))
-    receipt = await send(hub, account, call)
+    receipt = await send(hub, account, call, first=first)
     task = hub.submitted(receipt)
     if task is None:
-        raise ChainRefusedError("the transaction is in a block, and no task came of it")
+        raise NodeUnavailableError(hub.node.url, "it shows no task in the block of the transaction that paid for one")
     return SubmittedView(
         task_id=task.id,
         app=order.app,
