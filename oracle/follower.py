@@ -78,12 +78,10 @@ class Follower:
     async def _is_on_branch(self, head: Block) -> bool:
         """Tell whether reading can go on, after everything was struck out that the chain has lost meanwhile."""
         known = self._ledger.run(known_blocks)
-        if known and head.number < known[0][0]:
-            return False  # the node lags: what was read is neither lost nor confirmed
         for number, known_hash in known:
             block = await self._node.block(number)
             if block is None:
-                return False  # the same
+                return False  # the node lags: what was read is neither lost nor confirmed
             if block.hash == known_hash:
                 if number != known[0][0]:
                     log.warning("the chain was reorganised after block %d: reading it again from there", number)
@@ -103,13 +101,13 @@ class Follower:
 
     async def _read(self, stretch: Stretch) -> Reading | None:
         """Return what happened in a stretch; None if the chain changed meanwhile, or the node is of two minds."""
-        known = self._ledger.run(known_blocks)[:1]
+        before = self._ledger.run(known_blocks)[:1]
         last = await self._header(stretch.last)
         events = await self._events(stretch)
         headers = await self._headers(headers_of(stretch, events))
-        if headers[stretch.last] != last or not await self._all_stand(known):
+        if headers[stretch.last] != last or not (stretch.whole or await self._all_stand(before)):
             return None
-        parent = next((known_hash for number, known_hash in known if number == stretch.first - 1), None)
+        parent = next((known_hash for number, known_hash in before if number == stretch.first - 1), None)
         reading = assemble(stretch, headers, events, parent)
         self._limit = min(2 * self._limit, FAR)
         return reading

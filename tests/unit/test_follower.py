@@ -6,10 +6,12 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from sqlmodel import Session
 
 from oracle.follower import STALL_S, Follower
 from oracle.ledger import Ledger, Subject
 from oracle.reading import known_blocks, next_block
+from oracle.settlement import State
 from oracle.stretches import BLOCKS_KEPT
 from oracle.tables import Task
 from tests.support.small_chain import CHAIN_ID, GENESIS, HUB, SmallChain, SmallHub, SmallNode, submitted
@@ -34,9 +36,8 @@ class Scene:
         for _ in range(count):
             self.chain.mine()
 
-    def has(self, number: int) -> bool:
-        key = (number, submitted(number).commitment)
-        return self.ledger.run(lambda session: session.get(Task, key)) is not None
+    def state(self, number: int) -> State:
+        return self.ledger.run(Session.get_one, Task, (number, submitted(number).commitment)).state
 
 
 @pytest.fixture
@@ -55,7 +56,7 @@ async def test_what_is_long_past_is_read_in_few_requests(scene: Scene) -> None:
     head = await scene.follower.follow()
 
     assert head.number == 4501
-    assert scene.has(1)
+    assert scene.state(1) is State.SEEN
     assert scene.ledger.run(next_block) == 4501
     assert len([line for line in scene.node.asked if line.startswith("events")]) == 5 + BLOCKS_KEPT // 64
     assert len(scene.node.asked) < 2 * BLOCKS_KEPT
@@ -78,21 +79,25 @@ async def test_nothing_is_read_of_a_chain_that_is_shorter_than_the_confirmations
     assert scene.ledger.run(next_block) == 1
 
 
+@pytest.mark.parametrize("fate", [State.SEEN, State.ORPHANED])
 @pytest.mark.parametrize("old", [0, 2000], ids=["near", "far"])
 @pytest.mark.parametrize("moment", range(6))
-async def test_a_reorganisation_in_the_middle_of_reading_leaves_nothing_of_the_lost_blocks(
-    scene: Scene, moment: int, old: int
+async def test_a_reorganisation_in_the_middle_of_reading_is_noticed(
+    scene: Scene, moment: int, old: int, fate: State
 ) -> None:
-    scene.mine(3)
-    await scene.follower.follow()
+    scene.mine(1)
     scene.chain.mine(submitted(1))
-    scene.mine(2 + old)
+    scene.mine(1)
+    await scene.follower.follow()
+    assert scene.state(1) is State.SEEN
+    scene.mine(3 + old)
     asked = 0
 
     def lose_once() -> None:
         nonlocal asked
         if asked == moment:
-            scene.chain.lose(4 + old)  # also a block that was read before
+            scene.chain.lose((5 if fate is State.ORPHANED else 4) + old)  # with what was read before, or without
+            scene.chain.mine(submitted(2))
             scene.mine(5 + old)
         asked += 1
 
@@ -103,6 +108,7 @@ async def test_a_reorganisation_in_the_middle_of_reading_leaves_nothing_of_the_l
     hashes = {block.number: block.hash for block in scene.chain.blocks}
     assert all(hashes[number] == known for number, known in scene.ledger.run(known_blocks))
     assert scene.ledger.run(next_block) == scene.chain.height
+    assert (scene.state(1), scene.state(2)) == (fate, State.SEEN)
 
 
 async def test_a_node_that_refuses_many_blocks_at_once_is_asked_for_less_and_then_for_more(scene: Scene) -> None:
