@@ -27,7 +27,8 @@ from xwhep.chain.deployment import Deployment
 from xwhep.chain.hub import Hub, check_deployment
 from xwhep.chain.node import Node
 from xwhep.chain.values import TaskStatus, ether_text
-from xwhep.errors import ChainRefusedError, NodeUnavailableError, NoEtherError, UnavailableError
+from xwhep.config import config_file
+from xwhep.errors import ChainRefusedError, ConfigurationError, NodeUnavailableError, NoEtherError, UnavailableError
 from xwhep.ids import parse_uid
 from xwhep.lock import hold
 from xwhep.pki.identity import load_identity
@@ -66,12 +67,17 @@ class Place:
         """Whom the oracle serves.
 
         Raises:
-            DeploymentFileError: the deployment has no app of a name that is configured.
+            ConfigurationError: the deployment has no app of a name that is configured.
         """
-        services = {
-            self.deployment.app(name): Service(name, None if what == SEARCH else parse_uid(what))
-            for name, what in self.settings.apps.items()
-        }
+        apps = self.deployment.apps
+        services = {}
+        for name, what in self.settings.apps.items():
+            if name not in apps:
+                known = ", ".join(sorted(apps))
+                raise ConfigurationError(
+                    "oracle.apps", f"the deployment has no app {name}, but {known}", str(config_file())
+                )
+            services[apps[name]] = Service(name, None if what == SEARCH else parse_uid(what))
         return Offer(self.subject, services, self.settings.max_difficulty)
 
     @property
@@ -102,7 +108,7 @@ async def serve(place: Place, stop: asyncio.Event) -> None:
         WrongChainError, NoCodeError: the node serves another chain, or the hub is not there.
         ForeignLedgerError, SchemaMismatchError: the ledger is about another hub, or of another version.
         NotJoinedError, IdentityDamagedError: there is no service account.
-        DeploymentFileError: an app that is configured is not in the deployment.
+        ConfigurationError: an app that is configured is not in the deployment.
     """
     folders = place.folders
     identity = load_identity(folders.identity, INIT_COMMAND)
