@@ -176,7 +176,8 @@ async def _tell_lacks(hub: Hub, address: str) -> None:
     else:
         log.info("%s has %s for gas", address, ether_text(balance))
     try:
-        await hub.node.call(hub.finish(0, TaskStatus.FAILED, b"", NO_DIGEST), address)  # refused: there is no task 0
+        nothing = hub.finish(0, bytes(32), TaskStatus.FAILED, b"", NO_DIGEST)
+        await hub.node.call(nothing, address)  # refused: there is no task 0
     except ChainRefusedError as error:
         if error.reason == _NO_ROLE:
             log.warning("%s has not the role ORACLE_ROLE at the hub: no task can be settled before it has", address)

@@ -123,7 +123,7 @@ class Steps:
         assert digest is not None
         if outcome is TaskStatus.DONE and await self._is_proved(task.app):
             return self._hub.prove(task.id, task.params, result, digest)
-        return self._hub.finish(task.id, outcome, result, digest)
+        return self._hub.finish(task.id, task.commitment, outcome, result, digest)
 
     async def _is_proved(self, app: int) -> bool:
         if app not in self._proved:

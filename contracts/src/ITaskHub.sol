@@ -115,6 +115,8 @@ interface ITaskHub {
     error ProofRequired(uint256 app);
     /// @notice The app has no verifier.
     error NoVerifier(uint256 app);
+    /// @notice The number belongs to another task than the one that was meant.
+    error AnotherTask(uint256 id, bytes32 commitment);
     /// @notice These are not the parameters that the task was submitted with.
     error ParamsMismatch(uint256 id, bytes32 commitment);
     /// @notice The digest of a proven task is the SHA-256 of its result.
@@ -149,10 +151,12 @@ interface ITaskHub {
     ) external returns (uint256 id);
 
     /// @notice Settle a task until its deadline on the oracle's word; only the oracle.
+    /// @param commitment the one of the task's TaskSubmitted event: a reorganisation of the chain may have given the number to
+    /// another task since
     /// @param outcome Done, which pays the provider, or Failed, which pays the requester back
     /// @param result at most 1,024 bytes; of a failed task a reason code
     /// @param digest SHA-256 of the whole output; zero if it failed
-    function finish(uint256 id, Status outcome, bytes calldata result, bytes32 digest) external;
+    function finish(uint256 id, bytes32 commitment, Status outcome, bytes calldata result, bytes32 digest) external;
 
     /// @notice Settle a task as Done with a result that proves itself; anybody, until the deadline. The provider is paid
     /// whoever sends it.

@@ -106,13 +106,14 @@ contract TaskHub is ITaskHub, AccessControl, ReentrancyGuardTransient {
     }
 
     /// @inheritdoc ITaskHub
-    function finish(uint256 id, Status outcome, bytes calldata result, bytes32 digest)
+    function finish(uint256 id, bytes32 commitment, Status outcome, bytes calldata result, bytes32 digest)
         external
         nonReentrant
         onlyRole(ORACLE_ROLE)
     {
         Task storage task = _requireFinishable(id);
         App storage app = _apps[task.app];
+        require(task.commitment == commitment, AnotherTask(id, task.commitment));
         require(outcome == Status.Done || outcome == Status.Failed, InvalidOutcome(outcome));
         require(outcome == Status.Failed || app.verifier == address(0), ProofRequired(task.app));
         require(result.length <= MAX_RESULT, ResultTooLong(result.length, MAX_RESULT));
@@ -153,7 +154,6 @@ contract TaskHub is ITaskHub, AccessControl, ReentrancyGuardTransient {
 
         credit[account] = 0;
         emit Withdrawn(account, amount);
-
         token.safeTransfer(account, amount);
     }
 

@@ -120,7 +120,7 @@ contract CallbackTest is World {
         vm.cool(address(meter)); // as in a transaction of its own, where the callback's code was not read yet
 
         vm.prank(oracle);
-        try hub.finish{gas: gas_}(id, ITaskHub.Status.Failed, "", 0) {
+        try hub.finish{gas: gas_}(id, commitments[id], ITaskHub.Status.Failed, "", 0) {
             assertEq(meter.gasAtStart(), whole);
             assertEq(status(id), ITaskHub.Status.Failed);
         } catch {
@@ -132,7 +132,7 @@ contract CallbackTest is World {
         uint256 id = submit(believed, address(new Listener()), 200_000);
 
         vm.prank(oracle);
-        try hub.finish{gas: 250_000}(id, ITaskHub.Status.Done, RESULT, DIGEST) {
+        try hub.finish{gas: 250_000}(id, commitments[id], ITaskHub.Status.Done, RESULT, DIGEST) {
             revert("finished with too little gas");
         } catch (bytes memory reason) {
             assertEq(bytes32(bytes4(reason)), bytes32(CappedCall.NotEnoughGas.selector));

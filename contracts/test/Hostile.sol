@@ -16,7 +16,7 @@ abstract contract Intruder {
         uint256 refused;
         bytes[5] memory attempts = [
             abi.encodeCall(hub.submit, (1, "", address(this), address(0), 0, uint64(block.timestamp + 60))),
-            abi.encodeCall(hub.finish, (1, ITaskHub.Status.Done, "", 0)),
+            abi.encodeCall(hub.finish, (1, 0, ITaskHub.Status.Done, "", 0)),
             abi.encodeCall(hub.prove, (1, "", "", 0)),
             abi.encodeCall(hub.refund, (1)),
             abi.encodeCall(hub.withdraw, (address(this)))

@@ -73,8 +73,18 @@ contract SettleTest is World {
         for (uint256 i; i < others.length; ++i) {
             expectMissingRole(others[i], hub.ORACLE_ROLE());
             vm.prank(others[i]);
-            hub.finish(id, ITaskHub.Status.Done, RESULT, DIGEST);
+            hub.finish(id, 0, ITaskHub.Status.Done, RESULT, DIGEST);
         }
+    }
+
+    function testFuzz_the_answer_to_one_task_does_not_settle_another_of_its_number(bytes32 commitment) public {
+        uint256 id = submit(believed);
+        bytes32 kept = hub.tasks(id).commitment;
+        vm.assume(commitment != kept);
+
+        expectError(ITaskHub.AnotherTask.selector, abi.encode(id, kept));
+        vm.prank(oracle);
+        hub.finish(id, commitment, ITaskHub.Status.Done, RESULT, DIGEST);
     }
 
     function test_a_task_is_finished_as_done_or_failed_only() public {
@@ -105,7 +115,8 @@ contract SettleTest is World {
     function test_what_never_was_cannot_end() public {
         bytes memory arguments = abi.encode(uint256(7), ITaskHub.Status.None);
         expectError(ITaskHub.TaskNotPending.selector, arguments);
-        finish(7);
+        vm.prank(oracle);
+        hub.finish(7, 0, ITaskHub.Status.Done, RESULT, DIGEST);
         expectError(ITaskHub.TaskNotPending.selector, arguments);
         prove(7);
         vm.warp(DEADLINE + 1);

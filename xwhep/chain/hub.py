@@ -111,9 +111,9 @@ class Hub:
         """Return the call that submits a Task; the price must have been approved before."""
         return self._call("submit", app, params, requester, callback, callback_gas, deadline)
 
-    def finish(self, number: int, outcome: TaskStatus, result: bytes, digest: bytes) -> Call:
-        """Return the call that settles a Task as DONE or FAILED."""
-        return self._call("finish", number, outcome.number, result, digest)
+    def finish(self, number: int, commitment: bytes, outcome: TaskStatus, result: bytes, digest: bytes) -> Call:
+        """Return the call that settles the Task of this number and commitment as DONE or FAILED."""
+        return self._call("finish", number, commitment, outcome.number, result, digest)
 
     def prove(self, number: int, params: bytes, result: bytes, digest: bytes) -> Call:
         """Return the call that settles a Task of an app with a verifier as DONE."""
