@@ -97,7 +97,7 @@ async def test_each_refusal_has_its_name(kind: Kind, tmp_path: Path) -> None:
         early = await refused(hub.refund(number))
         assert (early.reason, early.arguments[:5]) == ("DeadlineNotPassed", "id 1,")
         assert (await refused(hub.refund(7))).text == "the contract refuses: task not pending (id 7, status 0)"
-        role = await refused(hub.finish(number, TaskStatus.DONE, b"", bytes(32)))
+        role = await refused(hub.finish(number, bytes(32), TaskStatus.DONE, b"", bytes(32)))
         assert role.reason == "AccessControlUnauthorizedAccount"
         assert market.alice.address in role.arguments
         poor = await refused(hub.transfer(market.admin.address, 10**30))

@@ -72,7 +72,7 @@ async def tasks_in_every_state(it: Desk, depth: int) -> None:
     await it.submit(1, seconds=90)
     await it.chain.controls.advance(120)
     await it.follow()
-    finishes = await it.sign(it.oracle, [it.finish(1)])
+    finishes = await it.sign(it.oracle, [await it.finish(1)])
     refunds = await it.sign(it.user, [it.hub.refund(3), *(it.submission(nonce=number) for number in LOST)])
     for raw in [*finishes, *refunds]:
         await it.node.send_raw(raw)
@@ -82,7 +82,7 @@ async def tasks_in_every_state(it: Desk, depth: int) -> None:
         bring(it, number, road)
     for number in (8, 9):
         [key] = [(task.id, task.commitment) for task in it.tasks() if task.id == number]
-        assert await it.outbox.send(key, it.finish(number), now=it.now)
+        assert await it.outbox.send(key, await it.finish(number), now=it.now)
     await it.mine(depth - 1)
 
 
@@ -163,7 +163,7 @@ async def test_a_number_that_goes_to_another_task_makes_another_row(it: Desk) ->
 async def test_events_that_come_twice_count_once(it: Desk) -> None:
     twice = follower(it, hub=Doubling(it.node, it.hub.deployment))
     await it.submit(2)
-    await it.perform(it.oracle, it.finish(1))
+    await it.perform(it.oracle, await it.finish(1))
 
     await twice.follow()
     await twice.follow()

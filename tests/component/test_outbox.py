@@ -52,7 +52,7 @@ async def signed_and_killed(it: Desk) -> bytes:
     [key] = it.answer()
     it.outbox = deaf_outbox(it)
     with pytest.raises(KilledError):
-        await it.outbox.send(key, it.finish(1), now=it.now)
+        await it.outbox.send(key, await it.finish(1), now=it.now)
     it.restart()
     [transaction] = it.transactions()
     return transaction.raw
@@ -109,7 +109,7 @@ async def test_a_node_that_goes_away_while_sending_costs_no_second_signature(
     [key] = it.answer()
     monkeypatch.setattr(Deaf, "failure", NodeUnavailableError("http://node", "gone"))
 
-    assert await deaf_outbox(it).send(key, it.finish(1), now=it.now)
+    assert await deaf_outbox(it).send(key, await it.finish(1), now=it.now)
 
     for _ in range(4):
         await it.turn()
@@ -165,7 +165,7 @@ async def test_a_task_that_another_oracle_settled_is_a_success(it: Desk) -> None
     await signed_and_killed(it)
     name = await it.node.call(Call(it.hub.deployment.hub, artifact("TaskHub").call("ORACLE_ROLE")))
     grant = Call(it.hub.deployment.hub, artifact("TaskHub").call("grantRole", name, it.user.address))
-    await it.perform(it.user, grant, it.finish(1))
+    await it.perform(it.user, grant, await it.finish(1))
     await it.outbox.step(now=it.now)  # ours goes out all the same: this oracle has not read of it yet
     await it.mine()
     for _ in range(4):
@@ -180,9 +180,9 @@ async def test_before_signing_a_task_that_is_settled_already_is_a_success(it: De
     await it.mine()
     await it.follow()
     [key] = it.answer()
-    await it.perform(it.oracle, it.finish(1))
+    await it.perform(it.oracle, await it.finish(1))
 
-    assert await it.outbox.send(key, it.finish(1), now=it.now)
+    assert await it.outbox.send(key, await it.finish(1), now=it.now)
 
     assert it.transactions() == []
 
@@ -194,7 +194,7 @@ async def test_an_answer_to_a_refunded_task_is_not_sent_again_and_its_nonce_goes
     [key] = it.answer()
     it.outbox = deaf_outbox(it)
     with pytest.raises(KilledError):
-        await it.outbox.send(key, it.finish(1), now=it.now)
+        await it.outbox.send(key, await it.finish(1), now=it.now)
     it.restart()
     await it.chain.controls.advance(120)
     await it.perform(it.user, it.hub.refund(1))

@@ -72,7 +72,8 @@ class Market:
     async def finish(self, number: int, result: bytes, outcome: TaskStatus = TaskStatus.DONE) -> Receipt:
         """Settle a Task as the oracle would."""
         digest = hashlib.sha256(result).digest() if outcome is TaskStatus.DONE else bytes(32)
-        return await self.does(self.admin, self.hub.finish(number, outcome, result, digest))
+        commitment = (await self.hub.task(number)).commitment
+        return await self.does(self.admin, self.hub.finish(number, commitment, outcome, result, digest))
 
 
 @contextlib.asynccontextmanager

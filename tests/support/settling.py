@@ -92,9 +92,10 @@ class Desk:
         deadline = self.now + seconds
         return self.hub.submit(1, b"parameters %d" % nonce, self.user.address, NOBODY, 0, deadline)
 
-    def finish(self, number: int) -> Call:
+    async def finish(self, number: int) -> Call:
         """Return the call that settles a task."""
-        return self.hub.finish(number, TaskStatus.DONE, ANSWER, hashlib.sha256(ANSWER).digest())
+        commitment = (await self.hub.task(number)).commitment
+        return self.hub.finish(number, commitment, TaskStatus.DONE, ANSWER, hashlib.sha256(ANSWER).digest())
 
     def answer(self) -> list[Key]:
         """Answer every open task, as the bridge does in the end, and return those that are to be sent."""
@@ -102,7 +103,7 @@ class Desk:
 
     async def send(self) -> list[bool]:
         """Answer every open task and hand all to the outbox."""
-        return [await self.outbox.send(key, self.finish(key[0]), now=self.now) for key in self.answer()]
+        return [await self.outbox.send(key, await self.finish(key[0]), now=self.now) for key in self.answer()]
 
     async def turn(self) -> None:
         """Do what the oracle does once a second, and make a block."""
