@@ -66,17 +66,16 @@ def follower(it: Desk, *, node: Node | None = None, hub: Hub | None = None, conf
     return Follower(it.ledger, node or it.node, hub or it.hub, confirmations=confirmations)
 
 
-async def tasks_in_every_state(it: Desk, depth: int) -> None:
-    """Have tasks in every state, all with something that the last `depth` blocks say."""
+async def tasks_in_every_state(it: Desk, depth: int) -> int:
+    """Have tasks in every state, all with something that the last `depth` blocks say; return how many these became."""
     await it.submit(2)
     await it.submit(1, seconds=90)
     await it.chain.controls.advance(120)
     await it.follow()
-    finishes = await it.sign(it.oracle, [await it.finish(1)])
-    refunds = await it.sign(it.user, [it.hub.refund(3), *(it.submission(nonce=number) for number in LOST)])
-    for raw in [*finishes, *refunds]:
-        await it.node.send_raw(raw)
-    await it.mine()  # the first of the blocks that get lost
+    [finish] = await it.sign(it.oracle, [await it.finish(1)])
+    survived = await it.node.head()
+    await it.node.send_raw(finish)
+    await it.perform(it.user, it.hub.refund(3), *(it.submission(nonce=number) for number in LOST))
     await it.follow()
     for number, road in ROADS.items():
         bring(it, number, road)
@@ -84,6 +83,7 @@ async def tasks_in_every_state(it: Desk, depth: int) -> None:
         [key] = [(task.id, task.commitment) for task in it.tasks() if task.id == number]
         assert await it.outbox.send(key, await it.finish(number), now=it.now)
     await it.mine(depth - 1)
+    return await it.node.head() - survived
 
 
 def bring(it: Desk, number: int, road: Sequence[Event]) -> None:
@@ -97,7 +97,7 @@ def bring(it: Desk, number: int, road: Sequence[Event]) -> None:
 @pytest.mark.parametrize("depth", range(1, 6))
 async def test_after_a_reorganisation_every_task_goes_on_as_the_chain_says(it: Desk, depth: int, fate: str) -> None:
     again = fate == "again"  # the same transactions come into the new blocks
-    await tasks_in_every_state(it, depth)
+    depth = await tasks_in_every_state(it, depth)
     assert list(it.states().values()) == [
         State.SETTLED,
         State.SEEN,

@@ -7,6 +7,8 @@ from pathlib import Path
 
 import pytest
 
+from oracle import sending
+from oracle.fees import FeePolicy
 from oracle.outbox import Outbox
 from oracle.settlement import State
 from oracle.tables import End
@@ -16,7 +18,7 @@ from xwhep.chain.artifacts import artifact
 from xwhep.chain.development.start import Kind
 from xwhep.chain.node import Node
 from xwhep.chain.values import Call, Sent, TaskStatus
-from xwhep.errors import NodeUnavailableError
+from xwhep.errors import ChainRefusedError, NodeUnavailableError, NoEtherError
 
 pytestmark = each_kind
 
@@ -158,7 +160,7 @@ async def test_what_the_hub_refuses_is_not_signed(it: Desk, caplog: pytest.LogCa
     assert await it.send() == [False]
 
     assert it.transactions() == []
-    assert len([line for line in caplog.messages if "AccessControlUnauthorizedAccount" in line]) == 1
+    assert len([line for line in caplog.messages if "access control unauthorized account" in line]) == 1
 
 
 async def test_a_task_that_another_oracle_settled_is_a_success(it: Desk) -> None:
@@ -231,21 +233,41 @@ async def test_a_reorganisation_that_takes_the_settlement_sends_the_same_transac
 
 
 async def test_a_gap_that_a_reorganisation_leaves_is_filled(it: Desk) -> None:
-    await it.perform(it.oracle, Call(it.user.address, b"", 1))  # will be lost
     await it.submit(1)
     await it.mine()
+    await it.perform(it.oracle, Call(it.user.address, b"", 1))  # will be lost
     await it.follow()
     await it.send()
     [first] = it.transactions()
-    await it.chain.controls.reorganise(3)
-    await it.submit(1)
+    await it.chain.controls.reorganise(1)
     await it.chain.controls.advance(60)
 
-    for _ in range(3):
+    for _ in range(6):
         await it.turn()
 
-    assert it.transactions()[0].nonce == first.nonce - 1
-    assert it.states()[1] is State.SETTLED
+    assert [one.nonce for one in it.transactions()] == [first.nonce - 1, first.nonce]
+    assert it.ends()[0] is End.MINED
+    assert it.states() == {1: State.SETTLED}
+    assert await it.status(1) is TaskStatus.DONE
+
+
+async def test_attempts_come_to_an_end(
+    it: Desk, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr(sending, "MAX_ATTEMPTS", 1)
+    await signed_and_killed(it)
+    await it.perform(it.user, await role(it, "revokeRole"))
+    for _ in range(3):
+        await it.turn()
+    await it.perform(it.user, await role(it, "grantRole"))
+    await it.chain.controls.advance(600)
+
+    for _ in range(4):
+        await it.turn()
+
+    assert it.ends() == [End.REVERTED]
+    assert it.states() == {1: State.ANSWERED}
+    assert len([line for line in caplog.messages if "giving it up" in line]) == 1
 
 
 async def test_an_account_without_ether_is_told_once_and_tried_again(
@@ -269,6 +291,87 @@ async def test_an_account_without_ether_is_told_once_and_tried_again(
         assert set(it.states().values()) == {State.SETTLED}
 
 
+async def test_an_account_that_loses_its_ether_on_the_way_is_told_once(
+    it: Desk, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    await signed_and_killed(it)
+    monkeypatch.setattr(Deaf, "failure", NoEtherError(it.oracle.address))
+    poor = deaf_outbox(it)
+
+    for later in range(0, 120, 10):
+        await poor.step(now=it.now + later)
+
+    assert len([line for line in caplog.messages if "has not enough ether" in line]) == 1
+    it.restart()
+    for _ in range(3):
+        await it.turn()
+    assert it.states() == {1: State.SETTLED}
+
+
+async def test_what_a_node_refuses_is_told_once_and_offered_again(
+    it: Desk, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    await signed_and_killed(it)
+    monkeypatch.setattr(Deaf, "failure", ChainRefusedError("TooMuchGas"))
+    refused = deaf_outbox(it)
+
+    for later in range(0, 40, 10):
+        await refused.step(now=it.now + later)
+
+    assert (
+        len([line for line in caplog.messages if "the node refuses it: the contract refuses: too much gas" in line])
+        == 1
+    )
+    assert it.states() == {1: State.SENT}
+
+
+async def test_gas_above_the_cap_is_waited_out(it: Desk, caplog: pytest.LogCaptureFixture) -> None:
+    it.policy = FeePolicy(cap_wei=1)
+    it.restart()
+    await it.submit(1)
+    await it.mine()
+    for _ in range(3):
+        await it.turn()
+    assert it.transactions() == []
+    assert len([line for line in caplog.messages if "the cap of 1 wei" in line]) == 1
+
+    it.policy = POLICY
+    it.restart()
+    for _ in range(4):
+        await it.turn()
+
+    assert it.states() == {1: State.SETTLED}
+
+
+async def test_offers_stop_at_the_cap(it: Desk, caplog: pytest.LogCaptureFixture) -> None:
+    await signed_and_killed(it)
+    [first] = it.transactions()
+    it.policy = FeePolicy(cap_wei=first.max_fee_wei * 5 // 4)
+    it.restart()
+
+    for later in range(0, 1000, 50):
+        await it.outbox.step(now=it.now + later)
+
+    assert [one.nonce for one in it.transactions()] == [first.nonce] * 2
+    assert it.transactions()[-1].max_fee_wei <= it.policy.cap_wei
+    assert len([line for line in caplog.messages if "waiting" in line]) == 1
+
+
+async def test_a_foreign_transaction_that_waits_with_the_nonce_is_outbid(it: Desk) -> None:
+    await signed_and_killed(it)
+    [foreign] = await it.sign(it.oracle, [Call(it.user.address, b"", 1)])
+    await it.node.send_raw(foreign)  # it offers more than the oracle at first
+
+    for later in range(0, 3000, 50):
+        await it.outbox.step(now=it.now + later)
+    await it.mine(2)
+    await it.turn()
+    await it.turn()
+
+    assert set(it.ends()) == {End.MINED, End.REPLACED}
+    assert it.states() == {1: State.SETTLED}
+
+
 async def test_many_answers_go_out_in_one_go(it: Desk, kind: Kind) -> None:
     count = 200 if kind is Kind.ANVIL else 50
     for _ in range(count // 50):
@@ -279,10 +382,7 @@ async def test_many_answers_go_out_in_one_go(it: Desk, kind: Kind) -> None:
     assert await it.send() == [True] * count
 
     assert [transaction.nonce for transaction in it.transactions()] == list(range(count))
-    for _ in range(30):
-        await it.mine()
-        if await it.node.next_nonce(it.oracle.address) == count:
-            break
+    await it.mine_all(it.oracle, count)
     await it.mine()
     await it.turn()
     assert set(it.states().values()) == {State.SETTLED}

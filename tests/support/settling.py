@@ -81,7 +81,15 @@ class Desk:
         """Have calls in the next block."""
         for raw in await self.sign(sender, calls):
             assert await self.node.send_raw(raw) is Sent.ACCEPTED
-        await self.mine()
+        await self.mine_all(sender, await self.node.next_nonce(sender.address) + len(calls))
+
+    async def mine_all(self, sender: Account, nonce: int) -> None:
+        """Make blocks until all of an account's transactions below this nonce are in one; on a slow machine several."""
+        for _ in range(100):
+            await self.mine()
+            if await self.node.next_nonce(sender.address) >= nonce:
+                return
+        raise AssertionError(f"the transactions of {sender.address} come into no block")
 
     async def submit(self, count: int, *, seconds: int = 3600) -> None:
         """Submit tasks in the next block."""
