@@ -5,6 +5,7 @@ The functions are for `Ledger.run`.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
@@ -36,15 +37,47 @@ class Quotas:
     per_app: int
 
 
-def due(session: Session, margins: Margins, *, now: int) -> list[tuple[Key, Step]]:
-    """Return the tasks with something to do, the oldest first; a task past its deadline is waited for by nobody."""
+def due(session: Session, margins: Margins, quotas: Quotas, *, now: int) -> list[tuple[Key, Step]]:
+    """Return the tasks with something to do, the oldest first; a task past its deadline is waited for by nobody.
+
+    Of those that wait to be let in only as many are among them as there is room for, so that nobody's many tasks hold
+    up another's one.
+    """
     open_tasks = and_(col(Task.state).in_(_UNSENT), col(Task.deadline) >= now)
-    columns: Any = (Task.id, Task.commitment, *_STANDING)  # more than the overloads of `select` can say
+    columns: Any = (Task.id, Task.commitment, Task.requester, Task.app, *_STANDING)  # more than `select` has types for
     rows = session.exec(
         select(*columns).where(or_(col(Task.batch_open), open_tasks)).order_by(col(Task.submitted_block), col(Task.id))
     )
-    steps = (((id_, commitment), _step(standing, margins, now)) for id_, commitment, *standing in rows)
-    return [(key, step) for key, step in steps if step is not None]
+    room = _Room(session, quotas, now)
+    found = []
+    for number, commitment, requester, app, *standing in rows:
+        step = _step(standing, margins, now)
+        if step is not None and (step is not Step.ADMIT or room.take(requester, app)):
+            found.append(((number, commitment), step))
+    return found
+
+
+class _Room:
+    """How many more tasks may come into work."""
+
+    def __init__(self, session: Session, quotas: Quotas, now: int) -> None:
+        self._quotas = quotas
+        self._of_requester = _in_work(session, col(Task.requester), now)
+        self._of_app = _in_work(session, col(Task.app), now)
+
+    def take(self, requester: str, app: int) -> bool:
+        """Count one more task in; False if there is no room for it."""
+        if self._of_requester[requester] >= self._quotas.per_requester or self._of_app[app] >= self._quotas.per_app:
+            return False
+        self._of_requester[requester] += 1
+        self._of_app[app] += 1
+        return True
+
+
+def _in_work(session: Session, whose: Any, now: int) -> Counter[Any]:
+    """Return how many tasks are in work, by requester or by app."""
+    in_work = (col(Task.state).in_(_IN_WORK), col(Task.deadline) >= now)
+    return Counter(dict(session.exec(select(whose, func.count()).where(*in_work).group_by(whose)).all()))
 
 
 _STANDING: Final = (Task.state, Task.deadline, Task.outcome, Task.batch_open, Task.changed_at)
@@ -63,23 +96,12 @@ def step_of(session: Session, key: Key, margins: Margins, *, now: int) -> tuple[
     return None if step is None else (task, step)
 
 
-def has_room(session: Session, task: Task, quotas: Quotas, *, now: int) -> bool:
-    """Tell whether the quotas let one more task of this requester and this app into work."""
-    return (
-        _in_work(session, now, col(Task.requester) == task.requester) < quotas.per_requester
-        and _in_work(session, now, col(Task.app) == task.app) < quotas.per_app
-    )
-
-
-def _in_work(session: Session, now: int, whose: Any) -> int:
-    in_work = (col(Task.state).in_(_IN_WORK), col(Task.deadline) >= now)
-    return session.exec(select(func.count()).select_from(Task).where(whose, *in_work)).one()
-
-
 def admit(session: Session, key: Key, quotas: Quotas, *, now: int) -> bool:
     """Let a task that was seen into work; False if there is no room for it now, or it is not waiting any more."""
     task = session.get_one(Task, key)
-    return has_room(session, task, quotas, now=now) and change(session, key, State.SEEN, Event.ADMITTED, now=now)
+    if not _Room(session, quotas, now).take(task.requester, task.app):
+        return False
+    return change(session, key, State.SEEN, Event.ADMITTED, now=now)
 
 
 def note(

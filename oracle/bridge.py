@@ -31,7 +31,7 @@ log = logging.getLogger(__name__)
 AT_A_TIME: Final = 8
 #: tasks whose steps wait for their turn in memory, and answers that are signed before the chain is read again
 STARTED_AT_MOST: Final = 200
-SENT_AT_A_TIME: Final = 20
+SENT_AT_A_TIME: Final = 50
 
 
 class Bridge:
@@ -51,28 +51,46 @@ class Bridge:
 
     async def run(self, stop: asyncio.Event, poll_s: float) -> None:
         """Work until told to stop; what is under way then is left as it is, and taken up at the next start."""
-        async with asyncio.TaskGroup() as group:
-            while not stop.is_set():
-                await self.turn(group)
-                with contextlib.suppress(TimeoutError):
-                    async with asyncio.timeout(poll_s):
-                        await stop.wait()
-            for work in self._at_work.values():
-                work.cancel()
+        loop, stopping = asyncio.create_task(self._loop(poll_s)), asyncio.create_task(stop.wait())
+        try:
+            await asyncio.wait([loop, stopping], return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            loop.cancel()
+            stopping.cancel()
+            with contextlib.suppress(asyncio.CancelledError):
+                await loop
 
-    async def turn(self, group: asyncio.TaskGroup) -> None:
+    async def _loop(self, poll_s: float) -> None:
+        async with asyncio.TaskGroup() as group:
+            while True:
+                try:
+                    await self._turn(group)
+                except XwhepError as error:
+                    self._failed(_LEDGER, "the ledger", error)  # all else has its own place
+                await asyncio.sleep(poll_s)
+
+    async def _turn(self, group: asyncio.TaskGroup) -> None:
         """Read what is new on the chain, begin what is to be done on the grid, and see to the transactions."""
         if not await self._read():
             return
-        agenda_now = self._ledger.run(agenda.due, self._margins, now=self._now)
-        self._pace.keep([*agenda_now, _CHAIN, _OUTBOX])
-        ready = [item for item in agenda_now if self._pace.is_due(item, time.monotonic())]
+        to_do = self._ledger.run(agenda.due, self._margins, self._steps.quotas, now=self._now)
+        self._pace.keep([*to_do, _CHAIN, _OUTBOX])
+        ready = [item for item in to_do if self._pace.is_due(item, time.monotonic())]
         for key, step in ready:
-            if step is not Step.SEND and key not in self._at_work and len(self._at_work) < STARTED_AT_MOST:
-                self._at_work[key] = group.create_task(self._work(key))
+            if step in _OF_THE_LEDGER:  # before anything that may take its time: deadlines do not wait
+                await self._take_if_next(key, step)
+            elif step is not Step.SEND:
+                self._begin(key, group)
         for key, _ in [item for item in ready if item[1] is Step.SEND][:SENT_AT_A_TIME]:
-            await self._send(key)
+            await self._take_if_next(key, Step.SEND)
+            if NodeUnavailableError.code in self._away:
+                return
         await self._see_to_transactions()
+
+    def _begin(self, key: Key, group: asyncio.TaskGroup) -> None:
+        """Let a task's steps be taken beside the loop, if that is not under way."""
+        if key not in self._at_work and len(self._at_work) < STARTED_AT_MOST:
+            self._at_work[key] = group.create_task(self._work(key))
 
     async def _read(self) -> bool:
         """Follow the chain; False if its node is of no use now."""
@@ -102,6 +120,8 @@ class Bridge:
                 for _ in Step:  # a bound: no task has more
                     if not await self._next_step(key):
                         return
+        except XwhepError as error:
+            self._failed(_LEDGER, "the ledger", error)
         finally:
             del self._at_work[key]
 
@@ -112,10 +132,10 @@ class Bridge:
             return False
         return await self._take(*found)
 
-    async def _send(self, key: Key) -> None:
-        """Settle an answered task, if that is still to be done."""
+    async def _take_if_next(self, key: Key, step: Step) -> None:
+        """Take a step, if nothing that happened meanwhile has made it the wrong one."""
         found = self._ledger.run(agenda.step_of, key, self._margins, now=self._now)
-        if found is not None and found[1] is Step.SEND:
+        if found is not None and found[1] is step:
             await self._take(*found)
 
     async def _take(self, task: Task, step: Step) -> bool:
@@ -139,7 +159,7 @@ class Bridge:
         """Tell people of a failure, of one that all tasks share only once, and pause."""
         pause_s = self._pace.failed(what, time.monotonic())
         shared = error.code if isinstance(error, UnavailableError | NodeUnavailableError) else None
-        if shared is None:
+        if shared is None or what == _LEDGER:
             log.warning("%s: %s; tried again in %.0f s", doing, safe(str(error)), pause_s)
         elif shared not in self._away:
             self._away.add(shared)
@@ -148,6 +168,9 @@ class Bridge:
 
 _CHAIN: Final = "chain"
 _OUTBOX: Final = "outbox"
+_LEDGER: Final = "ledger"
+#: steps that ask nobody
+_OF_THE_LEDGER: Final = frozenset({Step.RECALL, Step.GIVE_UP})
 _OF_THE_GRID: Final = frozenset({Step.DISPATCH, Step.LOOK, Step.CANCEL})
 _THERE_AGAIN: Final = {
     UnavailableError.code: "the grid is there again",

@@ -47,6 +47,8 @@ from xwhep.session import fresh_identity
 
 log = logging.getLogger(__name__)
 
+#: for a connection, and between two parts of an answer, seconds
+TIMEOUT_S: Final = 20.0
 #: between two looks at the certificate, seconds
 RENEWAL_CHECK_S: Final = 60.0
 _STDOUT: Final = "stdout"
@@ -175,7 +177,8 @@ async def open_grid(identity: Identity, scratch: Path) -> AsyncIterator[Grid]:
     shutil.rmtree(scratch, ignore_errors=True)
     make_private_folder(scratch)
     membership = _Membership(identity)
-    async with Connection(identity.dispatcher, membership.context, explain=membership.fault) as connection:
+    way = Connection(identity.dispatcher, membership.context, timeout_s=TIMEOUT_S, explain=membership.fault)
+    async with way as connection:
         renewal = asyncio.create_task(membership.keep())
         try:
             yield Grid(OwnerClient(connection), scratch)

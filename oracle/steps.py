@@ -25,7 +25,7 @@ from xwhep.chain.values import Call, TaskStatus
 log = logging.getLogger(__name__)
 
 #: before what has to wait for its turn, or for the chain, is looked at again, seconds
-WAIT_S: Final = 2.0
+WAIT_S: Final = 5.0
 #: a step went on: the next one may follow at once
 AT_ONCE: Final = 0.0
 
@@ -47,7 +47,7 @@ class Steps:
         self._outbox = outbox
         self._grid = grid
         self._offer = terms.offer
-        self._quotas = terms.quotas
+        self.quotas = terms.quotas
         self._proved: dict[int, bool] = {}  #: whether an app, which never changes, has a verifier
 
     async def take(self, task: Task, step: Step, *, now: int) -> float:
@@ -77,8 +77,6 @@ class Steps:
         return AT_ONCE
 
     async def _admit(self, task: Task, now: int) -> float:
-        if not self._ledger.run(agenda.has_room, task, self._quotas, now=now):
-            return WAIT_S
         known = await self._hub.task(task.id)
         if known.status is not TaskStatus.PENDING or known.commitment != task.commitment:
             return WAIT_S  # settled or reorganised since: the follower will tell
@@ -86,7 +84,7 @@ class Steps:
         if isinstance(order, Reason):
             self._answer(task, failed(order), now)
             return AT_ONCE
-        if not self._ledger.run(agenda.admit, _key(task), self._quotas, now=now):
+        if not self._ledger.run(agenda.admit, _key(task), self.quotas, now=now):
             return WAIT_S
         app = self._offer.services[task.app].name
         log.info("task %d: from %s for %s, seen in block %d", task.id, task.requester, app, task.submitted_block)

@@ -1,0 +1,131 @@
+"""What is to be done now, who waits, and what is noted before the grid is asked."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from oracle import agenda
+from oracle.agenda import Quotas
+from oracle.ledger import Key, Ledger
+from oracle.pace import FIRST_PAUSE_S, LONGEST_PAUSE_S, Pace, look_pause
+from oracle.settlement import Event, Margins, State, Step
+from oracle.tables import Task
+from tests.support.tasks import SUBJECT, VANITY, a_task
+
+NOW = 1_000_000
+MARGINS = Margins(15, 30, 75)
+USUAL = Quotas(20, 500)
+ALICE, BOB = "0x" + "a1" * 20, "0x" + "b0" * 20
+
+
+@pytest.fixture
+def ledger(tmp_path: Path) -> Iterator[Ledger]:
+    made = Ledger(tmp_path / "ledger.sqlite")
+    made.bind(SUBJECT)
+    yield made
+    made.close()
+
+
+def key(task: Task) -> Key:
+    return task.id, task.commitment
+
+
+def add(ledger: Ledger, *tasks: Task) -> None:
+    ledger.run(lambda session: session.add_all(tasks))
+
+
+def due(ledger: Ledger, quotas: Quotas = USUAL, now: int = NOW) -> list[tuple[int, Step]]:
+    return [(number, step) for (number, _), step in ledger.run(agenda.due, MARGINS, quotas, now=now)]
+
+
+def test_the_oldest_task_comes_first(ledger: Ledger) -> None:
+    add(ledger, a_task(1, submitted_block=9), a_task(2, submitted_block=8), a_task(3, submitted_block=8))
+
+    assert due(ledger) == [(2, Step.ADMIT), (3, Step.ADMIT), (1, Step.ADMIT)]
+
+
+def test_one_requesters_many_tasks_hold_up_nobody_else(ledger: Ledger) -> None:
+    add(ledger, *(a_task(number, requester=ALICE) for number in range(1, 100)), a_task(100, requester=BOB))
+
+    assert due(ledger, Quotas(2, 500)) == [(1, Step.ADMIT), (2, Step.ADMIT), (100, Step.ADMIT)]
+
+
+def test_the_quota_of_an_app_counts_what_is_in_work(ledger: Ledger) -> None:
+    in_work = [a_task(1, state=State.CONFIRMED), a_task(2, state=State.SENT), a_task(3, state=State.SETTLED)]
+    add(ledger, *in_work, a_task(4), a_task(5), a_task(6, app=VANITY))
+
+    assert due(ledger, Quotas(99, 3)) == [(1, Step.DISPATCH), (4, Step.ADMIT), (6, Step.ADMIT)]
+
+
+def test_a_task_past_its_deadline_takes_no_place_and_needs_nothing(ledger: Ledger) -> None:
+    add(ledger, a_task(1, state=State.ANSWERED, deadline=NOW - 1), a_task(2, deadline=NOW - 1), a_task(3))
+
+    assert due(ledger, Quotas(1, 1)) == [(3, Step.ADMIT)]
+
+
+def test_the_batch_of_a_task_past_its_deadline_is_taken_back(ledger: Ledger) -> None:
+    add(ledger, a_task(1, state=State.DISPATCHED, deadline=NOW - 1, batch_open=True))
+
+    assert due(ledger) == [(1, Step.CANCEL)]
+
+
+def test_a_task_is_let_in_only_while_there_is_room(ledger: Ledger) -> None:
+    first, second = a_task(1), a_task(2)
+    add(ledger, first, second)
+
+    assert ledger.run(agenda.admit, key(first), Quotas(1, 9), now=NOW)
+    assert not ledger.run(agenda.admit, key(second), Quotas(1, 9), now=NOW)
+    assert not ledger.run(agenda.admit, key(first), Quotas(9, 9), now=NOW)
+
+
+def test_that_the_grid_may_be_at_work_is_noted_only_for_who_shall_be_dispatched(ledger: Ledger) -> None:
+    confirmed, settled = a_task(1, state=State.CONFIRMED), a_task(2, state=State.SETTLED)
+    add(ledger, confirmed, settled)
+
+    assert ledger.run(agenda.expect_batch, key(confirmed))
+    assert not ledger.run(agenda.expect_batch, key(settled))
+    assert due(ledger) == [(1, Step.DISPATCH)]
+
+
+def test_a_note_about_a_task_that_went_elsewhere_is_void(ledger: Ledger) -> None:
+    task = a_task(1, state=State.REFUNDED, batch_open=True)
+    add(ledger, task)
+
+    assert not ledger.run(agenda.note, key(task), State.DISPATCHED, Event.ANSWERED, {"batch_open": False}, now=NOW)
+    assert due(ledger) == [(1, Step.CANCEL)]
+
+
+def test_pauses_after_failures_grow_to_a_bound_and_start_again_after_a_success() -> None:
+    pace: Pace[str] = Pace(lambda: 1.0)
+
+    pauses = [pace.failed("a", 0.0) for _ in range(8)]
+    pace.went_well("a", 0.0, 0.0)
+
+    assert pauses == sorted(pauses)
+    assert (pauses[0], pauses[-1]) == (FIRST_PAUSE_S, LONGEST_PAUSE_S)
+    assert pace.failed("a", 0.0) == FIRST_PAUSE_S
+
+
+def test_a_pause_is_one_things_own_and_ends() -> None:
+    pace: Pace[str] = Pace(lambda: 0.0)
+    pause_s = pace.failed("a", 100.0)
+
+    assert not pace.is_due("a", 100.0 + pause_s - 0.01)
+    assert pace.is_due("a", 100.0 + pause_s)
+    assert pace.is_due("b", 100.0)
+
+
+def test_what_is_not_kept_is_forgotten() -> None:
+    pace: Pace[str] = Pace(lambda: 0.0)
+    pace.failed("a", 100.0)
+
+    pace.keep(["b"])
+
+    assert pace.is_due("a", 100.0)
+
+
+def test_the_longer_something_takes_the_more_rarely_it_is_looked_at() -> None:
+    assert look_pause(0) < look_pause(100) < look_pause(1e9) == LONGEST_PAUSE_S
