@@ -109,7 +109,7 @@ def test_what_is_kept_holds_the_key_for_its_owner_alone(tmp_path: Path) -> None:
     told = json.loads(ended.stdout.splitlines()[-1])
     assert told["chain"] == "anvil"
     (folder,) = tmp_path.iterdir()
-    key = folder / f"{told['address']}.key"
+    (key,) = folder.rglob(f"{told['address']}.key")
     assert key.stat().st_mode & 0o777 == 0o600
     wif = key.read_text(encoding="utf-8").split("wif = ")[1].strip().strip('"')
     assert wif not in ended.stdout + ended.stderr

@@ -81,7 +81,8 @@ def _search(teller: Teller, chain: Chain, pattern: Pattern) -> tuple[Mapping[str
     ended = teller.run_json(YOU, ["xwhep", "tasks", "watch", str(number)])
     _expect_done(ended)
     teller.note("the answer is on the chain, the hub has credited the provider, and the dapp was called back")
-    teller.note(f"your private key is combined, in a file that only you can read: {ended['address']}")
+    teller.note(f"your address: {ended['address']}")
+    teller.note(f"its private key is combined, in a file that only you can read: {ended['key_file']}")
     return submitted, ended
 
 

@@ -33,11 +33,11 @@ class Teller:
 
     def note(self, text: str) -> None:
         """Say what there is to know."""
-        self._say(_filled(text, _INDENT, ""))
+        self._say(_filled(self._named(text), _INDENT, ""))
 
     def show(self, command: Sequence[str]) -> None:
         """Show a command as somebody would type it."""
-        line = " ".join(command).replace(str(self.stage.folder), "DEMO")
+        line = self._named(" ".join(command))
         kept = re.sub(r"(--[a-z-]+) (?!--)", rf"\1{_TIED}", line)  # an option and its value stay together
         self._say(_filled(kept, f"{_INDENT}$ ", " \\").replace(_TIED, " "))
 
@@ -54,6 +54,10 @@ class Teller:
     def run_json(self, home: str, command: Sequence[str]) -> Any:
         """Show a command, run it to its end, and return the JSON document that it printed."""
         return json.loads(self.run(home, [*command, "--json"]))
+
+    def _named(self, text: str) -> str:
+        """Return a text in which the demonstration's folder has its short name."""
+        return text.replace(str(self.stage.folder), "DEMO")
 
 
 def _filled(text: str, begin: str, end: str) -> str:
