@@ -16,7 +16,7 @@ from tests.support.grid import a_grid
 from tests.support.oracles import BLOCK_S, a_world, an_oracle, between
 from tests.support.person import work_once
 from tests.support.tasks import native, vanity
-from tests.support.workers import PATIENCE_S, a_worker, enrol, register_script
+from tests.support.workers import PATIENCE_S, a_worker, enrol, eventually, register_script
 from worker.sandbox.runner import probe
 from xwhep.bitcoin.patterns import parse_pattern
 from xwhep.bitcoin.split_key import Hit, combine, keygen
@@ -154,6 +154,24 @@ async def test_a_task_over_the_quota_waits_until_another_is_settled(tmp_path: Pa
         await world.until(second, State.DISPATCHED)
 
     assert len(batches) == 1
+
+
+async def test_two_hundred_tasks_at_once_are_settled_once_each(tmp_path: Path) -> None:
+    async with a_world(tmp_path, ChainKind.ANVIL) as world:
+        before = await world.market.node.next_nonce(world.market.admin.address)
+        async with an_oracle(world.place(quota_per_requester=200)):
+            await world.flood(VANITY, b"nonsense", 200)
+
+            async def all_are_settled() -> bool:
+                tasks = await asyncio.to_thread(world.tasks)
+                return [task.state for task in tasks.values()] == [State.SETTLED] * 200
+
+            await eventually(all_are_settled)
+        told = await world.settlements()
+        sent = await world.market.node.next_nonce(world.market.admin.address) - before
+
+    assert sorted(event.id for event in told) == list(range(1, 201))
+    assert sent == 200
 
 
 async def test_a_dispatcher_that_is_away_is_waited_for(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:

@@ -21,6 +21,7 @@ from tests.support.dapps import Market, a_market
 from tests.support.grid import GridUnderTest, a_grid
 from tests.support.workers import eventually
 from xwhep.chain.development.start import Kind
+from xwhep.chain.transactions import prepare, sign
 from xwhep.chain.values import NOBODY, RLC, SettledTask, TaskState
 from xwhep.client.owner import OwnerClient
 from xwhep.enrolment import join
@@ -55,6 +56,16 @@ class World:
         submitted = hub.submitted(await self.market.does(alice, call))
         assert submitted is not None
         return submitted.id
+
+    async def flood(self, app: int, params: bytes, count: int) -> None:
+        """Let alice submit many tasks at once, and wait for none of them."""
+        hub, alice = self.market.hub, self.market.alice
+        call = hub.submit(app, params, alice.address, NOBODY, 0, await self.now() + 100_000)
+        first = await prepare(hub.node, alice, call)
+        chain_id = self.market.chain.chain_id
+        for nonce in range(first.nonce, first.nonce + count):
+            terms = {"gas": first.gas, "max_fee_wei": first.max_fee_wei, "tip_wei": first.tip_wei}
+            await hub.node.send_raw(sign(alice, call, chain_id=chain_id, nonce=nonce, **terms).raw)
 
     async def now(self) -> int:
         """Return the chain's time, which runs faster than ours where blocks are short."""
