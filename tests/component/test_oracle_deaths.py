@@ -151,8 +151,9 @@ async def test_a_process_that_is_killed_in_the_middle_goes_on_where_it_was(tmp_p
         number = await world.submit(VANITY, vanity("1Lo"))
         async with a_process(world):
             await world.until_task(number, lambda _: True)
-        await work_once(host, tmp_path)
         async with a_process(world):
+            await world.until(number, State.DISPATCHED)
+            await work_once(host, tmp_path)
             await world.until(number, State.ANSWERED, State.SENT, State.SETTLED)
         async with a_process(world) as last:
             await world.until(number, State.SETTLED)
