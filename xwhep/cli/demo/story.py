@@ -76,8 +76,8 @@ def _search(teller: Teller, chain: Chain, pattern: Pattern) -> tuple[Mapping[str
     submitted = teller.run_json(YOU, ["xwhep", "tasks", "submit", "vanity", pattern.text, "--deadline", DEADLINE])
     number = submitted["task_id"]
     teller.note(f"task {number} holds {rlc_text(submitted['price'])}, by transaction {submitted['tx_hash'][:18]}...")
-    chain.oracle.wait_for(rf"task {number}: dispatched", READ_S)
-    teller.note("the oracle has read it from the chain and handed it to the grid")
+    chain.oracle.wait_for(rf"task {number}: (dispatched|answered)", READ_S)
+    teller.note("the oracle has read it from the chain")
     ended = teller.run_json(YOU, ["xwhep", "tasks", "watch", str(number)])
     _expect_done(ended)
     teller.note("the answer is on the chain, the hub has credited the provider, and the dapp was called back")
