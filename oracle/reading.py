@@ -101,3 +101,8 @@ def _settled(session: Session, event: SettledTask, now: int) -> None:
     task.settled_status = event.status
     task.settled_block = event.position.block_number
     task.settled_by = event.position.transaction_hash
+    log.info("task %d: %s in block %d, by transaction 0x%s", task.id, event.status, *_where(event))
+
+
+def _where(event: SettledTask) -> tuple[int, str]:
+    return event.position.block_number, event.position.transaction_hash.hex()
