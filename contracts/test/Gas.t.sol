@@ -53,7 +53,8 @@ contract GasTest is Orders {
 
     /// forge-config: default.isolate = true
     function test_gas_of_a_task_without_callback() public {
-        uint256 id = submit(believed);
+        vm.prank(user);
+        uint256 id = hub.submit(believed, PARAMS, user, address(0), 0, DEADLINE);
         measured("TaskHub.submit, 3 bytes");
         finish(id);
         measured("TaskHub.finish, Done, 10 bytes");
