@@ -7,6 +7,7 @@ import contextlib
 from collections.abc import Callable, Coroutine
 from typing import Any
 
+import eth_account
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -22,11 +23,20 @@ from xwhep.errors import ChainRefusedError, NodeUnavailableError, XwhepError
 HUB = "0x" + "2" * 40
 SOMEBODY = "0x" + "1" * 40
 HASH = b"\7" * 32
-RAW = bytes.fromhex(  # signed by the key 1, of nothing to nobody
-    "02f86c8203e880843b9aca0084773594008252089411111111111111111111111111111111111111118080c001a0"
-    + "1" * 64
-    + "a0"
-    + "1" * 64
+RAW = bytes(
+    eth_account.Account.sign_transaction(
+        {
+            "type": 2,
+            "chainId": 1000,
+            "nonce": 0,
+            "gas": 21_000,
+            "maxFeePerGas": 2_000_000_000,
+            "maxPriorityFeePerGas": 1_000_000_000,
+            "value": 0,
+            "to": SOMEBODY,
+        },
+        (1).to_bytes(32, "big"),
+    ).raw_transaction
 )
 DEPLOYMENT = Deployment(
     chain_id=1, genesis_hash="0x" + "0" * 64, block=0, confirmations=1, rlc=SOMEBODY, hub=HUB, apps={}, contracts={}
