@@ -4,7 +4,7 @@ import base58 as reference_base58
 import pytest
 
 from xwhep.bitcoin import addresses, base58
-from xwhep.bitcoin.addresses import decode_p2pkh, decode_wif, encode_wif, hash160, key_hash, p2pkh
+from xwhep.bitcoin.addresses import Form, decode_p2pkh, decode_wif, encode_wif, hash160, key_hash, p2pkh
 from xwhep.errors import AddressError, PrivateKeyError
 from xwhep.fast_secp256k1 import public_key_of
 from xwhep.secp256k1 import N, encode
@@ -134,6 +134,26 @@ def test_keys_have_the_published_addresses(
     assert wif in {None, encode_wif(number)}
     assert decode_wif(encode_wif(number)) == number
     assert decode_p2pkh(p2pkh(key_hash(point))) == key_hash(point)
+
+
+WIKI, BIP_49 = int(KEYS[0][0], 16), 0xC9BDB49CFBAEDCA21C4B1F3A7803C34636B1D7DC55A717132443FC3F4C5867E8
+
+
+@pytest.mark.parametrize(
+    ("secret", "form", "digest"),
+    [
+        # Bitcoin Wiki, "Technical background of version 1 Bitcoin addresses", now and until 2019
+        (WIKI, Form.P2PKH_COMPRESSED, "f54a5851e9372b87810a8e60cdd2e7cfd80b6e31"),
+        (WIKI, Form.P2PKH_UNCOMPRESSED, "010966776006953d5567439e5e39f86a0d273bee"),
+        # BIP 173, examples
+        (1, Form.P2WPKH, "751e76e8199196d454941c45d1b3a323f1433bd6"),
+        # BIP 49, test vectors: keyhash and addressBytes
+        (BIP_49, Form.P2WPKH, "38971f73930f6c141d977ac4fd4a727c854935b3"),
+        (BIP_49, Form.P2SH_P2WPKH, "336caa13e08b96080a32b5d818d59b4ab3b36742"),
+    ],
+)
+def test_each_form_hashes_a_key_as_published(secret: int, form: Form, digest: str) -> None:
+    assert key_hash(public_key_of(secret), form).hex() == digest
 
 
 @pytest.mark.parametrize(

@@ -8,7 +8,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Callable
 from enum import StrEnum
-from typing import Final
+from typing import Final, assert_never
 
 from Crypto.Hash import RIPEMD160
 
@@ -19,13 +19,18 @@ from xwhep.secp256k1 import Point, checked_secret, encode
 HASH_BITS: Final = 160  #: of the hash160 that an address holds
 ADDRESS_VERSION: Final = b"\x00"  #: P2PKH on the main network; the reason why each such address begins with `1`
 WIF_VERSION: Final = b"\x80"
+#: the beginning of a P2WPKH script: version 0, and a push of the 20 bytes that follow. Source: BIP 141
+WITNESS_PROGRAM: Final = b"\x00\x14"
 WIF_COMPRESSED: Final = b"\x01"  #: behind the key: its public key is meant in the compressed form
 
 
 class Form(StrEnum):
     """How a public key becomes the 160 bits that a search compares."""
 
-    P2PKH_COMPRESSED = "p2pkh-compressed"  #: hash160 of the 33 bytes of the compressed key
+    P2PKH_COMPRESSED = "p2pkh-compressed"  #: hash160 of the 33 bytes of the compressed key; `1...`
+    P2PKH_UNCOMPRESSED = "p2pkh-uncompressed"  #: hash160 of the 65 bytes of the uncompressed key; `1...`
+    P2WPKH = "p2wpkh"  #: the same hash as P2PKH_COMPRESSED; `bc1q...`
+    P2SH_P2WPKH = "p2sh-p2wpkh"  #: hash160 of the 22 bytes of the P2WPKH script; `3...`
 
 
 def _openssl_has(name: str) -> bool:
@@ -55,9 +60,17 @@ def hash160(data: bytes) -> bytes:
     return _ripemd160(hashlib.sha256(data).digest())
 
 
-def key_hash(public_key: Point) -> bytes:
-    """Return the 20 bytes that the P2PKH address of this key, compressed, holds."""
-    return hash160(encode(public_key))
+def key_hash(public_key: Point, form: Form = Form.P2PKH_COMPRESSED) -> bytes:
+    """Return the 20 bytes that the address of this key in this form holds. Source: BIP 141, BIP 49."""
+    match form:
+        case Form.P2PKH_COMPRESSED | Form.P2WPKH:
+            return hash160(encode(public_key))
+        case Form.P2PKH_UNCOMPRESSED:
+            return hash160(encode(public_key, compressed=False))
+        case Form.P2SH_P2WPKH:
+            return hash160(WITNESS_PROGRAM + hash160(encode(public_key)))
+        case _:
+            assert_never(form)
 
 
 def p2pkh(digest: bytes) -> str:
