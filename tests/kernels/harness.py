@@ -10,8 +10,15 @@ from llvmlite import ir
 
 from worker.vanity.engine import host_features, usable_kernels
 from worker.vanity.field import Element, Field
-from worker.vanity.group import Kernel
-from worker.vanity.hashes import RIPEMD160_START, SHA256_START, hash160_block, ripemd160_block, sha256_block
+from worker.vanity.hashes import (
+    RIPEMD160_START,
+    SHA256_START,
+    ripemd160_block,
+    ripemd160_of_digest,
+    sha256,
+    sha256_block,
+)
+from worker.vanity.kernel import Kernel
 from worker.vanity.vectors import Place, Vec, compiled, traced
 
 KERNELS = usable_kernels(host_features())
@@ -77,7 +84,7 @@ def _hash(memory: Operands) -> None:
     digests = (
         sha256_block(_start(memory.inputs, SHA256_START), message),
         ripemd160_block(_start(memory.inputs, RIPEMD160_START), message),
-        hash160_block(message[:9]),
+        ripemd160_of_digest(sha256(message[:9], 33)),
     )
     for number, word in enumerate(word for digest in digests for word in digest):
         memory.results.store(word, number * HASH_LANES * 4)

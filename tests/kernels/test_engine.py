@@ -18,11 +18,14 @@ word_ranges = st.tuples(words, words).map(lambda pair: (min(pair), max(pair)))
 def test_a_processor_gets_the_fastest_kernel_it_can_run() -> None:
     ifma = usable_kernels({"avx512f": True, "avx512ifma": True})
     avx512 = usable_kernels({"avx512f": True, "avx512ifma": False})
+    avx2 = usable_kernels({"avx2": True})
+    shani = usable_kernels({"avx2": True, "sha": True})
     others = usable_kernels({})
 
     assert [kernel.name for kernel in ifma] == ["field52x8-hash32", "field26x8-hash32", "field26x4-hash8"]
     assert avx512 == ifma[1:]
-    assert others == ifma[2:]
+    assert avx2 == others == ifma[2:]
+    assert [kernel.name for kernel in shani] == ["field26x4-hash8-shani", "field26x4-hash8"]
 
 
 def test_features_can_be_taken_away(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tests.kernels.harness import FIELD_OPERATIONS, KERNELS, field_limbs, field_results
-from worker.vanity.group import Kernel
+from worker.vanity.kernel import Kernel
 from xwhep.secp256k1 import P
 
 #: also numbers that are not reduced, and numbers whose limbs are all ones, to any length

@@ -13,7 +13,7 @@ import pytest
 from tests.kernels.harness import KERNELS
 from worker.vanity import reference
 from worker.vanity.engine import Candidate, UnitSearch
-from worker.vanity.group import Kernel, Memory
+from worker.vanity.kernel import Kernel, Memory
 from worker.vanity.search import INVERSION, SCRATCH_ELEMENTS, A, invert
 from xwhep.bitcoin.addresses import Form
 from xwhep.bitcoin.patterns import Ranges, difficulty_of, parse_pattern
@@ -29,10 +29,10 @@ BATCH = UUID("018f3b9e-6c1d-7a42-9f00-3c5d2b7e9a11")
 each_kernel = pytest.mark.parametrize("kernel", KERNELS, ids=lambda kernel: kernel.name)
 
 
-def unit_of(ranges: Ranges, steps: int) -> Unit:
+def unit_of(ranges: Ranges, steps: int, form: Form = Form.P2PKH_COMPRESSED) -> Unit:
     public_key = multiply(G, 0xC0FFEE)
     assert public_key is not None
-    return Unit(BATCH, 7, steps, Form.P2PKH_COMPRESSED, public_key, ranges)
+    return Unit(BATCH, 7, steps, form, public_key, ranges)
 
 
 @cache
@@ -41,21 +41,22 @@ def enumerated(unit: Unit, first_step: int = 0) -> tuple[set[Hit], dict[int, Poi
     return reference.hits(unit, first_step), dict(reference.points(unit, first_step))
 
 
-def as_hits(candidates: list[Candidate], points: dict[int, Point]) -> list[Hit]:
-    """Return the hits that candidates are, by the parities of their points."""
-    return [Hit(c.s, c.e, 1 if points[c.s].y % 2 == c.parity else -1) for c in candidates]
+def found_hits(search: UnitSearch, points: dict[int, Point]) -> list[Hit]:
+    """Return all candidates of a search as the hits they are, by their points."""
+    return [Hit(c.s, c.e, search.sign(c, points[c.s])) for c in search.advance(1000)]
 
 
 @each_kernel
-def test_every_key_of_a_unit_is_searched_once_and_rightly(kernel: Kernel) -> None:
-    unit = unit_of(HALF, steps=2)
+@pytest.mark.parametrize("form", Form)
+def test_every_key_of_a_unit_is_searched_once_and_rightly(kernel: Kernel, form: Form) -> None:
+    unit = unit_of(HALF, 1, form)
     wanted, points = enumerated(unit)
 
-    found = as_hits(UnitSearch(kernel, unit).advance(2), points)
+    found = found_hits(UnitSearch(kernel, unit), points)
 
     assert len(found) == len(wanted)
     assert set(found) == wanted
-    assert len(points) * 6 == keys_of(2)
+    assert len(points) * 6 == keys_of(1)
 
 
 @each_kernel
@@ -75,7 +76,7 @@ def test_a_unit_can_be_resumed_at_a_later_step(kernel: Kernel) -> None:
     wanted, points = enumerated(unit, first_step=1)
     search = UnitSearch(kernel, unit, first_step=1)
 
-    found = as_hits(search.advance(1000), points)
+    found = found_hits(search, points)
 
     assert set(found) == wanted
     assert search.next_step == 2
@@ -128,14 +129,14 @@ def test_a_miscalculated_key_is_an_error() -> None:
     search = UnitSearch(KERNELS[0], unit_of(((5, 5),), steps=1))
 
     with pytest.raises(MiscalculationError, match="this machine computed a wrong key with the kernel field"):
-        search.check(Candidate(s=1, e=0, parity=0))
+        search.check(Candidate(s=1, e=0, half=0))
 
 
 def test_a_key_at_infinity_is_a_miscalculation() -> None:
     unit = unit_of(((5, 5),), steps=1)
 
     with pytest.raises(MiscalculationError):
-        UnitSearch(KERNELS[0], unit).check(Candidate(s=N - 0xC0FFEE, e=0, parity=0))
+        UnitSearch(KERNELS[0], unit).check(Candidate(s=N - 0xC0FFEE, e=0, half=0))
 
 
 def test_a_public_key_that_cancels_a_centre_is_refused() -> None:

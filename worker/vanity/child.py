@@ -19,7 +19,7 @@ import psutil
 
 from worker.vanity import cache, pipe
 from worker.vanity.engine import UnitSearch, choose_kernel, compile_kernel, next_slice
-from worker.vanity.group import Kernel
+from worker.vanity.kernel import Kernel
 from xwhep.bitcoin.addresses import Form
 from xwhep.errors import XwhepError
 from xwhep.secp256k1 import G

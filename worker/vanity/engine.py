@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from worker.vanity.field26 import Field26
 from worker.vanity.field52 import Field52
-from worker.vanity.group import DIGEST_WORDS, IMAGES, KEY_LANES, SIDES, WORDS, Kernel, Memory
+from worker.vanity.kernel import DIGEST_WORDS, IMAGES, KEY_LANES, MAX_WORDS, SHA256_WORDS, SIDES, Kernel, Memory
 from worker.vanity.search import ROWS_PER_STEP, SCRATCH_ELEMENTS, search
 from xwhep.bitcoin.addresses import HASH_BITS, key_hash
 from xwhep.bitcoin.patterns import Ranges, in_ranges
@@ -24,11 +24,12 @@ from xwhep.fast_secp256k1 import add_multiple
 from xwhep.secp256k1 import G, Point, add, endomorphism, multiply, negate
 from xwhep.units import GROUP, LANES, POINTS_PER_STEP, Unit, offset
 
-#: the kernels, fastest first, each with what it asks of a processor
-KERNELS: Final[tuple[tuple[Kernel, str | None], ...]] = (
-    (Kernel(Field52(), hash_lanes=32), "avx512ifma"),
-    (Kernel(Field26(8), hash_lanes=32), "avx512f"),
-    (Kernel(Field26(4), hash_lanes=8), None),
+#: the kernels, fastest first, each with what it asks of a processor, by LLVM's names
+KERNELS: Final[tuple[tuple[Kernel, frozenset[str]], ...]] = (
+    (Kernel(Field52(), hash_lanes=32), frozenset({"avx512ifma"})),
+    (Kernel(Field26(8), hash_lanes=32), frozenset({"avx512f"})),
+    (Kernel(Field26(4), hash_lanes=8, sha_ni=True), frozenset({"avx2", "sha"})),
+    (Kernel(Field26(4), hash_lanes=8), frozenset()),
 )
 HIT_ROWS: Final = 4 * ROWS_PER_STEP
 SLICE_S: Final = 0.2  #: how long a slice shall take: no command waits longer for an answer
@@ -44,7 +45,7 @@ def host_features() -> Mapping[str, bool]:
 
 def usable_kernels(features: Mapping[str, bool]) -> tuple[Kernel, ...]:
     """Return the kernels that a processor with these features can run, fastest first, at least one."""
-    return tuple(kernel for kernel, needed in KERNELS if needed is None or features.get(needed, False))
+    return tuple(kernel for kernel, needed in KERNELS if all(features.get(feature) for feature in needed))
 
 
 def choose_kernel(name: str | None = None) -> Kernel:
@@ -89,7 +90,9 @@ class Candidate:
 
     s: int  #: the point's offset
     e: int
-    parity: int  #: of the key's y, which the point's may differ from
+    half: (
+        int  #: which of an x's two keys: compressed the parity of its y, else 0 for the point's own, 1 for its negative
+    )
 
 
 class UnitSearch:
@@ -101,7 +104,7 @@ class UnitSearch:
         Raises:
             PublicKeyError: a centre is infinity: someone knows the discrete logarithm of the key.
         """
-        self.kernel = kernel
+        self.kernel = kernel = kernel.for_form(unit.form)
         self.unit = unit
         self.next_step = first_step
         self._ranges = first_words(unit.ranges)
@@ -131,22 +134,27 @@ class UnitSearch:
         if point is None:
             raise MiscalculationError(self.kernel.name)
         image: Point | None = endomorphism(point, candidate.e)
-        sign = 1 if point.y % 2 == candidate.parity else -1
+        sign = self.sign(candidate, point)
         image = image if sign == 1 else negate(image)
         assert image is not None
-        digest = key_hash(image)
+        digest = key_hash(image, self.unit.form)
         first_word = int.from_bytes(digest[:4], "big")
         if not any(low <= first_word <= low + span for low, span in self._ranges.tolist()):
             raise MiscalculationError(self.kernel.name)
         return Hit(candidate.s, candidate.e, sign) if in_ranges(self.unit.ranges, digest) else None
 
+    def sign(self, candidate: Candidate, point: Point) -> int:
+        """Return 1 if a candidate is the key of A' + sG, the point, or its image, -1 if it is the negative's."""
+        own = 0 if self.kernel.needs_y else point.y % 2
+        return 1 if candidate.half == own else -1
+
     def _candidates(self, step: int, i: int, variant: int, mask: int) -> Iterator[Candidate]:
         side, e = divmod(variant, IMAGES)
         for bit in range(KEY_LANES):
             if mask >> bit & 1:
-                parity, lane = divmod(bit, LANES)
+                half, lane = divmod(bit, LANES)
                 s = offset(self.unit.batch, self.unit.number, lane, self.next_step + step, -i if side else i)
-                yield Candidate(s, e, parity)
+                yield Candidate(s, e, half)
 
 
 def _centre(unit: Unit, lane: int, step: int) -> Point:
@@ -167,7 +175,8 @@ def _arrays(kernel: Kernel, centres: list[Point]) -> list[NDArray[np.generic]]:
         np.concatenate([*coordinates, np.zeros((2 * groups, *shape[1:]), np.uint64)]),
         np.zeros((GROUP + 1, *shape), np.uint64),
         np.zeros((SCRATCH_ELEMENTS, *shape), np.uint64),
-        np.zeros((SIDES * IMAGES, WORDS, KEY_LANES), np.uint32),
+        np.zeros((SIDES * IMAGES, MAX_WORDS, KEY_LANES), np.uint32),
+        np.zeros((SHA256_WORDS, KEY_LANES), np.uint32),
         np.zeros((DIGEST_WORDS, KEY_LANES), np.uint32),
     ]
 

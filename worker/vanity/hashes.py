@@ -7,6 +7,7 @@ Strengthened Version of RIPEMD" (1996), appendix A.
 from __future__ import annotations
 
 from collections.abc import Callable
+from itertools import pairwise
 
 from worker.vanity.vectors import Vec
 
@@ -161,13 +162,33 @@ def ripemd160_block(state: State, x: list[Vec]) -> State:
 # --- hash160 ---------------------------------------------------------------------------------------------------------
 
 
-def hash160_block(words: list[Vec]) -> State:
-    """Return RIPEMD-160(SHA-256(message)), five little-endian words, of a message of 33 bytes.
+def padded(words: list[Vec], size: int) -> list[list[Vec]]:
+    """Return the blocks of a message of `size` bytes. Source: FIPS 180-4, 5.1.1.
 
-    `words` are the nine big-endian words of the message with its end mark: the last byte, then 0x80, then zeros.
+    `words` are the big-endian words of the message with its end mark: the last byte, then 0x80, then zeros.
     """
     word = words[0].constant
-    padded = [*words, *[word(0)] * 6, word(33 * 8)]
-    digest = sha256_block(tuple(map(word, SHA256_START)), padded)
+    blocks = -(-(size + 9) // 64)
+    whole = [*words, *[word(0)] * (16 * blocks - 1 - len(words)), word(8 * size)]
+    return [whole[first : first + 16] for first in range(0, len(whole), 16)]
+
+
+def sha256(words: list[Vec], size: int) -> State:
+    """Return the SHA-256, eight big-endian words, of a message of `size` bytes, given as to `padded`."""
+    state = tuple(map(words[0].constant, SHA256_START))
+    for block in padded(words, size):
+        state = sha256_block(state, block)
+    return state
+
+
+def ripemd160_of_digest(digest: State) -> State:
+    """Return the RIPEMD-160, five little-endian words, of 32 bytes, given as eight big-endian words."""
+    word = digest[0].constant
     message = [*(w.swap_bytes() for w in digest), word(0x80), *[word(0)] * 5, word(32 * 8), word(0)]
     return ripemd160_block(tuple(map(word, RIPEMD160_START)), message)
+
+
+def script_words(key_hash: State) -> list[Vec]:
+    """Return the script 0x0014 || key hash, 22 bytes with their end mark, of five big-endian words. Source: BIP 141."""
+    ends = [*key_hash, key_hash[0].constant(0x80000000)]
+    return [(key_hash[0] >> 16) | 0x00140000, *(a << 16 | b >> 16 for a, b in pairwise(ends))]

@@ -30,10 +30,10 @@ def keys(unit: Unit, first_step: int = 0) -> Iterator[tuple[Hit, bytes]]:
     for s, point in points(unit, first_step):
         for e in range(3):
             image = endomorphism(point, e)
-            yield Hit(s, e, 1), key_hash(image)
+            yield Hit(s, e, 1), key_hash(image, unit.form)
             opposite = negate(image)
             assert opposite is not None
-            yield Hit(s, e, -1), key_hash(opposite)
+            yield Hit(s, e, -1), key_hash(opposite, unit.form)
 
 
 def hits(unit: Unit, first_step: int = 0) -> set[Hit]:

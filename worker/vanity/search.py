@@ -1,6 +1,6 @@
 """The search loop: step after step over all keys, hits into a bounded buffer.
 
-A key is a candidate if its hash160's first 32-bit word lies in one of the ranges; the rest is for the host to check.
+A key is a candidate if its digest's first 32-bit word lies in one of the ranges; the rest is for the host to check.
 """
 
 from __future__ import annotations
@@ -8,24 +8,19 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
+from worker.vanity.digests import matches, write_digests
 from worker.vanity.group import (
-    IMAGES,
-    SIDES,
-    Kernel,
-    Memory,
     accumulate,
     adopt_next_centres,
     begin,
     compute_next_centres,
     group_count,
-    hash_parts,
-    matches,
     multiply,
     square,
     write_both_sides,
     write_centres,
-    write_digests,
 )
+from worker.vanity.kernel import IMAGES, SIDES, Kernel, Memory
 from worker.vanity.vectors import compiled
 from xwhep.units import GROUP
 
@@ -74,12 +69,8 @@ def invert(kernel: Kernel, memory: Memory[int]) -> None:
 
 @compiled
 def candidates(kernel: Kernel, memory: Memory[int], variant: int, ranges: NDArray[np.uint32]) -> np.uint64:
-    """Return a bit for each key of the variant that is in one of the ranges, rows of (low, span).
-
-    A function of its own, since LLVM would unroll the loop over variants around the hashes' 45 kB of code.
-    """
-    for part in range(hash_parts(kernel)):
-        write_digests(kernel, memory, variant, part)
+    """Return a bit for each key of the variant that is in one of the ranges, rows of (low, span)."""
+    write_digests(kernel, memory, variant)
     mask = np.uint64(0)
     for row in range(ranges.shape[0]):
         mask |= matches(memory, ranges[row, 0], ranges[row, 1])

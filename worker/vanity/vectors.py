@@ -12,7 +12,7 @@ Danger: a shift by the word's width or more is poison to LLVM, which may then de
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, TypeVar, cast
 
@@ -94,6 +94,15 @@ class Vec:
     def swap_bytes(self) -> Vec:
         """Return each word with its bytes in reverse order."""
         return self._call("llvm.bswap")
+
+    def shuffled(self, other: Vec, order: Sequence[int]) -> Vec:
+        """Return the words of that order, in which `other`'s first word comes after the last of this vector."""
+        places = ir.Constant(ir.VectorType(I32, len(order)), list(order))
+        return Vec(self.builder, self.builder.shuffle_vector(self.value, other.value, places))
+
+    def twice(self) -> Vec:
+        """Return this vector twice, side by side; LLVM computes with one copy as long as both are treated alike."""
+        return self.shuffled(self, [*range(self.lanes)] * 2)
 
     def low32(self) -> Vec:
         """Return the low halves of 64-bit words."""
