@@ -19,7 +19,7 @@ comma := ,
 empty :=
 space := $(empty) $(empty)
 
-.PHONY: help demo test check lock clean
+.PHONY: help demo test check bench-vanity lock clean
 .DEFAULT_GOAL := help
 
 help: ## list what make can do here
@@ -49,6 +49,9 @@ check: $(READY) ## check format, lint, types, import layers, documentation, lock
 	@$(BIN)/lint-imports
 	@echo "==> documentation, lock and wheel"
 	@$(BIN)/python -m pytest -q tests/unit/test_docs.py tests/unit/test_lock.py tests/system/test_packaging.py
+
+bench-vanity: $(READY) ## measure the search here, part by part and whole, beside its bounds [QUICK=1]
+	@$(BIN)/python -m tests.bench.vanity $(if $(QUICK),--quick)
 
 # uv reads the lock that is there and moves only what pyproject.toml demands; `make lock UPGRADE=1` moves everything.
 lock: ## write requirements.lock anew from pyproject.toml (needs the network) [UPGRADE=1]

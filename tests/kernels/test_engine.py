@@ -8,7 +8,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from numba.core import config
 
-from worker.vanity.engine import SLICE_S, choose_kernel, first_words, host_features, next_slice, usable_kernels
+from worker.vanity.engine import SLICE_S, bitmap, choose_kernel, first_words, host_features, next_slice, usable_kernels
+from worker.vanity.kernel import BITMAP_BITS
 from xwhep.errors import InvalidFieldError
 
 words = st.integers(0, 2**32 - 1)
@@ -60,6 +61,17 @@ def test_first_words_are_disjoint_and_ascending(ranges: list[tuple[int, int]]) -
     rows = first_words(tuple((first << 128, last << 128) for first, last in ranges)).astype(np.int64)
 
     assert all(low > end + 1 for low, end in zip(rows[1:, 0], rows[:-1].sum(axis=1), strict=True))
+
+
+@given(ranges=st.lists(word_ranges, min_size=1, max_size=6), word=words)
+def test_the_bitmap_has_the_leading_bits_of_all_wanted_words(ranges: list[tuple[int, int]], word: int) -> None:
+    bits = bitmap(first_words(tuple((first << 128, last << 128) for first, last in ranges)))
+    shift = 32 - BITMAP_BITS
+
+    for probe in {word, *(edge for pair in ranges for edge in pair)}:
+        place = probe >> shift
+        wanted = any(first >> shift <= place <= last >> shift for first, last in ranges)
+        assert bits[place // 32] >> place % 32 & 1 == wanted
 
 
 def test_a_slice_is_as_long_as_commands_can_wait() -> None:

@@ -24,6 +24,11 @@ from xwhep.units import KEYS_PER_STEP, LANES, Unit, centre, keys_of
 
 EVERYTHING: Ranges = ((0, 2**160 - 1),)
 HALF: Ranges = ((0, 2**158 - 1), (2**159, 2**159 + 2**158 - 1))  #: ends with whole first words
+#: many, of many lengths, up to the highest hash of all
+MANY: Ranges = (
+    *((start << 128, (start + start // 5000 << 128) - 1) for start in range(0x147AE14, 2**32 - 2**24, 0x147AE14)),
+    (2**160 - 2**128, 2**160 - 1),
+)
 BATCH = UUID("018f3b9e-6c1d-7a42-9f00-3c5d2b7e9a11")
 
 each_kernel = pytest.mark.parametrize("kernel", KERNELS, ids=lambda kernel: kernel.name)
@@ -80,6 +85,17 @@ def test_a_unit_can_be_resumed_at_a_later_step(kernel: Kernel) -> None:
 
     assert set(found) == wanted
     assert search.next_step == 2
+
+
+@each_kernel
+def test_many_ranges_find_what_each_would(kernel: Kernel) -> None:
+    unit = unit_of(MANY, steps=1)
+    wanted, points = enumerated(unit)
+
+    found = found_hits(UnitSearch(kernel, unit), points)
+
+    assert len(found) == len(wanted) > 100
+    assert set(found) == wanted
 
 
 def test_slices_find_what_one_run_finds() -> None:

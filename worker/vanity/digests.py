@@ -6,7 +6,7 @@ from llvmlite import ir
 from numba import types
 
 from worker.vanity import hashes, sha_ni
-from worker.vanity.kernel import DIGEST_WORDS, KEY_LANES, SHA256_WORDS, Kernel, Memory
+from worker.vanity.kernel import BITMAP_BITS, DIGEST_WORDS, KEY_LANES, SHA256_WORDS, Kernel, Memory
 from worker.vanity.messages import ROW_BYTES, read_keys
 from worker.vanity.vectors import I64, Place, Vec, broadcast, compiled, traced
 from xwhep.bitcoin.addresses import Form
@@ -63,6 +63,19 @@ def matches(memory: Memory[Place], low: ir.Value, span: ir.Value) -> ir.Value:
     """Return a bit for each lane: whether its digest's first word is in low .. low + span."""
     first = memory.digests.load(KEY_LANES, 32, 0)
     return (first - _word(first, low)).mask_up_to(_word(first, span))
+
+
+@traced(returns=types.uint64)
+def may_match(memory: Memory[Place]) -> ir.Value:
+    """Return a bit for each lane: whether the bitmap has its digest's leading bits."""
+    leading = memory.digests.load(KEY_LANES, 32, 0) >> 32 - BITMAP_BITS
+    return memory.bitmap.load_scattered(leading >> 5).mask_of_bits(leading)
+
+
+@traced(returns=types.uint64)
+def first_word(memory: Memory[Place], lane: ir.Value) -> ir.Value:
+    """Return the first word of a lane's digest."""
+    return memory.digests.at(lane, 4).load_word(32)
 
 
 @compiled

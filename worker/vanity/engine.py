@@ -14,8 +14,18 @@ from numpy.typing import NDArray
 
 from worker.vanity.field26 import Field26
 from worker.vanity.field52 import Field52
-from worker.vanity.kernel import DIGEST_WORDS, IMAGES, KEY_LANES, MAX_WORDS, SHA256_WORDS, SIDES, Kernel, Memory
-from worker.vanity.search import ROWS_PER_STEP, SCRATCH_ELEMENTS, search
+from worker.vanity.kernel import (
+    BITMAP_BITS,
+    DIGEST_WORDS,
+    IMAGES,
+    KEY_LANES,
+    MAX_WORDS,
+    SHA256_WORDS,
+    SIDES,
+    Kernel,
+    Memory,
+)
+from worker.vanity.search import ROWS_PER_STEP, SCRATCH_ELEMENTS, is_among, search
 from xwhep.bitcoin.addresses import HASH_BITS, key_hash
 from xwhep.bitcoin.patterns import Ranges, in_ranges
 from xwhep.bitcoin.split_key import Hit
@@ -79,6 +89,14 @@ def first_words(ranges: Ranges) -> NDArray[np.uint32]:
     return np.array([(first, last - first) for first, last in merged], dtype=np.uint32)
 
 
+def bitmap(first_words: NDArray[np.uint32]) -> NDArray[np.uint32]:
+    """Return the bits that `Memory.bitmap` has for these ranges of first words."""
+    bits = np.zeros(1 << BITMAP_BITS, np.uint8)
+    for low, span in first_words.tolist():
+        bits[low >> 32 - BITMAP_BITS : (low + span >> 32 - BITMAP_BITS) + 1] = 1
+    return np.packbits(bits, bitorder="little").view(np.dtype("<u4"))
+
+
 def next_slice(steps: int, elapsed_s: float) -> int:
     """Return how many steps the next slice shall have, when one of `steps` took so long; it grows by 4 at most."""
     return max(1, min(4 * steps, int(steps * SLICE_S / max(elapsed_s, 1e-6))))
@@ -109,8 +127,9 @@ class UnitSearch:
         self.next_step = first_step
         self._ranges = first_words(unit.ranges)
         self._hits = np.zeros((HIT_ROWS, 4), np.int64)
-        self._arrays = _arrays(kernel, [_centre(unit, lane, first_step) for lane in range(LANES)])
-        self._memory = Memory(*(array.ctypes.data for array in self._arrays))
+        centres = [_centre(unit, lane, first_step) for lane in range(LANES)]
+        self._arrays = [*_arrays(kernel, centres), bitmap(self._ranges)]
+        self.memory = Memory(*(array.ctypes.data for array in self._arrays))
 
     def advance(self, steps: int) -> list[Candidate]:
         """Do up to `steps` steps, and return all candidates among their keys.
@@ -119,7 +138,7 @@ class UnitSearch:
         returned. `next_step` says how far it came.
         """
         steps = min(steps, self.unit.steps - self.next_step)
-        done, rows = search(self.kernel, self._memory, self._ranges, self._hits, steps)
+        done, rows = search(self.kernel, self.memory, self._ranges, self._hits, steps)
         found = [candidate for row in self._hits[:rows].tolist() for candidate in self._candidates(*row)]
         self.next_step += done
         return found
@@ -139,7 +158,7 @@ class UnitSearch:
         assert image is not None
         digest = key_hash(image, self.unit.form)
         first_word = int.from_bytes(digest[:4], "big")
-        if not any(low <= first_word <= low + span for low, span in self._ranges.tolist()):
+        if not is_among(self._ranges, first_word):
             raise MiscalculationError(self.kernel.name)
         return Hit(candidate.s, candidate.e, sign) if in_ranges(self.unit.ranges, digest) else None
 
@@ -165,7 +184,7 @@ def _centre(unit: Unit, lane: int, step: int) -> Point:
 
 
 def _arrays(kernel: Kernel, centres: list[Point]) -> list[NDArray[np.generic]]:
-    """Return the arrays of `Memory`, in its order."""
+    """Return the arrays of `Memory`, in its order, but the bitmap."""
     field, groups = kernel.field, kernel.groups
     shape = (groups, field.size, field.width)
     table = np.array([field.limbs(number) for point in _table() for number in point], dtype=np.uint64)

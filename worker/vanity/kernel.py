@@ -15,6 +15,7 @@ from xwhep.units import LANES
 KEY_LANES = 2 * LANES  #: keys hashed together, in two halves: two keys of each of sixteen x's
 MAX_WORDS = 17  #: 32-bit words of the longest key, 65 bytes, with SHA-256's end mark
 SHA256_WORDS, DIGEST_WORDS = 8, 5
+BITMAP_BITS = 18  #: how many leading bits of a digest the bitmap looks at: its 32 KiB stay in the caches
 IMAGES = 3  #: x's of a point: under 1, LAMBDA, LAMBDA^2
 SIDES = 2  #: of a centre: C + iG, then C - iG
 
@@ -87,3 +88,4 @@ class Memory(NamedTuple, Generic[Item]):
     words: Item  #: 32-bit words [SIDES * IMAGES][MAX_WORDS][KEY_LANES]: keys to hash, as `messages` lays them out
     states: Item  #: 32-bit words [SHA256_WORDS][KEY_LANES]: SHA-256 of the keys
     digests: Item  #: 32-bit words [DIGEST_WORDS][KEY_LANES]: hash160, the words as big-endian numbers
+    bitmap: Item  #: 2^BITMAP_BITS bits in 32-bit words: whether digests with these leading bits may be wanted

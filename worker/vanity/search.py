@@ -8,7 +8,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from worker.vanity.digests import matches, write_digests
+from worker.vanity.digests import first_word, matches, may_match, write_digests
 from worker.vanity.group import (
     accumulate,
     adopt_next_centres,
@@ -20,12 +20,14 @@ from worker.vanity.group import (
     write_both_sides,
     write_centres,
 )
-from worker.vanity.kernel import IMAGES, SIDES, Kernel, Memory
+from worker.vanity.kernel import IMAGES, KEY_LANES, SIDES, Kernel, Memory
 from worker.vanity.vectors import compiled
 from xwhep.units import GROUP
 
 #: the most rows of hits that a step can need: one for each x of a lane; a row's mask covers lanes and parities
 ROWS_PER_STEP = (SIDES * GROUP + 1) * IMAGES
+
+FEW = 10  #: ranges up to which to compare with each is faster than to look into the bitmap
 
 # Scratch elements of `invert`; XN is A^(2^N - 1).
 A, X2, X3, X22, X44, X88, X, SPARE = range(8)
@@ -68,9 +70,37 @@ def invert(kernel: Kernel, memory: Memory[int]) -> None:
 
 
 @compiled
+def is_among(ranges: NDArray[np.uint32], word: int) -> bool:
+    """Tell whether a first word is in one of the ranges, by bisection."""
+    low, high = 0, ranges.shape[0]
+    while low < high:
+        middle = (low + high) // 2
+        if word < ranges[middle, 0]:
+            high = middle
+        elif word > np.uint64(ranges[middle, 0]) + np.uint64(ranges[middle, 1]):
+            low = middle + 1
+        else:
+            return True
+    return False
+
+
+@compiled
+def matches_of_many(memory: Memory[int], ranges: NDArray[np.uint32]) -> np.uint64:
+    """Return what the `matches` of all ranges are together: the keys that the bitmap lets through, each looked at."""
+    mask: np.uint64 = may_match(memory)
+    if mask != 0:
+        for lane in range(KEY_LANES):
+            if mask >> np.uint64(lane) & np.uint64(1) and not is_among(ranges, first_word(memory, lane)):
+                mask ^= np.uint64(1) << np.uint64(lane)
+    return mask
+
+
+@compiled
 def candidates(kernel: Kernel, memory: Memory[int], variant: int, ranges: NDArray[np.uint32]) -> np.uint64:
-    """Return a bit for each key of the variant that is in one of the ranges, rows of (low, span)."""
+    """Return a bit for each key of the variant that is in one of the ranges, rows of (low, span), ascending."""
     write_digests(kernel, memory, variant)
+    if ranges.shape[0] > FEW:
+        return matches_of_many(memory, ranges)
     mask = np.uint64(0)
     for row in range(ranges.shape[0]):
         mask |= matches(memory, ranges[row, 0], ranges[row, 1])

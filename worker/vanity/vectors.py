@@ -113,6 +113,12 @@ class Vec:
         each = self.builder.icmp_unsigned("<=", self.value, bound.value)
         return self.builder.zext(self.builder.bitcast(each, ir.IntType(self.lanes)), I64)
 
+    def mask_of_bits(self, places: Vec) -> ir.Value:
+        """Return an integer of 64 bits whose bit l is that bit of lane l which `places`, modulo the width, names."""
+        shifts = places & self.bits - 1
+        each = self.builder.trunc(self.builder.lshr(self.value, shifts.value), ir.VectorType(I1, self.lanes))
+        return self.builder.zext(self.builder.bitcast(each, ir.IntType(self.lanes)), I64)
+
     def call(self, name: str, *others: Vec) -> Vec:
         """Return the result of an LLVM intrinsic of one vector type, named in full."""
         operands = [self.value, *(other.value for other in others)]
@@ -158,6 +164,24 @@ class Place:
     def load_broadcast(self, lanes: int, bits: int, offset: int) -> Vec:
         """Return a vector with the one word at `offset` in all lanes."""
         return broadcast(self.builder, self.builder.load(self._pointer(ir.IntType(bits), offset)), lanes)
+
+    def load_word(self, bits: int) -> ir.Value:
+        """Return the one word here as an integer of 64 bits."""
+        return self.builder.zext(self.builder.load(self._pointer(ir.IntType(bits), 0)), I64)
+
+    def load_scattered(self, indexes: Vec) -> Vec:
+        """Return the words of an array here that `indexes`, words of the same width, name."""
+        kind = indexes.value.type
+        pointers = ir.VectorType(kind.element.as_pointer(), indexes.lanes)
+        bases = broadcast(self.builder, self.address, indexes.lanes)
+        offsets = Vec(self.builder, self.builder.zext(indexes.value, bases.value.type)) * (indexes.bits // 8)
+        addresses = self.builder.inttoptr((bases + offsets).value, pointers)
+        mask = ir.Constant(ir.VectorType(I1, indexes.lanes), [1] * indexes.lanes)
+        operands = [addresses, I32(indexes.bits // 8), mask, ir.Constant(kind, ir.Undefined)]
+        function_type = ir.FunctionType(kind, [pointers, I32, mask.type, kind])
+        name = f"llvm.masked.gather.v{indexes.lanes}i{indexes.bits}.v{indexes.lanes}p0"
+        function = self.builder.module.declare_intrinsic(name, fnty=function_type)
+        return Vec(self.builder, self.builder.call(function, operands))
 
     def store(self, vector: Vec, offset: int) -> None:
         """Write `vector` at `offset`."""

@@ -1,0 +1,59 @@
+"""What a kernel could reach at best: how many cycles of a core its instructions take if no port ever waits.
+
+Counted in these kernels' machine code for a Zen 4 core: two operations of 512 bits a cycle, one of which may shift,
+rotate or multiply, or four of 256 bits. A block of SHA-256 takes 1,605 such operations at least (552 rotations, 87
+shifts, 400 ternary functions, 566 additions), one of RIPEMD-160 1,007; with neither ternary functions nor rotations
+twice as many. SHA-NI's rounds wait for each other and are taken as measured. Other cores differ; the order does not.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Final
+
+import numpy as np
+
+from worker.vanity.kernel import Kernel
+from worker.vanity.vectors import compiled
+from xwhep.bitcoin.addresses import Form
+
+CYCLES_PER_LINK: Final = 4  #: of the chain in `_chain`: a product, which takes 3 on all cores in use, and an xor
+
+
+@dataclass(frozen=True, slots=True)
+class Cycles:
+    """The least cycles of one core, for one number or one key."""
+
+    multiply: float
+    square: float
+    sha256: float  #: a block
+    ripemd160: float  #: a block
+    point: float  #: all that is no hash, for each key
+
+    def key(self, form: Form) -> float:
+        """Return the cycles of a key of this form."""
+        once = self.sha256 + self.ripemd160
+        match form:
+            case Form.P2PKH_COMPRESSED | Form.P2WPKH:
+                return once + self.point
+            case Form.P2PKH_UNCOMPRESSED:
+                return once + self.sha256 + self.point + self.multiply / 6
+            case Form.P2SH_P2WPKH:
+                return 2 * once + self.point
+
+
+def least_cycles(kernel: Kernel) -> Cycles:
+    """Return the bound of a kernel."""
+    wide = kernel.hash_lanes > 8
+    sha256 = 53.0 if kernel.sha_ni else 50.2 if wide else 101.0
+    multiply, square, point = (8.0, 5.5, 8.0) if kernel.field.bits == 52 else (12.5, 6.9, 15.0 if wide else 25.0)
+    return Cycles(multiply, square, sha256, 31.5 if wide else 62.0, point)
+
+
+@compiled
+def chain(links: int, seed: np.uint64) -> np.uint64:
+    """Return a number that takes `CYCLES_PER_LINK` for each link: every one waits for the one before."""
+    value = seed
+    for link in range(links):
+        value = (value * np.uint64(0x9E3779B97F4A7C15)) ^ np.uint64(link)
+    return value
