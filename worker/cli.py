@@ -15,6 +15,7 @@ import psutil
 from pydantic import BaseModel
 
 from worker import daemon, local_search
+from worker.bench import BenchResult, bench
 from worker.config import Folders, WorkerSettings
 from worker.daemon import JOIN_COMMAND
 from worker.probe import cores
@@ -151,6 +152,40 @@ def search_command(pattern: str, *, local: bool, public_key: str | None, key_fil
         return
     assert public_key is not None
     show_found(_search_for(wanted, parse_public_key(public_key), how["slots"]), as_json=how["as_json"])
+
+
+@program.command("bench", example="xwhep-worker bench --json")
+@click.option("--threads", type=click.IntRange(1, 1024), help="How many processors to use; by default all.")
+@click.option(
+    "--seconds",
+    type=click.FloatRange(0.5, 600),
+    default=4.0,
+    show_default=True,
+    help="How long each of two trials lasts.",
+)
+@json_option
+def bench_command(*, threads: int | None, seconds: float, as_json: bool) -> None:
+    """Measure how fast this machine searches for addresses, with one thread and with all.
+
+    Nothing is sent anywhere. The first time, the search is compiled for this machine, which takes some ten seconds.
+    """
+    with described_bar("measuring") as advance:
+        result = asyncio.run(bench(threads or cores(), seconds, advance))
+    show(result, _describe_bench(result), as_json=as_json)
+
+
+def _describe_bench(result: BenchResult) -> str:
+    bound = result.keys_per_cpu_s / result.bound_keys_per_cpu_s
+    return facts(
+        [
+            ("kernel", f"{result.kernel}: {result.why}"),
+            ("one thread", rate(result.keys_per_s_of_one)),
+            (f"{result.threads} threads", f"{rate(result.keys_per_s)}, {rate(result.keys_per_s_of_each)} each"),
+            (result.example, f"found after {result.example_s:.2f} s on average"),
+            ("undisturbed", f"{rate(result.keys_per_cpu_s)} a thread"),
+            ("bound", f"{rate(result.bound_keys_per_cpu_s)} a thread, of which this is {percent(bound)}"),
+        ]
+    )
 
 
 def show_found(found: LocalAddress, *, as_json: bool) -> None:

@@ -22,13 +22,11 @@ from worker.vanity import cache
 if "numba" not in sys.modules:
     cache.activate(cache.default_root())
 
-import numpy as np
-
 from tests.bench.measuring import Rate, Work, rate, rates
 from tests.bench.primitives import field_work, hash_work
 from worker.vanity.engine import UnitSearch, choose_kernel, host_features, usable_kernels
 from worker.vanity.kernel import Kernel
-from worker.vanity.limits import CYCLES_PER_LINK, chain, least_cycles
+from worker.vanity.limits import clock_hz, least_cycles
 from xwhep.bitcoin.addresses import Form
 from xwhep.secp256k1 import G
 from xwhep.units import MAX_STEPS, Unit, keys_of
@@ -59,13 +57,6 @@ def search_work(search: UnitSearch, steps: int = STEPS) -> Work:
     return work
 
 
-def clock_work() -> int:
-    """Do a chain of dependent instructions; return its cycles."""
-    links = 1_000_000
-    chain(links, np.uint64(1))
-    return links * CYCLES_PER_LINK
-
-
 def openssl_work() -> int:
     """Hash messages of 64 bytes; return how many."""
     message, sha256 = bytes(64), hashlib.sha256
@@ -79,8 +70,8 @@ class Bench:
 
     def __init__(self, *, rounds: int, round_s: float) -> None:
         self.rounds, self.round_s = rounds, round_s
-        basics = self.measure({"clock": clock_work, "openssl": openssl_work})
-        self.clock_hz, self.openssl = basics["clock"].median, basics["openssl"].median
+        self.clock_hz = clock_hz()
+        self.openssl = self.measure({"openssl": openssl_work})["openssl"].median
 
     def measure(self, subjects: dict[str, Work]) -> dict[str, Rate]:
         """Return the rates of all subjects, in turn."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import os
+import sys
 import tomllib
 from pathlib import Path
 from uuid import UUID
@@ -170,3 +171,18 @@ def test_every_command_shows_an_example(command: str) -> None:
 
     assert result.exit_code == 0
     assert f"xwhep-worker {command}" in result.stdout.partition("Example:")[2]
+
+
+def test_the_bench_says_which_kernel_how_fast_and_how_near_to_the_bound(tmp_path: Path) -> None:
+    measured = invoke("bench", "--threads", "2", "--seconds", "0.5", "--json", home=tmp_path)
+    told = invoke("bench", "--threads", "1", "--seconds", "0.5", home=tmp_path)
+
+    result = json.loads(measured.stdout)
+    assert result["kernel"].startswith("field")
+    assert result["threads"] == 2
+    assert result["keys_per_s_of_one"] > 0
+    assert result["keys_per_s"] == pytest.approx(2 * result["keys_per_s_of_each"])
+    assert result["keys_per_cpu_s"] < 1.5 * result["bound_keys_per_cpu_s"]
+    assert result["example"] == "1LoVE"
+    assert "of which this is" in told.stdout
+    assert "numba" not in sys.modules

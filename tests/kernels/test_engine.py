@@ -8,7 +8,17 @@ from hypothesis import given
 from hypothesis import strategies as st
 from numba.core import config
 
-from worker.vanity.engine import SLICE_S, bitmap, choose_kernel, first_words, host_features, next_slice, usable_kernels
+from worker.vanity.engine import (
+    KERNELS,
+    SLICE_S,
+    bitmap,
+    choose_kernel,
+    first_words,
+    host_features,
+    next_slice,
+    reason_for,
+    usable_kernels,
+)
 from worker.vanity.kernel import BITMAP_BITS
 from xwhep.errors import InvalidFieldError
 
@@ -27,6 +37,20 @@ def test_a_processor_gets_the_fastest_kernel_it_can_run() -> None:
     assert avx512 == ifma[1:]
     assert avx2 == others == ifma[2:]
     assert [kernel.name for kernel in shani] == ["field26x4-hash8-shani", "field26x4-hash8"]
+
+
+def test_a_kernel_is_chosen_for_a_reason() -> None:
+    ifma, avx512, shani, plain = (kernel for kernel, _ in KERNELS)
+
+    assert reason_for(ifma, {"avx512ifma": True}) == "the processor has avx512ifma"
+    assert reason_for(shani, {"avx2": True, "sha": True}) == (
+        "the processor has avx2 and sha; this one lacks avx512f and avx512ifma"
+    )
+    assert reason_for(avx512, {"avx512f": True}) == "the processor has avx512f; this one lacks avx512ifma"
+    assert (
+        reason_for(plain, {"avx2": True})
+        == "this kernel suits any processor; this one lacks avx512f and avx512ifma and sha"
+    )
 
 
 def test_features_can_be_taken_away(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 from tests.kernels.harness import KERNELS
-from worker.vanity import reference
+from worker.vanity import reference, self_test
 from worker.vanity.engine import Candidate, UnitSearch
 from worker.vanity.kernel import Kernel, Memory
 from worker.vanity.search import INVERSION, SCRATCH_ELEMENTS, A, invert
@@ -49,6 +49,35 @@ def enumerated(unit: Unit, first_step: int = 0) -> tuple[set[Hit], dict[int, Poi
 def found_hits(search: UnitSearch, points: dict[int, Point]) -> list[Hit]:
     """Return all candidates of a search as the hits they are, by their points."""
     return [Hit(c.s, c.e, search.sign(c, points[c.s])) for c in search.advance(1000)]
+
+
+def known_share(form: Form, hit: Hit, point: Point) -> Candidate:
+    """Return the candidate that a hit of the reference is."""
+    own = 0 if form is Form.P2PKH_UNCOMPRESSED else point.y % 2
+    return Candidate(hit.s, hit.e, own if hit.sign == 1 else 1 - own)
+
+
+@pytest.mark.parametrize("form", self_test.KNOWN)
+def test_the_known_shares_are_those_of_the_reference(form: Form) -> None:
+    hits, points = enumerated(self_test.unit(form))
+
+    shares = [known_share(form, hit, points[hit.s]) for hit in hits]
+
+    assert self_test.digest(shares) == self_test.KNOWN[form]
+
+
+@each_kernel
+@pytest.mark.parametrize("form", self_test.KNOWN)
+def test_every_kernel_passes_the_self_test_of_every_form(kernel: Kernel, form: Form) -> None:
+    self_test.self_test(kernel.for_form(form))
+
+
+def test_a_machine_that_misses_a_single_share_fails_the_self_test(monkeypatch: pytest.MonkeyPatch) -> None:
+    advance = UnitSearch.advance
+    monkeypatch.setattr(UnitSearch, "advance", lambda search, steps: advance(search, steps)[1:])
+
+    with pytest.raises(MiscalculationError):
+        self_test.self_test(KERNELS[0])
 
 
 @each_kernel

@@ -57,13 +57,13 @@ def test_a_folder_that_cannot_be_made_is_an_error_that_names_it(tmp_path: Path) 
         cache.activate(tmp_path / "file")
 
 
-def test_a_cache_is_cold_until_something_is_compiled(tmp_path: Path) -> None:
-    assert cache.is_cold(tmp_path)
+def test_a_cache_is_cold_for_each_kernel_until_it_is_compiled(tmp_path: Path) -> None:
+    assert cache.is_cold(tmp_path, "field52-p2wpkh")
 
-    (tmp_path / "search_1").mkdir()
-    (tmp_path / "search_1" / "search.1.nbc").touch()
+    cache.mark_warm(tmp_path, "field52-p2wpkh")
 
-    assert not cache.is_cold(tmp_path)
+    assert not cache.is_cold(tmp_path, "field52-p2wpkh")
+    assert cache.is_cold(tmp_path, "field52-p2sh-p2wpkh")
 
 
 def test_the_home_folder_decides_where_the_cache_is(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:

@@ -51,7 +51,7 @@ def test_a_hit_survives_the_pipe(hit: Hit) -> None:
     "event",
     [
         pipe.Compiling(),
-        pipe.Compiled(kernel="field", keys_per_s=1e6),
+        pipe.Compiled(kernel="field", why="any", keys_per_s=1e6, keys_per_cpu_s=2e6, bound_keys_per_cpu_s=3e6),
         pipe.Started(kernel="field"),
         pipe.Progress(keys=2**63, keys_per_s=3.5e7),
         pipe.Done(keys=12, next_step=4),
@@ -79,7 +79,7 @@ def test_a_command_survives_the_pipe(order: Order) -> None:
         ({"form": "p2tr"}, "form"),
         ({"nice": 20}, "nice"),
         ({"ranges": []}, "ranges"),
-        ({"ranges": [["0" * 40, "f" * 40]] * 65}, "ranges"),
+        ({"ranges": [["0" * 40, "f" * 40]] * (pipe.MAX_RANGES + 1)}, "ranges"),
         ({"ranges": [["0" * 40, "f" * 41]]}, "ranges.0.1"),
         ({"public_key": "04" + "0" * 64}, "public_key"),
         ({"private_key": "1"}, "private_key"),
@@ -128,7 +128,7 @@ def test_lines_are_read_one_by_one_to_the_end() -> None:
 
 
 def test_a_line_over_its_bound_is_refused() -> None:
-    with pytest.raises(TooLargeError, match="a line of the pipe is larger than the 65536 bytes allowed"):
+    with pytest.raises(TooLargeError, match="a line of the pipe is larger than the 2097152 bytes allowed"):
         pipe.read_line(BytesIO(b" " * (pipe.MAX_LINE_BYTES + 1)))
 
 

@@ -55,6 +55,15 @@ def activate(root: Path) -> Path:
     return folder
 
 
-def is_cold(folder: Path) -> bool:
-    """Tell whether no kernel has been compiled into the folder yet."""
-    return next(folder.rglob("*.nbc"), None) is None
+def is_cold(folder: Path, kernel: str) -> bool:
+    """Tell whether a kernel, named so, has not been compiled into the folder yet."""
+    return not _mark(folder, kernel).exists()
+
+
+def mark_warm(folder: Path, kernel: str) -> None:
+    """Keep in mind that a kernel, named so, has been compiled into the folder."""
+    _mark(folder, kernel).touch()
+
+
+def _mark(folder: Path, kernel: str) -> Path:
+    return folder / f"{kernel}.compiled"

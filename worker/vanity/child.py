@@ -18,8 +18,10 @@ from uuid import UUID
 import psutil
 
 from worker.vanity import cache, pipe
-from worker.vanity.engine import UnitSearch, choose_kernel, compile_kernel, next_slice
+from worker.vanity.engine import UnitSearch, choose_kernel, compile_kernel, next_slice, reason_for
 from worker.vanity.kernel import Kernel
+from worker.vanity.limits import clock_hz, least_cycles
+from worker.vanity.self_test import self_test
 from xwhep.bitcoin.addresses import Form
 from xwhep.errors import XwhepError
 from xwhep.secp256k1 import G
@@ -101,8 +103,8 @@ def run_compiler(stdout: BinaryIO, folder: Path, kernel_name: str | None) -> int
     """Compile the kernel into the cache and say which one it is and how fast; return the exit status."""
 
     def work(emit: Emit) -> None:
-        kernel = _ready_kernel(emit, folder, kernel_name)
-        emit(pipe.Compiled(kernel=kernel.name, keys_per_s=_trial_rate(kernel)))
+        kernel = _ready_kernel(emit, (folder, kernel_name), Form.P2PKH_COMPRESSED)
+        emit(_trial(kernel))
 
     return _reporting(stdout, work)
 
@@ -124,31 +126,46 @@ def _reporting(stdout: BinaryIO, work: Callable[[Emit], None]) -> int:
     return 0
 
 
-def _trial_rate(kernel: Kernel) -> float:
-    """Return how many keys a second the kernel tries here now, measured over a moment of a search nobody wants."""
+def _trial(kernel: Kernel) -> pipe.Compiled:
+    """Return what a kernel is and how fast here and now, measured over a moment of a search nobody wants."""
     search = UnitSearch(kernel, Unit(UUID(int=0), 0, MAX_STEPS, Form.P2PKH_COMPRESSED, G, ((0, 0),)))
     search.advance(1)
-    started_s = time.monotonic()
+    started_s, started_cpu_s = time.monotonic(), time.thread_time()
     while (elapsed_s := time.monotonic() - started_s) < TRIAL_S:
         search.advance(1)
-    return keys_of(search.next_step - 1) / elapsed_s
+    keys, cpu_s = keys_of(search.next_step - 1), time.thread_time() - started_cpu_s
+    return pipe.Compiled(
+        kernel=kernel.name,
+        why=reason_for(kernel),
+        keys_per_s=keys / elapsed_s,
+        keys_per_cpu_s=keys / max(cpu_s, 1e-3),  # where the clock of threads is coarse, it may not have moved
+        bound_keys_per_cpu_s=clock_hz() / least_cycles(kernel).key(kernel.form),
+    )
 
 
 def _search_unit(message: pipe.UnitMessage, listener: Listener, emit: Emit, choice: tuple[Path, str | None]) -> None:
     unit = message.unit()
     lower_priority(message.nice)
-    kernel = _ready_kernel(emit, *choice)
+    kernel = _ready_kernel(emit, choice, unit.form)
     unit_search = UnitSearch(kernel, unit, message.first_step)
     emit(pipe.Started(kernel=kernel.name))
     emit(_search(unit_search, listener, Meter(emit)))
 
 
-def _ready_kernel(emit: Emit, folder: Path, kernel_name: str | None) -> Kernel:
-    """Return the kernel, compiled; say so beforehand if that takes long."""
-    kernel = choose_kernel(kernel_name)
-    if cache.is_cold(folder):
+def _ready_kernel(emit: Emit, choice: tuple[Path, str | None], form: Form) -> Kernel:
+    """Return the kernel for a form, compiled and tested; say so beforehand if that takes long.
+
+    Raises:
+        MiscalculationError: this machine, or the kernel on it, computes wrongly.
+    """
+    folder, kernel_name = choice
+    kernel = choose_kernel(kernel_name).for_form(form)
+    mark = f"{kernel.name}-{kernel.form}"
+    if cache.is_cold(folder, mark):
         emit(pipe.Compiling())
     compile_kernel(kernel)
+    self_test(kernel)
+    cache.mark_warm(folder, mark)
     return kernel
 
 

@@ -55,7 +55,7 @@ def host_features() -> Mapping[str, bool]:
 
 def usable_kernels(features: Mapping[str, bool]) -> tuple[Kernel, ...]:
     """Return the kernels that a processor with these features can run, fastest first, at least one."""
-    return tuple(kernel for kernel, needed in KERNELS if all(features.get(feature) for feature in needed))
+    return tuple(kernel for kernel, needed in KERNELS if not _missing(needed, features))
 
 
 def choose_kernel(name: str | None = None) -> Kernel:
@@ -70,6 +70,20 @@ def choose_kernel(name: str | None = None) -> Kernel:
     if name not in kernels:
         raise InvalidFieldError("kernel", f"{name} is none that this machine can run: {', '.join(kernels)}")
     return kernels[name]
+
+
+def reason_for(kernel: Kernel, features: Mapping[str, bool] | None = None) -> str:
+    """Return, for people, why a processor with these features, by default this machine's, gets this kernel."""
+    features = host_features() if features is None else features
+    names = [known.name for known, _ in KERNELS]
+    needed = [needed for _, needed in KERNELS[: names.index(kernel.name) + 1]]
+    has = f"the processor has {' and '.join(sorted(needed[-1]))}" if needed[-1] else "this kernel suits any processor"
+    lacking = sorted(set().union(*(_missing(faster, features) for faster in needed[:-1])))
+    return f"{has}; this one lacks {' and '.join(lacking)}" if lacking else has
+
+
+def _missing(needed: frozenset[str], features: Mapping[str, bool]) -> frozenset[str]:
+    return frozenset(feature for feature in needed if not features.get(feature, False))
 
 
 def compile_kernel(kernel: Kernel) -> None:

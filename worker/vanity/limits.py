@@ -8,6 +8,7 @@ twice as many. SHA-NI's rounds wait for each other and are taken as measured. Ot
 
 from __future__ import annotations
 
+import time
 from dataclasses import dataclass
 from typing import Final
 
@@ -17,7 +18,9 @@ from worker.vanity.kernel import Kernel
 from worker.vanity.vectors import compiled
 from xwhep.bitcoin.addresses import Form
 
-CYCLES_PER_LINK: Final = 4  #: of the chain in `_chain`: a product, which takes 3 on all cores in use, and an xor
+LINKS: Final = 500_000
+CLOCK_S: Final = 0.03
+CYCLES_PER_LINK: Final = 4  #: of the chain in `chain`: a product, which takes 3 on all cores in use, and an xor
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,6 +51,16 @@ def least_cycles(kernel: Kernel) -> Cycles:
     sha256 = 53.0 if kernel.sha_ni else 50.2 if wide else 101.0
     multiply, square, point = (8.0, 5.5, 8.0) if kernel.field.bits == 52 else (12.5, 6.9, 15.0 if wide else 25.0)
     return Cycles(multiply, square, sha256, 31.5 if wide else 62.0, point)
+
+
+def clock_hz() -> float:
+    """Return how fast this processor's clock runs while it computes, measured over a moment."""
+    chain(1, np.uint64(1))
+    started_s, links = time.thread_time(), 0
+    while (elapsed_s := time.thread_time() - started_s) < CLOCK_S:
+        chain(LINKS, np.uint64(links))
+        links += LINKS
+    return links * CYCLES_PER_LINK / elapsed_s
 
 
 @compiled

@@ -18,8 +18,8 @@ from xwhep.errors import BadRequestError, InvalidFieldError, TooLargeError
 from xwhep.secp256k1 import decode, encode
 from xwhep.units import MAX_NUMBER, MAX_STEPS, Unit
 
-MAX_LINE_BYTES: Final = 64 * 1024
-MAX_RANGES: Final = 64  #: more would slow the kernel: it compares each key with every one
+MAX_LINE_BYTES: Final = 2 * 1024 * 1024
+MAX_RANGES: Final = 16_384  #: more would fill the bitmap that the kernel looks into
 
 Hash160Hex: TypeAlias = Annotated[str, Field(pattern=r"^[0-9a-f]{40}$")]
 Keys: TypeAlias = Annotated[int, Field(ge=0)]  #: tried since the child started
@@ -107,7 +107,10 @@ class Compiled(Message):
 
     event: Literal["compiled"] = "compiled"
     kernel: str
+    why: str = ""  #: this kernel and no other, for people
     keys_per_s: float = Field(ge=0)  #: of one thread, from a short trial
+    keys_per_cpu_s: float = Field(default=0, ge=0)  #: from the same trial: of one thread that is never interrupted
+    bound_keys_per_cpu_s: float = Field(default=0, ge=0)  #: what no kernel of its kind can surpass on this processor
 
 
 class Started(Message):
