@@ -10,7 +10,7 @@ import tomllib
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from xwhep.bitcoin.addresses import encode_wif
+from xwhep.bitcoin.wif import encode_wif
 from xwhep.errors import LocalFileError, PrivateKeyError
 from xwhep.fast_secp256k1 import public_key_of
 from xwhep.files import PRIVATE, make_private_folder, replace_file, sync_folder

@@ -20,7 +20,8 @@ from click.testing import CliRunner, Result
 
 from tests.support.chains import each_kind, running_chain
 from tests.support.dapps import BLOCK_S, PASSWORD, Market, a_market, account, search
-from xwhep.bitcoin.addresses import decode_wif, key_hash, p2pkh
+from xwhep.bitcoin.addresses import key_hash, p2pkh
+from xwhep.bitcoin.wif import decode_wif
 from xwhep.chain.deployment import Deployment
 from xwhep.chain.development.start import Kind
 from xwhep.chain.parameters import decode_vanity_parameters
@@ -85,7 +86,7 @@ async def test_an_address_is_paid_for_found_and_made_a_key(kind: Kind, tmp_path:
     assert (pending["status"], pending["price"], pending["address"]) == ("pending", RLC, None)
     found = json.loads(watched.stdout)
     name, mode, whole = private_file(found["key_file"])
-    key = decode_wif(tomllib.loads(whole)["wif"])
+    key = decode_wif(tomllib.loads(whole)["wif"]).secret
     assert p2pkh(key_hash(public_key_of(key))) == found["address"]
     assert found["address"].startswith("1L")
     assert (name, mode) == (f"{found['address']}.key", 0o600)

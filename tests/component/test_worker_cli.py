@@ -18,9 +18,10 @@ from tests.support.grid import a_grid
 from worker.cli import program
 from worker.config import Folders
 from worker.status import RunView, WorkerStatus, write_status
-from xwhep.bitcoin.addresses import decode_wif, key_hash, p2pkh
+from xwhep.bitcoin.addresses import key_hash, p2pkh
 from xwhep.bitcoin.patterns import parse_pattern
 from xwhep.bitcoin.split_key import Hit, combine, keygen
+from xwhep.bitcoin.wif import decode_wif
 from xwhep.fast_secp256k1 import public_key_of
 from xwhep.lock import hold
 from xwhep.model.apps import Kind
@@ -118,7 +119,7 @@ def test_a_search_here_writes_the_private_key_into_a_private_file_and_nowhere_el
     assert result.exit_code == 0, result.output
     found = json.loads(result.stdout)
     kept = tomllib.loads(key_file.read_text())
-    assert found["address"] == kept["address"] == p2pkh(key_hash(public_key_of(decode_wif(kept["wif"]))))
+    assert found["address"] == kept["address"] == p2pkh(key_hash(public_key_of(decode_wif(kept["wif"]).secret)))
     assert found["address"].startswith(PATTERN)
     assert kept["wif"] not in result.output
     if os.name != "nt":

@@ -6,9 +6,10 @@ from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from tests.support.strategies import hits, secrets
-from xwhep.bitcoin.addresses import decode_wif, encode_wif, hash160
+from xwhep.bitcoin.addresses import Form, Network, hash160
 from xwhep.bitcoin.patterns import Ranges, parse_pattern
 from xwhep.bitcoin.split_key import Hit, blind, check, combine, hit_hash160, hit_public_key, unblind
+from xwhep.bitcoin.wif import PrivateKey, decode_wif, encode_wif
 from xwhep.errors import FalseResultError
 from xwhep.fast_secp256k1 import public_key_of
 from xwhep.secp256k1 import LAMBDA, N, multiply
@@ -75,6 +76,8 @@ def test_an_offset_stands_for_six_keys(secret: int, s: int) -> None:
     assert len(found) == 6
 
 
-@given(secret=secrets)
-def test_a_key_is_read_back_from_its_text(secret: int) -> None:
-    assert decode_wif(encode_wif(secret)) == secret
+@given(secret=secrets, form=st.sampled_from(Form), network=st.sampled_from(Network))
+def test_a_key_is_read_back_from_its_text(secret: int, form: Form, network: Network) -> None:
+    key = decode_wif(encode_wif(secret, form, network))
+
+    assert key == PrivateKey(secret, compressed=form is not Form.P2PKH_UNCOMPRESSED, network=network)

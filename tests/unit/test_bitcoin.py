@@ -3,8 +3,9 @@
 import base58 as reference_base58
 import pytest
 
-from xwhep.bitcoin import addresses, base58
-from xwhep.bitcoin.addresses import Form, decode_p2pkh, decode_wif, encode_wif, hash160, key_hash, p2pkh
+from xwhep.bitcoin import addresses, base58, bech32
+from xwhep.bitcoin.addresses import Address, Form, Network, address, decode_address, hash160, key_hash, p2pkh
+from xwhep.bitcoin.wif import PrivateKey, decode_wif, encode_wif
 from xwhep.errors import AddressError, PrivateKeyError
 from xwhep.fast_secp256k1 import public_key_of
 from xwhep.secp256k1 import N, encode
@@ -121,19 +122,18 @@ KEYS = [
 ]
 
 
-@pytest.mark.parametrize(("secret", "public", "digest", "address", "wif"), KEYS)
+@pytest.mark.parametrize(("secret", "public", "digest", "written", "wif"), KEYS)
 def test_keys_have_the_published_addresses(
-    secret: str, public: str | None, digest: str | None, address: str | None, wif: str | None
+    secret: str, public: str | None, digest: str | None, written: str | None, wif: str | None
 ) -> None:
     number = int(secret, 16)
     point = public_key_of(number)
 
     assert public in {None, encode(point).hex()}
     assert digest in {None, key_hash(point).hex(), hash160(encode(point)).hex()}
-    assert address in {None, p2pkh(key_hash(point))}
+    assert written in {None, p2pkh(key_hash(point))}
     assert wif in {None, encode_wif(number)}
-    assert decode_wif(encode_wif(number)) == number
-    assert decode_p2pkh(p2pkh(key_hash(point))) == key_hash(point)
+    assert decode_wif(encode_wif(number)).secret == number
 
 
 WIKI, BIP_49 = int(KEYS[0][0], 16), 0xC9BDB49CFBAEDCA21C4B1F3A7803C34636B1D7DC55A717132443FC3F4C5867E8
@@ -157,54 +157,97 @@ def test_each_form_hashes_a_key_as_published(secret: int, form: Form, digest: st
 
 
 @pytest.mark.parametrize(
-    ("address", "why"),
+    ("digest", "form", "network", "written"),
+    [
+        # Bitcoin Wiki, "Technical background of version 1 Bitcoin addresses", before 2019
+        (
+            "010966776006953d5567439e5e39f86a0d273bee",
+            Form.P2PKH_COMPRESSED,
+            "main",
+            "16UwLL9Risc3QfPqBUvKofHmBQ7wMtjvM",
+        ),
+        # BIP 173, examples
+        ("751e76e8199196d454941c45d1b3a323f1433bd6", Form.P2WPKH, "main", "bc1qw508d6qejxtdg4y5r3zarvary0c5xw7kv8f3t4"),
+        ("751e76e8199196d454941c45d1b3a323f1433bd6", Form.P2WPKH, "test", "tb1qw508d6qejxtdg4y5r3zarvary0c5xw7kxpjzsx"),
+        # BIP 49, test vectors
+        ("336caa13e08b96080a32b5d818d59b4ab3b36742", Form.P2SH_P2WPKH, "test", "2Mww8dCYPUpKHofjgcXcBCEGmniw9CoaiD2"),
+        # Bitcoin Core, src/test/data/key_io_valid.json
+        (
+            "53c0307d6851aa0ce7825ba883c6bd9ad242b486",
+            Form.P2PKH_COMPRESSED,
+            "test",
+            "mo9ncXisMeAoXwqcV5EWuyncbmCcQN4rVs",
+        ),
+        ("6349a418fc4578d10a372b54b45c280cc8c4382f", Form.P2SH_P2WPKH, "test", "2N2JD6wb56AfK4tfmM6PwdVmoYk2dCKf4Br"),
+        ("b472a266d0bd89c13706a4132ccfb16f7c3b9fcb", Form.P2SH_P2WPKH, "main", "3J98t1WpEZ73CNmQviecrnyiWrnqRhWNLy"),
+    ],
+)
+def test_addresses_are_written_and_read_as_published(digest: str, form: Form, network: str, written: str) -> None:
+    number = bytes.fromhex(digest)
+
+    assert address(number, form, Network(network)) == written
+    assert decode_address(written) == Address(number, form, Network(network))
+
+
+def test_the_address_of_an_uncompressed_key_looks_like_a_compressed_ones() -> None:
+    written = address(bytes(20), Form.P2PKH_UNCOMPRESSED, Network.TEST)
+
+    assert decode_address(written) == Address(bytes(20), Form.P2PKH_COMPRESSED, Network.TEST)
+
+
+NO_FORM = "it is none of P2PKH (1...), P2SH (3...) and P2WPKH (bc1q...), on no network"
+
+
+@pytest.mark.parametrize(
+    ("text", "why"),
     [
         ("1PMycacnJaSqwwJqjawXBErnLsZ7RkXUAt", "its checksum is wrong; look for a typing mistake"),
         ("1PMycacnJaSqwwJqjawXBErnLsZ7RkXUA0", "character 34 is none of Base58's"),
-        (
-            "3J98t1WpEZ73CNmQviecrnyiWrnqRhWNLy",
-            "it is not a P2PKH address of the main network, which begins with 1",
-        ),
-        ("1Wh4bh", "it is not a P2PKH address of the main network, which begins with 1"),
+        ("1Wh4bh", NO_FORM),  # no hash at all
+        ("5HueCGU8rMjxEXxiPuD5BDku4MkFqeZyd4dZ1jvhTVqvbTLvyTJ", NO_FORM),
+        (base58.encode_check(b"\x30" + bytes(20)), NO_FORM),
+        ("bc1qrp33g0q5c5txsp9arysrx4k6zdkfs4nce4xj0gdcccefvpysxf3qccfmv3", NO_FORM),  # BIP 173: of a script
+        (bech32.encode("bc1abc", bytes(20)), NO_FORM),
+        ("bc1qw508d6qejxtdg4y5r3zarvary0c5xw7kv8f3t5", "its checksum is wrong; look for a typing mistake"),
     ],
 )
-def test_what_is_no_p2pkh_address_is_refused_with_the_reason(address: str, why: str) -> None:
+def test_what_is_no_address_is_refused_with_the_reason(text: str, why: str) -> None:
     with pytest.raises(AddressError) as refusal:
-        decode_p2pkh(address)
+        decode_address(text)
 
     assert refusal.value.text == f"the address cannot be used: {why}"
+
+
+@pytest.mark.parametrize(
+    ("secret", "form", "network", "wif"),
+    [
+        # Bitcoin Wiki, "Wallet import format"
+        (int(KEYS[3][0], 16), Form.P2PKH_UNCOMPRESSED, "main", "5HueCGU8rMjxEXxiPuD5BDku4MkFqeZyd4dZ1jvhTVqvbTLvyTJ"),
+        # BIP 49, test vectors
+        (BIP_49, Form.P2SH_P2WPKH, "test", "cULrpoZGXiuC19Uhvykx7NugygA3k86b3hmdCeyvHYQZSxojGyXJ"),
+        (1, Form.P2PKH_UNCOMPRESSED, "test", "91avARGdfge8E4tZfYLoxeJ5sGBdNJQH4kvjJoQFacbgwmaKkrx"),
+        (1, Form.P2WPKH, "main", "KwDiBf89QgGbjEhKnhXJuH7LrciVrZi3qYjgd9M7rFU73sVHnoWn"),
+    ],
+)
+def test_keys_of_each_form_are_written_and_read_as_published(secret: int, form: Form, network: str, wif: str) -> None:
+    assert encode_wif(secret, form, Network(network)) == wif
+    assert decode_wif(wif) == PrivateKey(secret, form is not Form.P2PKH_UNCOMPRESSED, Network(network))
+
+
+NO_KEY = "it is not a private key in the wallet import format"
 
 
 @pytest.mark.parametrize(
     ("text", "why"),
     [
         ("KwdMAjGmerYanjeui5SHS7JkmpZvVipYvB2LJGU1ZxJwYvP98618", "its checksum is wrong; look for a typing mistake"),
-        (
-            "5HueCGU8rMjxEXxiPuD5BDku4MkFqeZyd4dZ1jvhTVqvbTLvyTJ",
-            "it is not marked as the key of a compressed public key",
-        ),
-        (
-            base58.encode_check(b"\x80" + bytes(31) + b"\x01\x02"),
-            "it is not marked as the key of a compressed public key",
-        ),
-        (
-            base58.encode_check(b"\xef" + bytes(31) + b"\x01\x01"),
-            "it is not a private key of the main network in the wallet import format",
-        ),
-        (
-            "1PMycacnJaSqwwJqjawXBErnLsZ7RkXUAs",
-            "it is not a private key of the main network in the wallet import format",
-        ),
-        (
-            base58.encode_check(b"\x80" + bytes(32)),
-            "it is not marked as the key of a compressed public key",
-        ),
+        (base58.encode_check(b"\x80" + bytes(31) + b"\x01\x02"), NO_KEY),
+        (base58.encode_check(b"\x30" + bytes(31) + b"\x01\x01"), NO_KEY),
+        ("1PMycacnJaSqwwJqjawXBErnLsZ7RkXUAs", NO_KEY),
+        (base58.encode_check(b"\x80" + bytes(32)), "it is not a number from 1 to the order of secp256k1 less 1"),
         (encode_wif(0), "it is not a number from 1 to the order of secp256k1 less 1"),
         (encode_wif(N), "it is not a number from 1 to the order of secp256k1 less 1"),
-        (
-            base58.encode_check(b"\x80" + bytes(31) + b"\x01" + bytes(5)),
-            "it is not a private key of the main network in the wallet import format",
-        ),
+        (base58.encode_check(b"\x80" + bytes(31) + b"\x01" + bytes(5)), NO_KEY),
     ],
 )
 def test_what_is_no_wif_key_is_refused_without_showing_it(text: str, why: str) -> None:

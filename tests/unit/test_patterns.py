@@ -5,7 +5,7 @@ from fractions import Fraction
 
 import pytest
 
-from xwhep.bitcoin.addresses import decode_p2pkh
+from xwhep.bitcoin.addresses import decode_address
 from xwhep.bitcoin.patterns import in_ranges, keys_for, parse_pattern, probability
 from xwhep.errors import PatternError
 
@@ -34,7 +34,7 @@ def test_the_difficulty_counts_the_hashes_of_the_ranges() -> None:
 
 def test_a_known_address_lies_in_the_ranges_of_its_beginnings() -> None:
     address = "1PMycacnJaSqwwJqjawXBErnLsZ7RkXUAs"
-    digest = decode_p2pkh(address)
+    digest = decode_address(address).digest
 
     for length in range(1, 14):
         assert in_ranges(parse_pattern(address[:length]).ranges, digest)

@@ -1,6 +1,7 @@
-"""Addresses and private keys as texts, on Bitcoin's main network.
+"""Addresses as texts: the forms that a key may have, on Bitcoin's main network and on its test networks.
 
-Source: the Bitcoin Wiki, "Technical background of version 1 Bitcoin addresses" and "Wallet import format".
+Source: the Bitcoin Wiki, "Technical background of version 1 Bitcoin addresses"; BIP 141 and BIP 173; the versions and
+human-readable parts as in Bitcoin Core, src/kernel/chainparams.cpp.
 """
 
 from __future__ import annotations
@@ -8,20 +9,24 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Callable
 from enum import StrEnum
-from typing import Final, assert_never
+from typing import Final, NamedTuple, assert_never
 
 from Crypto.Hash import RIPEMD160
 
-from xwhep.bitcoin import base58
-from xwhep.errors import AddressError, PrivateKeyError
-from xwhep.secp256k1 import Point, checked_secret, encode
+from xwhep.bitcoin import base58, bech32
+from xwhep.errors import AddressError
+from xwhep.secp256k1 import Point, encode
 
 HASH_BITS: Final = 160  #: of the hash160 that an address holds
-ADDRESS_VERSION: Final = b"\x00"  #: P2PKH on the main network; the reason why each such address begins with `1`
-WIF_VERSION: Final = b"\x80"
 #: the beginning of a P2WPKH script: version 0, and a push of the 20 bytes that follow. Source: BIP 141
 WITNESS_PROGRAM: Final = b"\x00\x14"
-WIF_COMPRESSED: Final = b"\x01"  #: behind the key: its public key is meant in the compressed form
+
+
+class Network(StrEnum):
+    """Where an address is valid; all test networks (testnet 3 and 4, signet) write theirs alike."""
+
+    MAIN = "main"
+    TEST = "test"
 
 
 class Form(StrEnum):
@@ -31,6 +36,20 @@ class Form(StrEnum):
     P2PKH_UNCOMPRESSED = "p2pkh-uncompressed"  #: hash160 of the 65 bytes of the uncompressed key; `1...`
     P2WPKH = "p2wpkh"  #: the same hash as P2PKH_COMPRESSED; `bc1q...`
     P2SH_P2WPKH = "p2sh-p2wpkh"  #: hash160 of the 22 bytes of the P2WPKH script; `3...`
+
+
+#: before the hash in a Base58Check address, and why each of a network begins alike: with 1, with m or n
+P2PKH_VERSION: Final = {Network.MAIN: b"\x00", Network.TEST: b"\x6f"}
+P2SH_VERSION: Final = {Network.MAIN: b"\x05", Network.TEST: b"\xc4"}  #: likewise: with 3, with 2
+HRP: Final = {Network.MAIN: "bc", Network.TEST: "tb"}  #: the human-readable parts of Bech32
+
+
+class Address(NamedTuple):
+    """What an address says."""
+
+    digest: bytes  #: 20 bytes, the `key_hash` of its key
+    form: Form  #: of `1...` P2PKH_COMPRESSED: the address of an uncompressed key looks the same
+    network: Network
 
 
 def _openssl_has(name: str) -> bool:
@@ -73,43 +92,48 @@ def key_hash(public_key: Point, form: Form = Form.P2PKH_COMPRESSED) -> bytes:
             assert_never(form)
 
 
+def base58_version(form: Form, network: Network) -> bytes:
+    """Return the byte before the hash in the Base58Check addresses of a form, which is not P2WPKH."""
+    return (P2SH_VERSION if form is Form.P2SH_P2WPKH else P2PKH_VERSION)[network]
+
+
+def address(digest: bytes, form: Form = Form.P2PKH_COMPRESSED, network: Network = Network.MAIN) -> str:
+    """Return the address of a `key_hash` of 20 bytes."""
+    if form is Form.P2WPKH:
+        return bech32.encode(HRP[network], digest)
+    return base58.encode_check(base58_version(form, network) + digest)
+
+
 def p2pkh(digest: bytes) -> str:
-    """Return the P2PKH address of a hash160 of 20 bytes."""
-    return base58.encode_check(ADDRESS_VERSION + digest)
+    """Return the P2PKH address of a hash160 of 20 bytes on the main network."""
+    return address(digest)
 
 
-def decode_p2pkh(address: str) -> bytes:
-    """Return the hash160, 20 bytes, of a P2PKH address.
+def decode_address(text: str) -> Address:
+    """Return what an address of one of the forms says.
 
     Raises:
-        AddressError: no Base58Check, another kind of address, or another network's.
+        AddressError: no Base58Check or Bech32, or another kind of address.
     """
     try:
-        payload = base58.decode_check(address)
-    except base58.Base58Error as error:
+        found = _decode_bech32(text) if text[:3].lower() in {"bc1", "tb1"} else _decode_base58(text)
+    except ValueError as error:
         raise AddressError(str(error)) from error
-    if len(payload) != 21 or payload[:1] != ADDRESS_VERSION:
-        raise AddressError("it is not a P2PKH address of the main network, which begins with 1")
-    return payload[1:]
+    if found is None:
+        raise AddressError("it is none of P2PKH (1...), P2SH (3...) and P2WPKH (bc1q...), on no network")
+    return found
 
 
-def encode_wif(secret: int) -> str:
-    """Return a private key in the wallet import format, with the mark of a compressed public key."""
-    return base58.encode_check(WIF_VERSION + secret.to_bytes(32, "big") + WIF_COMPRESSED)
+def _decode_bech32(text: str) -> Address | None:
+    hrp, program = bech32.decode(text)
+    networks = [network for network in Network if HRP[network] == hrp]
+    return Address(program, Form.P2WPKH, networks[0]) if networks and len(program) == HASH_BITS // 8 else None
 
 
-def decode_wif(text: str) -> int:
-    """Return the private key of a text in the wallet import format.
-
-    Raises:
-        PrivateKeyError: no Base58Check, another network's, meant for an uncompressed public key, or out of range.
-    """
-    try:
-        payload = base58.decode_check(text)
-    except base58.Base58Error as error:
-        raise PrivateKeyError(str(error)) from error
-    if payload[:1] != WIF_VERSION or len(payload) not in {33, 34}:
-        raise PrivateKeyError("it is not a private key of the main network in the wallet import format")
-    if payload[33:] != WIF_COMPRESSED:
-        raise PrivateKeyError("it is not marked as the key of a compressed public key")
-    return checked_secret(int.from_bytes(payload[1:33], "big"))
+def _decode_base58(text: str) -> Address | None:
+    payload = base58.decode_check(text)
+    for form in (Form.P2PKH_COMPRESSED, Form.P2SH_P2WPKH):
+        for network in Network:
+            if len(payload) == 1 + HASH_BITS // 8 and payload[:1] == base58_version(form, network):
+                return Address(payload[1:], form, network)
+    return None

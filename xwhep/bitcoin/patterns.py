@@ -15,7 +15,7 @@ from fractions import Fraction
 from typing import Final, TypeAlias
 
 from xwhep.bitcoin import base58
-from xwhep.bitcoin.addresses import ADDRESS_VERSION, HASH_BITS, p2pkh
+from xwhep.bitcoin.addresses import HASH_BITS, P2PKH_VERSION, Network, p2pkh
 from xwhep.errors import PatternError
 
 Range: TypeAlias = tuple[int, int]  #: first and last hash160 of a range, as big-endian numbers of 160 bits
@@ -126,4 +126,4 @@ def _hashes_between(low: int, high: int) -> Iterator[Range]:
 def _number(hash160: int) -> int:
     """Return the number of 25 bytes whose Base58 text is the address of this hash."""
     digest = hash160.to_bytes(HASH_BITS // 8, "big")
-    return hash160 << 32 | int.from_bytes(base58.checksum(ADDRESS_VERSION + digest), "big")
+    return hash160 << 32 | int.from_bytes(base58.checksum(P2PKH_VERSION[Network.MAIN] + digest), "big")

@@ -14,7 +14,7 @@ import click
 from pydantic import BaseModel
 
 from xwhep import config
-from xwhep.bitcoin.addresses import decode_p2pkh, p2pkh
+from xwhep.bitcoin.addresses import decode_address, p2pkh
 from xwhep.bitcoin.patterns import Ranges, parse_pattern
 from xwhep.bitcoin.split_key import Hit, check, combine
 from xwhep.cli.shell import Command, Split, json_option, on_grid, remark, show
@@ -197,14 +197,14 @@ def verify(what: str, *, public_key: str | None, as_json: bool, **given: Any) ->
         return
     if point is None:
         raise click.UsageError("with an ADDRESS, give --public-key")
-    digest = int.from_bytes(decode_p2pkh(what), "big")
+    digest = int.from_bytes(decode_address(what).digest, "big")
     _tell_verified(point, given_hit(given["s"], given["e"], given["sign"]), ((digest, digest),), as_json=as_json)
 
 
 @on_grid
 async def _verify_batch(client: OwnerClient, uid: UUID, point: Point | None, *, as_json: bool) -> None:
     search, result = await search_of(client, uid)
-    claimed = int.from_bytes(decode_p2pkh(result.address), "big")
+    claimed = int.from_bytes(decode_address(result.address).digest, "big")
     wanted = parse_pattern(search.pattern).ranges
     if not any(first <= claimed <= last for first, last in wanted):
         raise FalseResultError(f"{result.address} does not begin with {search.pattern}")
