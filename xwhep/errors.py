@@ -366,6 +366,17 @@ class PatternError(XwhepError):
         super().__init__(f"no search for {shown!a}: {why}", field="pattern")
 
 
+class PatternListError(XwhepError):
+    """Patterns of which no search can be made together, though each of them may be one."""
+
+    code = "impossible-patterns"
+    http_status = 422
+    exit_status = 2
+
+    def __init__(self, why: str) -> None:
+        super().__init__(f"no search for these patterns: {why}", field="further_patterns")
+
+
 class PublicKeyError(XwhepError):
     """Bytes that are no point of secp256k1."""
 

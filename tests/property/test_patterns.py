@@ -11,8 +11,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from xwhep.bitcoin import base58
-from xwhep.bitcoin.addresses import p2pkh
-from xwhep.bitcoin.patterns import Range, Ranges, difficulty_of, in_ranges, keys_for, parse_pattern, probability
+from xwhep.bitcoin.addresses import Form, Network, address, p2pkh
+from xwhep.bitcoin.chances import keys_for, probability
+from xwhep.bitcoin.pattern_lists import parse_patterns
+from xwhep.bitcoin.patterns import parse_pattern
+from xwhep.bitcoin.ranges import Range, Ranges, difficulty_of, in_ranges, is_ascending, union
 from xwhep.errors import PatternError
 
 PREFIXES = ("1", "11", "111", "112", "11z", "12", "19", "1A", "1L", "1Lo", "1Q", "1QL", "1R", "1z")
@@ -73,23 +76,12 @@ def ranges_or_none(prefix: str) -> Ranges:
         return ()
 
 
-def merged(ranges: list[Range]) -> list[Range]:
-    """Return ranges in order, those that touch as one; overlapping ones are an error."""
-    result: list[Range] = []
-    for first, last in sorted(ranges):
-        if result and result[-1][1] + 1 >= first:
-            assert result[-1][1] + 1 == first
-            result[-1] = (result[-1][0], last)
-        else:
-            result.append((first, last))
-    return result
-
-
 @given(prefix=prefixes.filter(lambda prefix: len(prefix) < 10))
 def test_one_more_character_divides_a_pattern_without_rest_or_overlap(prefix: str) -> None:
     longer = [one for character in base58.ALPHABET for one in ranges_or_none(prefix + character)]
 
-    assert merged(longer) == merged(list(parse_pattern(prefix).ranges))
+    assert union(longer) == union(parse_pattern(prefix).ranges)
+    assert 1 / difficulty_of(union(longer)) == sum(1 / difficulty_of((one,)) for one in longer)
 
 
 @given(a=prefixes, b=prefixes)
@@ -146,3 +138,100 @@ def test_so_many_keys_give_the_wanted_probability(difficulty: Fraction, wanted: 
     keys = keys_for(difficulty, wanted)
 
     assert keys < 2**60 or probability(difficulty, round(keys)) == pytest.approx(wanted, rel=1e-9)
+
+
+# --- every form, many patterns, either case --------------------------------------------------------------------------
+
+VERSIONS = {
+    (Form.P2PKH_COMPRESSED, Network.MAIN): 0,
+    (Form.P2PKH_UNCOMPRESSED, Network.MAIN): 0,
+    (Form.P2SH_P2WPKH, Network.MAIN): 5,
+    (Form.P2PKH_COMPRESSED, Network.TEST): 111,
+    (Form.P2PKH_UNCOMPRESSED, Network.TEST): 111,
+    (Form.P2SH_P2WPKH, Network.TEST): 196,
+}
+kinds = st.tuples(st.sampled_from(Form), st.sampled_from(Network))
+digests = st.binary(min_size=20, max_size=20) | st.integers(0, 2**160 - 1).map(
+    lambda number: number.to_bytes(20, "big")
+)
+
+
+def written(digest: bytes, kind: tuple[Form, Network]) -> str:
+    """Return an address by another library; in Bech32 by ours, which published vectors test."""
+    if kind in VERSIONS:
+        return reference_base58.b58encode_check(bytes([VERSIONS[kind]]) + digest).decode()
+    return address(digest, *kind)
+
+
+def near(ranges: Ranges) -> set[bytes]:
+    """Return the digests at and next to the ends of ranges."""
+    ends = {number for first, last in ranges for number in (first - 1, first, last, last + 1)}
+    return {number.to_bytes(20, "big") for number in ends if 0 <= number < 2**160}
+
+
+@given(kind=kinds, digest=digests, length=st.integers(4, 11), other=digests)
+def test_each_forms_ranges_hold_just_the_addresses_that_begin_so(
+    kind: tuple[Form, Network], digest: bytes, length: int, other: bytes
+) -> None:
+    prefix = written(digest, kind)[:length]
+
+    pattern = parse_pattern(prefix, *kind)
+
+    assert in_ranges(pattern.ranges, digest)
+    assert is_ascending(pattern.ranges)
+    for one in {other} | near(pattern.ranges):
+        assert in_ranges(pattern.ranges, one) == written(one, kind).startswith(prefix)
+
+
+@given(kind=kinds, digest=digests, length=st.integers(4, 9), other=digests, data=st.data())
+def test_without_case_ranges_hold_just_the_addresses_that_begin_so_in_any_case(
+    kind: tuple[Form, Network], digest: bytes, length: int, other: bytes, data: st.DataObject
+) -> None:
+    beginning = written(digest, kind)[:length]
+    prefix = "".join(data.draw(st.sampled_from([letter, letter.swapcase()])) for letter in beginning)
+
+    pattern = parse_pattern(prefix, *kind, ignore_case=True)
+
+    assert in_ranges(pattern.ranges, digest)
+    assert is_ascending(pattern.ranges)
+    for one in {other} | near(pattern.ranges[:10]):
+        assert in_ranges(pattern.ranges, one) == written(one, kind).lower().startswith(prefix.lower())
+
+
+@given(kind=kinds, wanted=st.lists(st.tuples(digests, st.integers(4, 8)), min_size=1, max_size=6), other=digests)
+def test_many_patterns_are_found_by_any_and_told_apart(
+    kind: tuple[Form, Network], wanted: list[tuple[bytes, int]], other: bytes
+) -> None:
+    texts = [written(digest, kind)[:length] for digest, length in wanted]
+
+    patterns = parse_patterns(texts, *kind)
+
+    assert [pattern.text for pattern in patterns.patterns] == list(dict.fromkeys(texts))
+    assert len(patterns.duplicates) == len(texts) - len(set(texts))
+    assert is_ascending(patterns.ranges)
+    assert patterns.difficulty <= min(pattern.difficulty for pattern in patterns.patterns)
+    for digest in [other, *(digest for digest, _ in wanted)]:
+        begun = {text for text in texts if written(digest, kind).startswith(text)}
+        assert set(patterns.matching(digest)) == begun
+        assert in_ranges(patterns.ranges, digest) == bool(begun)
+
+
+small_ranges = st.lists(st.tuples(st.integers(0, 60), st.integers(0, 9)).map(lambda pair: (pair[0], sum(pair))))
+
+
+@given(ranges=small_ranges)
+def test_a_union_holds_just_the_numbers_of_its_parts(ranges: list[Range]) -> None:
+    merged = union(ranges)
+
+    assert is_ascending(merged)
+    assert all(before[1] + 1 < after[0] for before, after in pairwise(merged))
+    for number in range(80):
+        digest = number.to_bytes(20, "big")
+        assert in_ranges(merged, digest) == any(first <= number <= last for first, last in ranges)
+
+
+@given(ranges=small_ranges)
+def test_ranges_are_ascending_just_when_none_touches_the_one_before(ranges: list[Range]) -> None:
+    expected = all(before[1] < after[0] for before, after in pairwise(ranges))
+
+    assert is_ascending(tuple(ranges)) == expected

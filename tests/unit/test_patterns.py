@@ -5,7 +5,8 @@ from fractions import Fraction
 
 import pytest
 
-from xwhep.bitcoin.addresses import decode_address
+from xwhep.bitcoin.addresses import Form, Network, address, decode_address
+from xwhep.bitcoin.notations import guess_form
 from xwhep.bitcoin.patterns import in_ranges, keys_for, parse_pattern, probability
 from xwhep.errors import PatternError
 
@@ -47,7 +48,11 @@ def test_case_matters() -> None:
 
 LOOK_ALIKE = "and addresses have no 0, O, I or l, which look alike"
 OTHER = "and addresses have only digits and letters from 1 to z"
-GREATEST = "none of the 2^160 addresses begins so; the greatest of them is 1QLbz7JHiBTspS962RLKV8GndWFwi5j6Qr"
+ONE = "addresses of the kind searched for begin with 1"
+GREATEST = (
+    "none of the 2^160 addresses begins so; the least of them is 1111111111111111111114oLvT2, the greatest"
+    " 1QLbz7JHiBTspS962RLKV8GndWFwi5j6Qr"
+)
 
 
 @pytest.mark.parametrize(
@@ -64,8 +69,8 @@ GREATEST = "none of the 2^160 addresses begins so; the greatest of them is 1QLbz
         ("1L\u043eVE", f"no search for '1L\\u043eVE': character 3 is '\\u043e', {OTHER}"),
         ("1\ud800", f"no search for '1\\ud800': character 2 is '\\ud800', {OTHER}"),
         ("1\u0661", f"no search for '1\\u0661': character 2 is '\\u0661', {OTHER}"),
-        ("LoVE", "no search for 'LoVE': addresses of the kind searched for begin with 1, not L"),
-        ("3abc", "no search for '3abc': addresses of the kind searched for begin with 1, not 3"),
+        ("LoVE", f"no search for 'LoVE': {ONE}"),
+        ("3abc", f"no search for '3abc': {ONE}; like this begin those of p2sh-p2wpkh on the main network"),
         ("1" + "z" * 33, f"no search for '1{'z' * 33}': {GREATEST}"),
         ("11" + "z" * 32, f"no search for '11{'z' * 32}': {GREATEST}"),
         ("1" * 22, f"no search for '{'1' * 22}': {GREATEST}"),
@@ -117,3 +122,136 @@ def test_probabilities_are_right_where_floating_point_would_round_them_away() ->
 def test_a_pattern_that_every_key_matches_is_found_at_once() -> None:
     assert [probability(Fraction(1), keys) for keys in (0, 1, 2)] == [0, 1, 1]
     assert [keys_for(Fraction(1), wanted) for wanted in (0, 0.5, 0.999)] == [0, 1, 1]
+
+
+MAIN = " on the main network"
+OTHER_FORMS = [
+    (Form.P2PKH_UNCOMPRESSED, Network.MAIN, "1LoVE", 4476342.784713063),
+    (Form.P2PKH_COMPRESSED, Network.TEST, "m", 1.1978294679455346),
+    (Form.P2SH_P2WPKH, Network.MAIN, "3", 1.0),
+    (Form.P2SH_P2WPKH, Network.TEST, "2", 1.0),
+    (Form.P2WPKH, Network.MAIN, "bc1q", 1.0),
+    (Form.P2WPKH, Network.MAIN, "bc1qfun0", 32.0**4),
+    (Form.P2WPKH, Network.TEST, "tb1q" + "q" * 16, 2.0**80),
+]
+
+
+@pytest.mark.parametrize(("form", "network", "text", "difficulty"), OTHER_FORMS)
+def test_each_form_has_its_own_difficulty(form: Form, network: Network, text: str, difficulty: float) -> None:
+    pattern = parse_pattern(text, form, network)
+
+    assert (pattern.form, pattern.network) == (form, network)
+    assert float(pattern.difficulty) == pytest.approx(difficulty, rel=1e-12)
+
+
+def test_m_and_n_share_the_test_network() -> None:
+    parts = [parse_pattern(text, Form.P2PKH_COMPRESSED, Network.TEST).difficulty for text in "mn"]
+
+    assert sum(1 / part for part in parts) == 1
+
+
+@pytest.mark.parametrize(
+    ("text", "form", "network", "why"),
+    [
+        ("", Form.P2PKH_COMPRESSED, Network.TEST, "it is empty; addresses begin with m or n"),
+        (
+            "1Lo",
+            Form.P2WPKH,
+            Network.MAIN,
+            f"{ONE[:-1]}bc1q; like this begin those of p2pkh-compressed{MAIN}",
+        ),
+        ("bc1p", Form.P2WPKH, Network.MAIN, f"{ONE[:-1]}bc1q"),
+        ("tb1q", Form.P2WPKH, Network.MAIN, f"{ONE[:-1]}bc1q; like this begin those of p2wpkh on the test network"),
+        ("BC1Q", Form.P2WPKH, Network.MAIN, f"{ONE[:-1]}bc1q; case matters"),
+        ("Max", Form.P2PKH_COMPRESSED, Network.TEST, f"{ONE[:-1]}m or n; case matters"),
+        *(
+            (
+                f"bc1qx{letter}",
+                Form.P2WPKH,
+                Network.MAIN,
+                f"character 6 is '{letter}', and behind bc1q addresses have no 1, b, i or o, which look alike",
+            )
+            for letter in "bio1"
+        ),
+        (
+            "bc1qLove",
+            Form.P2WPKH,
+            Network.MAIN,
+            "character 5 is 'L', and behind bc1q addresses have only digits and lower-case letters",
+        ),
+        ("bc1q" + "q" * 39, Form.P2WPKH, Network.MAIN, "an address has at most 42 characters and this has 43"),
+        (
+            "bc1q" + "q" * 38,
+            Form.P2WPKH,
+            Network.MAIN,
+            "it takes 1.46e+48 keys on average, more than the 2^80 = 1.21e+24 allowed; leave out characters at its end",
+        ),
+        (
+            "31a",
+            Form.P2SH_P2WPKH,
+            Network.MAIN,
+            (
+                "none of the 2^160 addresses begins so; the least of them is 31h1vYVSYuKP6AhS86fbRdMw9XHieotbST, the"
+                " greatest 3R2cuenjG5nFubqX9Wzuukdin2YfBbQ6Kw"
+            ),
+        ),
+    ],
+)
+def test_what_no_address_of_a_form_begins_with_is_refused(text: str, form: Form, network: Network, why: str) -> None:
+    with pytest.raises(PatternError) as refusal:
+        parse_pattern(text, form, network)
+
+    assert refusal.value.text == f"no search for {text if len(text) < 40 else text[:40] + '...'!a}: {why}"
+
+
+def test_without_case_a_pattern_stands_for_all_its_spellings() -> None:
+    both = parse_pattern("1lO", ignore_case=True)  # there is no l and no O, but L and o
+
+    assert both.ranges == parse_pattern("1Lo").ranges
+    chances = [1 / parse_pattern(text).difficulty for text in ("1ab", "1aB", "1Ab", "1AB")]
+    assert 1 / parse_pattern("1aB", ignore_case=True).difficulty == sum(chances)
+
+
+def test_without_case_bech32_is_read_in_lower_case() -> None:
+    assert (
+        parse_pattern("BC1QFun0", Form.P2WPKH, ignore_case=True).ranges == parse_pattern("bc1qfun0", Form.P2WPKH).ranges
+    )
+
+
+def test_without_case_too_what_no_address_has_is_refused() -> None:
+    with pytest.raises(PatternError, match=r"character 2 is '0', and addresses have no 0, O, I or l"):
+        parse_pattern("10", ignore_case=True)
+    with pytest.raises(PatternError, match=r"character 2 is '\\u212a'"):
+        parse_pattern("1\u212a", ignore_case=True)  # the sign of Kelvin, which is a k in lower case
+    with pytest.raises(PatternError, match="addresses begins so"):
+        parse_pattern("3z", Form.P2SH_P2WPKH, ignore_case=True)
+
+
+def test_spellings_are_bounded() -> None:
+    assert len(parse_pattern("1" + "a" * 12, ignore_case=True).ranges) <= 2 * 4096
+
+    with pytest.raises(PatternError) as refusal:
+        parse_pattern("1" + "a" * 13, ignore_case=True)
+
+    assert refusal.value.text == (
+        "no search for '1aaaaaaaaaaaaa': in upper and lower case it has more than 4,096 spellings; leave out letters,"
+        " or let case matter"
+    )
+
+
+def test_the_form_is_guessed_from_the_beginning() -> None:
+    assert guess_form("1LoVE") == (Form.P2PKH_COMPRESSED, Network.MAIN)
+    assert guess_form("BC1Qfun0") == (Form.P2WPKH, Network.MAIN)
+    assert guess_form("tb1q") == (Form.P2WPKH, Network.TEST)
+    assert guess_form("3abc") == (Form.P2SH_P2WPKH, Network.MAIN)
+    assert guess_form("2N") == (Form.P2SH_P2WPKH, Network.TEST)
+    assert guess_form("Max") == guess_form("nix") == (Form.P2PKH_COMPRESSED, Network.TEST)
+    assert guess_form("love") is None
+
+
+def test_the_least_and_greatest_addresses_are_found() -> None:
+    for form in Form:
+        for network in Network:
+            for digest in (bytes(20), b"\xff" * 20):
+                beginning = address(digest, form, network)[:8]
+                assert in_ranges(parse_pattern(beginning, form, network).ranges, digest)
