@@ -9,7 +9,9 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Self
 
+from xwhep.bitcoin.addresses import Form
 from xwhep.model.apps import Kind
+from xwhep.model.attempts import ANY_KERNELS
 from xwhep.model.base import Cpu, Os
 
 
@@ -20,29 +22,33 @@ class Profile:
     kinds: frozenset[Kind]
     os: Os
     cpu: Cpu
+    forms: frozenset[Form] = ANY_KERNELS  #: of addresses that it can search for
 
 
 @dataclass(frozen=True, slots=True)
 class Requirement:
-    """What a job requires of a host: a kind of app, and one of some platforms; none named means any."""
+    """What a job requires of a host: a kind of app, one of some platforms (none named: any), a form of addresses."""
 
     kind: Kind
     platforms: frozenset[tuple[Os, Cpu]] = frozenset()
+    form: Form | None = None  #: None if the job searches for no address
 
     def text(self) -> str:
         """Return the canonical text: equal requirements have equal texts."""
-        return " ".join([self.kind.value, *sorted(f"{os.value}/{cpu.value}" for os, cpu in self.platforms)])
+        form = [] if self.form is None else [self.form.value]
+        return " ".join([self.kind.value, *form, *sorted(f"{os.value}/{cpu.value}" for os, cpu in self.platforms)])
 
     @classmethod
     def parse(cls, text: str) -> Self:
         """Return the requirement that has this text."""
-        kind, *platforms = text.split()
-        pairs = (platform.split("/") for platform in platforms)
-        return cls(Kind(kind), frozenset((Os(os), Cpu(cpu)) for os, cpu in pairs))
+        kind, *words = text.split()
+        pairs = (word.split("/") for word in words if "/" in word)
+        forms = [Form(word) for word in words if "/" not in word]
+        return cls(Kind(kind), frozenset((Os(os), Cpu(cpu)) for os, cpu in pairs), forms[0] if forms else None)
 
     def fits(self, profile: Profile) -> bool:
         """Tell whether a host of this profile can run the job."""
-        if self.kind not in profile.kinds:
+        if self.kind not in profile.kinds or (self.form is not None and self.form not in profile.forms):
             return False
         return not self.platforms or any(runs_on(os, cpu, profile) for os, cpu in self.platforms)
 

@@ -9,7 +9,7 @@ from sqlalchemy import BigInteger, ForeignKeyConstraint, Index, Integer, MetaDat
 from sqlmodel import Field, SQLModel
 
 from dispatcher.columns import document, enumeration, moment, partial_index
-from xwhep.bitcoin.addresses import Form
+from xwhep.bitcoin.addresses import Form, Network
 from xwhep.lifecycle import AttemptStatus, DataStatus, Status
 from xwhep.model.apps import AppFields, Kind, Limits
 from xwhep.model.attempts import ProgressFields
@@ -20,7 +20,7 @@ from xwhep.model.jobs import JobWork
 from xwhep.model.members import MemberFields
 from xwhep.rights import Role
 
-SCHEMA_VERSION = 2
+SCHEMA_VERSION = 3
 
 SQLModel.metadata.naming_convention = {  # names that a migration can rely on
     "ix": "ix_%(table_name)s_%(column_0_N_name)s",
@@ -210,7 +210,9 @@ class Search(SearchFields, SQLModel, table=True):
     __table_args__ = (UniqueConstraint("public_key"),)
 
     batch_uid: UUID = Field(primary_key=True, foreign_key="batches.uid")
+    further_patterns: list[str] = document(list[str])
     form: Form = enumeration(Form)
+    network: Network = enumeration(Network)
     blinding: str = Field(repr=False)  #: r, 32 bytes, hexadecimal; never leaves the dispatcher
     blinded_key: str  #: A + rG, what hosts get
     ranges: list[tuple[str, str]] = document(list[tuple[str, str]])

@@ -14,7 +14,6 @@ from typing import Any, Final
 from uuid import UUID, uuid4
 
 from worker.runs import vanity
-from xwhep.bitcoin.addresses import Form
 from xwhep.bitcoin.patterns import Pattern
 from xwhep.bitcoin.split_key import Hit, check
 from xwhep.model.attempts import ProgressFields, ReportHit, VanityWork
@@ -42,7 +41,7 @@ class Found:
             FalseResultError: it is none.
         """
         hit = Hit(int(report.s, 16), report.e, report.sign)
-        check(self.public_key, hit, self.pattern.ranges)
+        check(self.public_key, hit, self.pattern.ranges, self.pattern.form)
         if not self.hit.done():
             self.hit.set_result(hit)
 
@@ -105,7 +104,7 @@ def _work(pattern: Pattern, public_key: Point, batch_uid: UUID, number: int) -> 
         batch_uid=batch_uid,
         number=number,
         steps=STEPS,
-        form=Form.P2PKH_COMPRESSED,
+        form=pattern.form,
         public_key=encode(public_key).hex(),
         ranges=[(f"{first:040x}", f"{last:040x}") for first, last in pattern.ranges],
     )

@@ -145,6 +145,7 @@ class Shell:
             os=self._os,
             cpu=self._cpu,
             kinds=kinds,
+            forms=vanity.FORMS,
             wait_s=WAIT_S,
             keys_per_s=self.keys_per_s,
         )

@@ -10,6 +10,7 @@ import tomllib
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from xwhep.bitcoin.addresses import Form, Network
 from xwhep.bitcoin.wif import encode_wif
 from xwhep.errors import LocalFileError, PrivateKeyError
 from xwhep.fast_secp256k1 import public_key_of
@@ -24,7 +25,9 @@ public_key = "{public_key}"
 """
 _WHOLE = """\
 # The private key of a Bitcoin address, in the wallet import format. Whoever reads it owns what the address holds.
+# A wallet does not see from the text of a key which form of address it shall make of it.
 address = "{address}"
+form = "{form}"
 wif = "{wif}"
 """
 
@@ -95,7 +98,10 @@ def parse_secret(text: str) -> int:
     return int(digits, 16)
 
 
-def write_whole(path: Path, address: str, key: int) -> None:
-    """Write a private key and its address; a file that was there is replaced."""
+def write_whole(
+    path: Path, address: str, key: int, *, form: Form = Form.P2PKH_COMPRESSED, network: Network = Network.MAIN
+) -> None:
+    """Write a private key and its address, of a form and network; a file that was there is replaced."""
     make_private_folder(path.absolute().parent)
-    replace_file(path, _WHOLE.format(address=address, wif=encode_wif(key)).encode("ascii"), PRIVATE)
+    text = _WHOLE.format(address=address, form=form, wif=encode_wif(key, form, network))
+    replace_file(path, text.encode("ascii"), PRIVATE)

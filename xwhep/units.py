@@ -15,8 +15,8 @@ from typing import Final, TypeAlias
 from uuid import UUID
 
 from xwhep.bitcoin import split_key
-from xwhep.bitcoin.addresses import HASH_BITS, Form
-from xwhep.bitcoin.patterns import Ranges
+from xwhep.bitcoin.addresses import Form
+from xwhep.bitcoin.ranges import Ranges, is_ascending
 from xwhep.bitcoin.split_key import Hit
 from xwhep.errors import FalseResultError, InvalidFieldError
 from xwhep.ids import derived_uid
@@ -46,15 +46,15 @@ class Unit:
     steps: int  #: of each lane, 1 .. MAX_STEPS
     form: Form
     public_key: Point  #: A', the requester's public key as blinded for this batch
-    ranges: Ranges  #: what a hit's hash160 must lie in
+    ranges: Ranges  #: what a hit's `key_hash` must lie in
 
     def __post_init__(self) -> None:
         if not 0 <= self.number <= MAX_NUMBER:
             raise InvalidFieldError("number", f"{self.number} is not in 0 .. {MAX_NUMBER}")
         if not 1 <= self.steps <= MAX_STEPS:
             raise InvalidFieldError("steps", f"{self.steps} is not in 1 .. {MAX_STEPS}")
-        if not self.ranges or any(not 0 <= first <= last < 2**HASH_BITS for first, last in self.ranges):
-            raise InvalidFieldError("ranges", "these are not ranges, first to last, of hashes of 160 bits")
+        if not self.ranges or not is_ascending(self.ranges):
+            raise InvalidFieldError("ranges", "these are not ascending ranges, first to last, of hashes of 160 bits")
 
 
 def unit_uid(batch: UUID, number: int) -> UUID:
@@ -88,11 +88,11 @@ def contains(unit: Unit, s: int) -> bool:
 
 
 def verify(unit: Unit, hit: Hit) -> bytes:
-    """Return the hash160, 20 bytes, of a hit that lies in this unit and in one of its ranges.
+    """Return the `key_hash`, 20 bytes, of a hit that lies in this unit and in one of its ranges.
 
     Raises:
         FalseResultError: the offset is not the unit's, or the key's hash is in no range.
     """
     if not contains(unit, hit.s):
         raise FalseResultError(f"its offset is not in unit {unit.number} of batch {unit.batch}")
-    return split_key.check(unit.public_key, hit, unit.ranges)
+    return split_key.check(unit.public_key, hit, unit.ranges, unit.form)

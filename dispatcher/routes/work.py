@@ -65,7 +65,7 @@ async def _wait_for_lease(call: Call, message: LeaseRequest) -> Lease | None:
 async def _lease(call: Call, message: LeaseRequest) -> Lease | None:
     """Look first, which costs no commit; lease only what is there."""
     database, now = call.services.database, call.services.now()
-    profile = Profile(message.kinds, message.os, message.cpu)
+    profile = Profile(message.kinds, message.os, message.cpu, message.forms)
     if await database.read(leasing.offer, call.caller.uid, profile, now=now) is None:
         return None
     return await database.run(leasing.lease, call.caller, message, now=now)

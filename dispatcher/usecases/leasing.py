@@ -104,7 +104,7 @@ def lease(session: Session, caller: Caller, request: LeaseRequest, *, now: datet
     Raises:
         RevokedError: the host was revoked while it waited.
     """
-    profile = Profile(request.kinds, request.os, request.cpu)
+    profile = Profile(request.kinds, request.os, request.cpu, request.forms)
     found = offer(session, caller.uid, profile, now=now)
     host = session.get_one(Host, caller.uid)
     host.os, host.cpu, host.keys_per_s, host.seen_at = request.os, request.cpu, request.keys_per_s, now

@@ -5,53 +5,58 @@ from __future__ import annotations
 import secrets
 from collections.abc import Collection
 from datetime import datetime
+from typing import Any, Final, cast
 from uuid import UUID
 
 from sqlalchemy import ColumnElement, func
+from sqlalchemy.orm import QueryableAttribute, defer
 from sqlmodel import Session, col, select
 
 from dispatcher.leases import unit_steps
 from dispatcher.matching import Requirement
 from dispatcher.tables import App, Attempt, Batch, Fault, Host, Job, Search
 from dispatcher.usecases.jobs import class_of, close, stop
-from xwhep.bitcoin.addresses import p2pkh
-from xwhep.bitcoin.patterns import parse_pattern
+from xwhep.bitcoin.addresses import address
 from xwhep.bitcoin.split_key import Hit, blind, unblind
 from xwhep.errors import FalseResultError, KeyUsedError
 from xwhep.ids import derived_uid
 from xwhep.lifecycle import OPEN, AttemptStatus, Event, Status, advance
 from xwhep.model.apps import Kind
 from xwhep.model.attempts import VanityWork
-from xwhep.model.batches import HitView, SearchView, SubmitSearch
+from xwhep.model.batches import HitView, SearchFields, SearchView, SubmitSearch
 from xwhep.model.jobs import JobWork
 from xwhep.secp256k1 import N, Point, decode, encode
 from xwhep.units import KEYS_PER_STEP, Unit, unit_uid, verify
 
 #: the app that the dispatcher brings along
 VANITY_APP_UID = derived_uid("xwhep/builtin-app/1", b"vanity")
+#: thousands, perhaps, that nobody looks at in a list
+_RANGES: Final = cast("QueryableAttribute[Any]", Search.ranges)  # SQLModel types the attribute as its value
+_ASKED_FOR: Final = set(SearchFields.model_fields)
 
 
 def begin(session: Session, batch: Batch, request: SubmitSearch) -> None:
     """Begin a search: check the pattern and the key, and blind the key with a number that no host learns.
 
     Raises:
-        PatternError: no address matches, or the search would never end.
+        PatternError: to a pattern no address matches, or the search would never end.
+        PatternListError: together the patterns are too many.
         PublicKeyError: the key is not a point of the curve.
         KeyUsedError: the key served an earlier search.
     """
-    pattern = parse_pattern(request.pattern)
+    patterns = request.patterns()
     public_key = decode(bytes.fromhex(request.public_key))
     if session.exec(select(Search).where(Search.public_key == request.public_key)).first():
         raise KeyUsedError
     r = secrets.randbelow(N - 1) + 1
-    batch.match_class = class_of(session, Requirement(Kind.VANITY))
+    batch.match_class = class_of(session, Requirement(Kind.VANITY, form=request.form))
     search = Search(
-        **request.model_dump(include={"pattern", "form", "public_key"}),
+        **request.model_dump(include=_ASKED_FOR),
         batch_uid=batch.uid,
         blinding=r.to_bytes(32, "big").hex(),
         blinded_key=encode(blind(public_key, r)).hex(),
-        ranges=[(_hex20(low), _hex20(high)) for low, high in pattern.ranges],
-        difficulty=float(pattern.difficulty),
+        ranges=[(_hex20(low), _hex20(high)) for low, high in patterns.ranges],
+        difficulty=float(patterns.difficulty),
     )
     session.add(search)
 
@@ -149,7 +154,7 @@ def _keep(search: Search, job: Job, hit: Hit, digest: bytes) -> None:
     true_hit = unblind(hit, int(search.blinding, 16))
     search.result_s = true_hit.s.to_bytes(32, "big").hex()
     search.result_e, search.result_sign = true_hit.e, true_hit.sign
-    search.result_address = p2pkh(digest)
+    search.result_address = address(digest, search.form, search.network)
     search.result_job_uid = job.uid
 
 
@@ -187,7 +192,8 @@ def views(session: Session, batch_uids: Collection[UUID]) -> dict[UUID, SearchVi
         .group_by(col(Job.batch_uid))
     )
     figures = {uid: (hosts, keys, rate) for uid, hosts, keys, rate in session.exec(at_work)}
-    found = session.exec(select(Search).where(col(Search.batch_uid).in_(batch_uids)))
+    asked = select(Search).where(col(Search.batch_uid).in_(batch_uids))
+    found = session.exec(asked.options(defer(_RANGES)))
     return {search.batch_uid: _view(search, *figures.get(search.batch_uid, (0, 0, 0.0))) for search in found}
 
 
@@ -198,7 +204,7 @@ def _at_work(batch_uids: Collection[UUID]) -> tuple[ColumnElement[bool], ...]:
 
 def _view(search: Search, hosts: int, keys_tried: int, keys_per_s: float) -> SearchView:
     return SearchView(
-        **search.model_dump(include={"pattern", "form", "public_key", "difficulty"}),
+        **search.model_dump(include={*_ASKED_FOR, "difficulty"}),
         keys_tried=search.keys_tried + keys_tried,
         keys_per_s=keys_per_s,
         hosts=hosts,

@@ -193,9 +193,21 @@ async def test_searches_that_cannot_be(scene: Scene) -> None:
     await scene.alice.ask("POST", "/v1/batches", **search(key=used))
     await scene.check(
         ("POST", "/v1/batches", search("10"), 422, "impossible-pattern", "addresses have no 0, O, I or l"),
-        ("POST", "/v1/batches", search("2L"), 422, "impossible-pattern", "begin with 1, not 2"),
+        ("POST", "/v1/batches", search("2L"), 422, "impossible-pattern", "those of p2sh-p2wpkh on the test network"),
         ("POST", "/v1/batches", search("1" + "L" * 34), 422, "impossible-pattern", "at most 34 characters"),
         ("POST", "/v1/batches", search("1" + "z" * 33), 422, "impossible-pattern", "none of the 2^160 addresses"),
+        ("POST", "/v1/batches", search(further_patterns=["1Lo", "mLo"]), 422, "impossible-pattern", "begin with 1"),
+        ("POST", "/v1/batches", search(further_patterns=["1Lo"] * 1000), 422, "invalid-field", "at most 999 items"),
+        ("POST", "/v1/batches", search(form="p2tr"), 422, "invalid-field", "form: "),
+        ("POST", "/v1/batches", search(network="moon"), 422, "invalid-field", "network: "),
+        (
+            "POST",
+            "/v1/batches",
+            search("1" + "a" * 12, further_patterns=["1" + "b" * 11], ignore_case=True),
+            422,
+            "impossible-patterns",
+            "more than 4,096 ranges",
+        ),
         ("POST", "/v1/batches", search("1LoVELoVELoVELoVE"), 422, "impossible-pattern", "more than the 2^80"),
         ("POST", "/v1/batches", search(key="02" + "0" * 63 + "5"), 422, "bad-public-key", "cannot be used"),
         ("POST", "/v1/batches", search(key="04" + "0" * 64), 422, "invalid-field", "public_key: string should match"),

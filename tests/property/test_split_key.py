@@ -22,18 +22,32 @@ def exactly(digest: bytes) -> Ranges:
     return ((number, number),)
 
 
-def reference_hash160(key: int) -> bytes:
-    return hash160(coincurve.PrivateKey.from_int(key).public_key.format())
+def reference_hash160(key: int, form: Form = Form.P2PKH_COMPRESSED) -> bytes:
+    public_key = coincurve.PrivateKey.from_int(key).public_key
+    digest = hash160(public_key.format(compressed=form is not Form.P2PKH_UNCOMPRESSED))
+    return hash160(bytes.fromhex("0014") + digest) if form is Form.P2SH_P2WPKH else digest
+
+
+@given(secret=secrets, hit=hits, form=st.sampled_from(Form))
+def test_the_combined_key_has_the_address_that_was_found(secret: int, hit: Hit, form: Form) -> None:
+    assume((secret + hit.s) % N != 0)
+    public_key = public_key_of(secret)
+    found = hit_hash160(public_key, hit, form)
+
+    key = combine(secret, hit, exactly(found), form)
+
+    assert reference_hash160(key, form) == check(public_key, hit, exactly(found), form) == found
 
 
 @given(secret=secrets, hit=hits)
-def test_the_combined_key_has_the_address_that_was_found(secret: int, hit: Hit) -> None:
+def test_a_hit_of_one_form_is_none_of_another(secret: int, hit: Hit) -> None:
     assume((secret + hit.s) % N != 0)
-    found = hit_hash160(public_key_of(secret), hit)
+    public_key = public_key_of(secret)
+    wanted = exactly(hit_hash160(public_key, hit, Form.P2PKH_UNCOMPRESSED))
 
-    key = combine(secret, hit, exactly(found))
-
-    assert reference_hash160(key) == found
+    for form in (Form.P2PKH_COMPRESSED, Form.P2WPKH, Form.P2SH_P2WPKH):
+        with pytest.raises(FalseResultError, match=f"its {form} hash is"):
+            combine(secret, hit, wanted, form)
 
 
 @given(secret=secrets, r=secrets, hit=hits)

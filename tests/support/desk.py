@@ -7,6 +7,7 @@ import sqlite3
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import Any
 from uuid import UUID
 
 from sqlalchemy import event
@@ -16,10 +17,11 @@ from dispatcher.database import Database
 from dispatcher.tables import METADATA, SCHEMA_VERSION, App, AppTarget, Grid
 from dispatcher.usecases import batches, jobs, leasing, members
 from dispatcher.usecases.searches import VANITY_APP_UID
+from xwhep.bitcoin.addresses import Form
 from xwhep.bitcoin.split_key import keygen
 from xwhep.ids import new_uid
 from xwhep.model.apps import Kind, Limits
-from xwhep.model.attempts import PROTOCOL, Lease, LeaseRequest
+from xwhep.model.attempts import ANY_KERNELS, PROTOCOL, Lease, LeaseRequest
 from xwhep.model.base import Cpu, Os
 from xwhep.model.batches import BatchView, SubmitSearch
 from xwhep.model.jobs import JobSummary, SubmitJob
@@ -84,15 +86,17 @@ class Desk:
         request = SubmitJob(uid=uid or new_uid(self.now), app_uid=self.app_uid)
         return self.database.run_now(jobs.submit, self.owner, [request], now=self.now).jobs[0]
 
-    def search(self, pattern: str = "1L") -> BatchView:
-        """Submit a search."""
+    def search(self, pattern: str = "1L", **wanted: Any) -> BatchView:
+        """Submit a search, with more fields of `SubmitSearch` where they are given."""
         _, key = keygen()
-        request = SubmitSearch(uid=new_uid(self.now), name="search", pattern=pattern, public_key=key.hex())
+        request = SubmitSearch(uid=new_uid(self.now), name="search", pattern=pattern, public_key=key.hex(), **wanted)
         return self.database.run_now(batches.submit, self.owner, request, now=self.now)
 
-    def lease(self, host: Caller, *kinds: Kind, keys_per_s: float = 0) -> Lease | None:
+    def lease(
+        self, host: Caller, *kinds: Kind, keys_per_s: float = 0, forms: frozenset[Form] = ANY_KERNELS
+    ) -> Lease | None:
         """Let a host poll."""
-        request = poll_request(*kinds, keys_per_s=keys_per_s)
+        request = poll_request(*kinds, keys_per_s=keys_per_s).model_copy(update={"forms": forms})
         return self.database.run_now(leasing.lease, host, request, now=self.now)
 
 

@@ -109,6 +109,7 @@ def _plain(hint: Any) -> st.SearchStrategy[Any]:
     if issubclass(hint, Enum):
         return st.sampled_from(hint)
     return {
+        bool: st.booleans(),
         str: _TEXTS,
         int: st.integers(-(2**62), 2**62),
         float: st.floats(allow_nan=False, allow_infinity=False),

@@ -14,6 +14,7 @@ import click
 from click.testing import CliRunner, Result
 
 from tests.support.grid import GridUnderTest
+from xwhep.bitcoin.addresses import Form
 from xwhep.bitcoin.split_key import Hit, check
 from xwhep.cli.program import program
 from xwhep.client.host import HostClient
@@ -69,11 +70,12 @@ async def logged_in(grid: GridUnderTest, home: Path) -> Person:
 async def work_once(host: HostClient, folder: Path, *, exit_status: int = 0) -> None:
     """Take one lease and finish it: a native job echoes its arguments, a search is searched on Python integers."""
     kinds = frozenset({Kind.NATIVE, Kind.VANITY})
-    request = LeaseRequest(protocol=PROTOCOL, os=Os.LINUX, cpu=Cpu.X86_64, kinds=kinds, wait_s=20)
+    forms = frozenset(Form)
+    request = LeaseRequest(protocol=PROTOCOL, os=Os.LINUX, cpu=Cpu.X86_64, kinds=kinds, forms=forms, wait_s=20)
     lease = (await host.lease(request)).lease
     assert lease is not None
     if isinstance(lease.work, VanityWork):
-        await host.report_hit(lease.job_uid, lease.attempt, _first_hit(lease.work))
+        await host.report_hit(lease.job_uid, lease.attempt, first_hit(lease.work))
         return
     failed = Outcome.FAILED if exit_status else Outcome.FINISHED
     outputs = [await _send(host, lease, folder, name, content) for name, content in _echo(lease.work)]
@@ -95,14 +97,15 @@ async def _send(host: HostClient, lease: Lease, folder: Path, name: str, content
     return output
 
 
-def _first_hit(work: VanityWork) -> ReportHit:
+def first_hit(work: VanityWork) -> ReportHit:
+    """Search a unit on Python integers until something is found."""
     key = decode(bytes.fromhex(work.public_key))
     ranges = tuple((int(first, 16), int(last, 16)) for first, last in work.ranges)
     offsets = (offset(work.batch_uid, work.number, lane, 0, i) for i in range(GROUP) for lane in range(LANES))
     for s in offsets:
         for hit in (Hit(s, e, sign) for e in range(3) for sign in (1, -1)):
             try:
-                check(key, hit, ranges)
+                check(key, hit, ranges, work.form)
             except FalseResultError:
                 continue
             return ReportHit(s=f"{s:064x}", e=hit.e, sign=1 if hit.sign == 1 else -1)

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import json
+import tomllib
 from pathlib import Path
 
 import pytest
 
+from xwhep.bitcoin.addresses import Form, Network
 from xwhep.client.app_file import read_app
 from xwhep.client.batch_file import read_batch
 from xwhep.client.contents import measure, place
@@ -160,3 +162,14 @@ def test_a_private_key_is_written_over_itself(tmp_path: Path) -> None:
 
     text = (tmp_path / "1abc.key").read_text()
     assert 'wif = "KwDiBf89QgGbjEhKnhXJuH7LrciVrZi3qYjgd9M7rFU73sVHnoWn"' in text  # of the key 1, widely published
+
+
+def test_a_private_key_is_written_for_the_form_and_network_of_its_address(tmp_path: Path) -> None:
+    write_whole(tmp_path / "key", "n1", 1, form=Form.P2PKH_UNCOMPRESSED, network=Network.TEST)
+
+    found = tomllib.loads((tmp_path / "key").read_text())
+    assert found == {
+        "address": "n1",
+        "form": "p2pkh-uncompressed",
+        "wif": "91avARGdfge8E4tZfYLoxeJ5sGBdNJQH4kvjJoQFacbgwmaKkrx",
+    }

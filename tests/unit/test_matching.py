@@ -7,15 +7,21 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from dispatcher.matching import Profile, Requirement, best_target, runs_on
+from xwhep.bitcoin.addresses import Form
 from xwhep.model.apps import Kind
 from xwhep.model.base import Cpu, Os
 
 LINUX = Profile(frozenset({Kind.NATIVE, Kind.VANITY}), Os.LINUX, Cpu.X86_64)
 
 platforms = st.tuples(st.sampled_from(Os), st.sampled_from(Cpu))
-requirements = st.builds(Requirement, st.sampled_from(Kind), st.frozensets(platforms))
+forms = st.none() | st.sampled_from(Form)
+requirements = st.builds(Requirement, st.sampled_from(Kind), st.frozensets(platforms), forms)
 profiles = st.builds(
-    Profile, st.frozensets(st.sampled_from(Kind)), st.sampled_from(Os), st.sampled_from([Cpu.X86_64, Cpu.ARM64])
+    Profile,
+    st.frozensets(st.sampled_from(Kind)),
+    st.sampled_from(Os),
+    st.sampled_from([Cpu.X86_64, Cpu.ARM64]),
+    st.frozensets(st.sampled_from(Form)),
 )
 
 
@@ -34,7 +40,9 @@ def test_a_job_that_fits_a_host_has_a_target_there(requirement: Requirement, pro
     has_target = best_target(requirement.platforms, profile) is not None
 
     assert requirement.fits(profile) == (
-        requirement.kind in profile.kinds and (has_target or not requirement.platforms)
+        requirement.kind in profile.kinds
+        and requirement.form in {None, *profile.forms}
+        and (has_target or not requirement.platforms)
     )
 
 
@@ -55,6 +63,8 @@ def test_a_program_built_for_the_processor_goes_before_a_script() -> None:
     ("requirement", "fits"),
     [
         (Requirement(Kind.VANITY), True),
+        (Requirement(Kind.VANITY, form=Form.P2PKH_COMPRESSED), True),
+        (Requirement(Kind.VANITY, form=Form.P2SH_P2WPKH), False),
         (Requirement(Kind.NATIVE, frozenset({(Os.LINUX, Cpu.ANY)})), True),
         (Requirement(Kind.NATIVE, frozenset({(Os.LINUX, Cpu.ARM64)})), False),
         (Requirement(Kind.NATIVE, frozenset({(Os.WINDOWS, Cpu.X86_64)})), False),

@@ -1,12 +1,13 @@
 """Units: published layout, bounds, and what a share must satisfy."""
 
+from dataclasses import replace
 from hashlib import sha256
 from uuid import UUID
 
 import pytest
 
 from xwhep import units
-from xwhep.bitcoin.addresses import Form, p2pkh
+from xwhep.bitcoin.addresses import Form
 from xwhep.bitcoin.patterns import Ranges, parse_pattern
 from xwhep.bitcoin.split_key import Hit, hit_hash160
 from xwhep.errors import FalseResultError, InvalidFieldError
@@ -83,7 +84,7 @@ def test_steps_out_of_bounds_are_refused(steps: int) -> None:
         unit(steps=steps)
 
 
-@pytest.mark.parametrize("ranges", [(), ((5, 4),), ((-1, 4),), ((0, 2**160),)])
+@pytest.mark.parametrize("ranges", [(), ((5, 4),), ((5, 6), (1, 2)), ((1, 2), (2, 3)), ((-1, 4),), ((0, 2**160),)])
 def test_ranges_that_are_none_are_refused(ranges: Ranges) -> None:
     with pytest.raises(InvalidFieldError, match="ranges: "):
         unit(ranges=ranges)
@@ -107,7 +108,16 @@ def test_a_hit_from_outside_the_unit_is_refused() -> None:
 
 def test_a_hit_whose_address_was_not_asked_for_is_refused() -> None:
     hit = Hit(units.centre(BATCH, 7, 0), 0, 1)
-    address = p2pkh(hit_hash160(REQUESTER, hit))
+    digest = hit_hash160(REQUESTER, hit).hex()
 
-    with pytest.raises(FalseResultError, match=f"its address is {address}, which was not asked for"):
+    with pytest.raises(FalseResultError, match=f"its p2pkh-compressed hash is {digest}, which was not asked for"):
         units.verify(unit(ranges=((0, 0),)), hit)
+
+
+@pytest.mark.parametrize("form", Form)
+def test_a_hit_has_the_form_of_its_unit(form: Form) -> None:
+    hit = Hit(units.centre(BATCH, 7, 0), 1, -1)
+    digest = hit_hash160(REQUESTER, hit, form)
+    number = int.from_bytes(digest, "big")
+
+    assert units.verify(replace(unit(ranges=((number, number),)), form=form), hit) == digest

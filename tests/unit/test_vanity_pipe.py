@@ -14,6 +14,7 @@ from tests.support import strategies
 from worker.vanity import pipe
 from worker.vanity.pipe import Command, Event, Found, Order, UnitMessage
 from xwhep.bitcoin.addresses import Form
+from xwhep.bitcoin.pattern_lists import MAX_RANGES
 from xwhep.bitcoin.patterns import parse_pattern
 from xwhep.bitcoin.split_key import Hit
 from xwhep.errors import BadRequestError, InvalidFieldError, PublicKeyError, TooLargeError
@@ -79,7 +80,7 @@ def test_a_command_survives_the_pipe(order: Order) -> None:
         ({"form": "p2tr"}, "form"),
         ({"nice": 20}, "nice"),
         ({"ranges": []}, "ranges"),
-        ({"ranges": [["0" * 40, "f" * 40]] * (pipe.MAX_RANGES + 1)}, "ranges"),
+        ({"ranges": [["0" * 40, "f" * 40]] * (MAX_RANGES + 1)}, "ranges"),
         ({"ranges": [["0" * 40, "f" * 41]]}, "ranges.0.1"),
         ({"public_key": "04" + "0" * 64}, "public_key"),
         ({"private_key": "1"}, "private_key"),
@@ -128,12 +129,14 @@ def test_lines_are_read_one_by_one_to_the_end() -> None:
 
 
 def test_a_line_over_its_bound_is_refused() -> None:
-    with pytest.raises(TooLargeError, match="a line of the pipe is larger than the 2097152 bytes allowed"):
+    with pytest.raises(TooLargeError, match="a line of the pipe is larger than the 524288 bytes allowed"):
         pipe.read_line(BytesIO(b" " * (pipe.MAX_LINE_BYTES + 1)))
 
 
 def test_the_largest_unit_fits_in_a_line() -> None:
-    line = line_of(ranges=[["0" * 40, "f" * 40]] * pipe.MAX_RANGES, number=2**64 - 1, steps=2**32)
+    line = line_of(
+        ranges=[[f"{2 * i:040x}", f"{2 * i + 1:040x}"] for i in range(MAX_RANGES)], number=2**64 - 1, steps=2**32
+    )
 
     assert pipe.read_line(BytesIO(line)) == line
     pipe.parse_unit(line).unit()

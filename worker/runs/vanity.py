@@ -17,10 +17,13 @@ from typing import Any, Final, Protocol
 
 import worker
 from worker.vanity import pipe
+from xwhep.bitcoin.addresses import Form
 from xwhep.errors import SearchFailedError, XwhepError
 from xwhep.model.attempts import FinishAttempt, Outcome, ProgressFields, ReportHit, VanityWork
 from xwhep.units import keys_of
 
+#: the forms of address that the kernels compute
+FORMS: Final = frozenset({Form.P2PKH_COMPRESSED, Form.P2WPKH})
 #: how long a child may say nothing, seconds: compiling takes the longest, and the machine may be busy
 SILENCE_S: Final = 600.0
 #: how long a child that was told to stop may take, seconds
@@ -45,6 +48,8 @@ async def search(work: VanityWork, sink: Sink, *, nice: int = 0) -> FinishAttemp
     Raises:
         SearchFailedError: it did not work; every trouble is the machine's own, so the outcome is never `failed`.
     """
+    if work.form not in FORMS:
+        raise SearchFailedError(f"this worker cannot search for {work.form} addresses; install its latest version")
     latest = ProgressFields(fraction=0)
     async with _child() as child:
         child.stdin.write(pipe.render(_unit(work, nice)))

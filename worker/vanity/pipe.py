@@ -13,13 +13,13 @@ from uuid import UUID
 from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
 
 from xwhep.bitcoin.addresses import Form
+from xwhep.bitcoin.pattern_lists import MAX_RANGES
 from xwhep.bitcoin.split_key import Hit
 from xwhep.errors import BadRequestError, InvalidFieldError, TooLargeError
 from xwhep.secp256k1 import decode, encode
 from xwhep.units import MAX_NUMBER, MAX_STEPS, Unit
 
-MAX_LINE_BYTES: Final = 2 * 1024 * 1024
-MAX_RANGES: Final = 16_384  #: more would fill the bitmap that the kernel looks into
+MAX_LINE_BYTES: Final = 512 * 1024
 
 Hash160Hex: TypeAlias = Annotated[str, Field(pattern=r"^[0-9a-f]{40}$")]
 Keys: TypeAlias = Annotated[int, Field(ge=0)]  #: tried since the child started

@@ -11,8 +11,8 @@ from __future__ import annotations
 import secrets
 from dataclasses import dataclass, replace
 
-from xwhep.bitcoin.addresses import key_hash, p2pkh
-from xwhep.bitcoin.patterns import Ranges, in_ranges
+from xwhep.bitcoin.addresses import Form, key_hash
+from xwhep.bitcoin.ranges import Ranges, in_ranges
 from xwhep.errors import FalseResultError, PublicKeyError
 from xwhep.fast_secp256k1 import add_multiple, public_key_of
 from xwhep.secp256k1 import LAMBDA, N, P, Point, checked_secret, encode, endomorphism
@@ -58,28 +58,28 @@ def hit_public_key(public_key: Point, hit: Hit) -> Point:
     return Point(x, y * hit.sign % P)
 
 
-def hit_hash160(public_key: Point, hit: Hit) -> bytes:
-    """Return the 20 bytes that the address of a hit holds.
+def hit_hash160(public_key: Point, hit: Hit, form: Form = Form.P2PKH_COMPRESSED) -> bytes:
+    """Return the 20 bytes that the address of a hit in this form holds.
 
     Raises:
         FalseResultError: the hit's public key is infinity.
     """
-    return key_hash(hit_public_key(public_key, hit))
+    return key_hash(hit_public_key(public_key, hit), form)
 
 
-def check(public_key: Point, hit: Hit, ranges: Ranges) -> bytes:
-    """Return the hash160, 20 bytes, of a hit that lies in one of the ranges.
+def check(public_key: Point, hit: Hit, ranges: Ranges, form: Form = Form.P2PKH_COMPRESSED) -> bytes:
+    """Return the `key_hash`, 20 bytes, of a hit that lies in one of the ranges; a hit has the form of its search.
 
     Raises:
         FalseResultError: the hash is in no range, or the public key is infinity.
     """
-    return _wanted(hit_public_key(public_key, hit), ranges)
+    return _wanted(hit_public_key(public_key, hit), ranges, form)
 
 
-def combine(secret: int, hit: Hit, ranges: Ranges) -> int:
-    """Return the private key, 1 .. N - 1, of a hit whose hash160 lies in one of the ranges.
+def combine(secret: int, hit: Hit, ranges: Ranges, form: Form = Form.P2PKH_COMPRESSED) -> int:
+    """Return the private key, 1 .. N - 1, of a hit whose `key_hash` lies in one of the ranges.
 
-    The ranges are a pattern's, or for one address, whose hash160 is h, ((h, h),).
+    The ranges are a pattern's, or for one address, whose hash is h, ((h, h),).
 
     Raises:
         PrivateKeyError: the secret is not in 1 .. N - 1.
@@ -88,7 +88,7 @@ def combine(secret: int, hit: Hit, ranges: Ranges) -> int:
     key = hit.sign * pow(LAMBDA, hit.e, N) * (checked_secret(secret) + hit.s) % N
     if key == 0:
         raise FalseResultError("its private key is zero")
-    _wanted(public_key_of(key), ranges)
+    _wanted(public_key_of(key), ranges, form)
     return key
 
 
@@ -109,8 +109,8 @@ def unblind(hit: Hit, r: int) -> Hit:
     return replace(hit, s=(hit.s + r) % N)
 
 
-def _wanted(public_key: Point, ranges: Ranges) -> bytes:
-    digest = key_hash(public_key)
+def _wanted(public_key: Point, ranges: Ranges, form: Form) -> bytes:
+    digest = key_hash(public_key, form)
     if not in_ranges(ranges, digest):
-        raise FalseResultError(f"its address is {p2pkh(digest)}, which was not asked for")
+        raise FalseResultError(f"its {form} hash is {digest.hex()}, which was not asked for")
     return digest

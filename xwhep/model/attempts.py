@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from enum import StrEnum
-from typing import Annotated, Literal
+from typing import Annotated, Final, Literal
 from uuid import UUID
 
 from pydantic import BaseModel, Field, StringConstraints
 
 from xwhep.bitcoin.addresses import Form
+from xwhep.bitcoin.pattern_lists import MAX_RANGES
 from xwhep.lifecycle import AttemptStatus
 from xwhep.model.apps import Kind, Limits
 from xwhep.model.base import Argument, Cpu, Digest, Os, Reason, RelativePath, Reply, Request, VariableName
@@ -23,6 +24,9 @@ HEARTBEAT_S = 10
 LEASE_S = 60
 #: the longest that a poll is held open, seconds
 MAX_WAIT_S = 30
+
+#: what a worker that says nothing about forms can search for
+ANY_KERNELS: Final = frozenset({Form.P2PKH_COMPRESSED})
 
 #: which attempt of a job it is, from 1
 AttemptNumber = Annotated[int, Field(ge=1, le=1_000_000)]
@@ -41,6 +45,7 @@ class LeaseRequest(Request):
     os: Os
     cpu: Cpu
     kinds: Annotated[frozenset[Kind], Field(max_length=8)]
+    forms: Annotated[frozenset[Form], Field(max_length=8)] = ANY_KERNELS  #: of addresses that it can search for
     wait_s: Annotated[float, Field(ge=0, le=MAX_WAIT_S)] = MAX_WAIT_S
     keys_per_s: Annotated[float, Field(ge=0, le=1e12)] = 0  #: what one slot has searched lately, 0 unknown
 
@@ -67,7 +72,7 @@ class VanityWork(Reply):
     steps: Annotated[int, Field(ge=1, le=2**32)]
     form: Form
     public_key: Hex33  #: blinded: A + rG
-    ranges: Annotated[list[tuple[Hex20, Hex20]], Field(min_length=1, max_length=64)]  #: inclusive, of hash160
+    ranges: Annotated[list[tuple[Hex20, Hex20]], Field(min_length=1, max_length=MAX_RANGES)]  #: inclusive, ascending
 
 
 class Lease(Reply):

@@ -3,16 +3,22 @@
 from __future__ import annotations
 
 from enum import StrEnum
-from typing import Annotated, Literal
+from typing import Annotated, Final, Literal
 from uuid import UUID
 
 from pydantic import BaseModel, Field
 
-from xwhep.bitcoin.addresses import Form
+from xwhep.bitcoin.addresses import Form, Network
+from xwhep.bitcoin.pattern_lists import Patterns, parse_patterns
 from xwhep.lifecycle import BatchStatus, Status
 from xwhep.model.attempts import Hex33
 from xwhep.model.base import EthereumAddress, Moment, Name, Reply, Request
 from xwhep.model.jobs import MAX_JOBS_A_REQUEST, SubmitJob
+
+#: how many patterns one search of a grid has at most
+MAX_PATTERNS: Final = 1000
+#: what an address shall begin with, not yet parsed
+PatternText = Annotated[str, Field(min_length=1, max_length=64)]
 
 
 class BatchKind(StrEnum):
@@ -30,11 +36,23 @@ class BatchFields(BaseModel):
 
 
 class SearchFields(BaseModel):
-    """What a vanity search looks for."""
+    """What a vanity search looks for: an address that begins with any of some patterns."""
 
-    pattern: Annotated[str, Field(min_length=1, max_length=64)]
+    pattern: PatternText
+    further_patterns: Annotated[list[PatternText], Field(max_length=MAX_PATTERNS - 1)] = Field(default_factory=list)
     form: Form = Form.P2PKH_COMPRESSED
+    network: Network = Network.MAIN
+    ignore_case: bool = False
     public_key: Hex33  #: the requester's A = aG
+
+    def patterns(self) -> Patterns:
+        """Return what the texts stand for, which takes up to a second where case is ignored.
+
+        Raises:
+            PatternError, PatternListError: no search can be made for them.
+        """
+        texts = (self.pattern, *self.further_patterns)
+        return parse_patterns(texts, self.form, self.network, ignore_case=self.ignore_case)
 
 
 class SubmitBag(BatchFields, Request):
