@@ -17,7 +17,7 @@ import pytest
 
 from tests.support.grid import GridUnderTest, a_grid
 from tests.support.person import Person, logged_in, work_once
-from xwhep.bitcoin.addresses import key_hash, p2pkh
+from xwhep.bitcoin.addresses import Form, address, key_hash, p2pkh
 from xwhep.bitcoin.wif import decode_wif
 from xwhep.client.connection import Connection
 from xwhep.client.owner import OwnerClient
@@ -250,6 +250,27 @@ async def test_a_search_for_the_public_key_of_somebody_else_needs_no_secret(tmp_
     assert again.stderr.endswith("(key-used)\n")
     assert offline["address"] == found["address"]
     assert other.exit_code == 1
+
+
+async def test_one_search_is_for_many_patterns_of_a_form(tmp_path: Path) -> None:
+    (tmp_path / "words.txt").write_text("bc1qx\n# and\nbc1qy\nbc1qyyyyyy\n")
+    async with a_grid(tmp_path) as grid, grid.host("bob") as bob:
+        alice = await logged_in(grid, tmp_path / "home")
+        working = asyncio.create_task(work_once(bob, tmp_path))
+        found = await alice.gets("vanity", "search", "BC1QZ", "--patterns", tmp_path / "words.txt", "--ignore-case")
+        await working
+        verified = await alice.gets("vanity", "verify", found["batch_uid"])
+        combined = await alice.gets("vanity", "combine", found["batch_uid"], "--output", tmp_path / "again")
+        shown = await alice.does("batches", "show", found["batch_uid"])
+
+    wif, _ = private_key(found["key_file"])
+    key = decode_wif(wif).secret
+    assert found["address"][:5] in {"bc1qx", "bc1qy", "bc1qz"}
+    assert found["patterns"][-1].lower() == found["address"][:5]
+    assert address(key_hash(public_key_of(key)), Form.P2WPKH) == found["address"] == combined["address"]
+    assert verified["address"] == found["address"]
+    assert "BC1QZ and 3 more, in any case" in shown.stdout
+    assert "p2wpkh on the main network" in shown.stdout
 
 
 async def test_a_refused_search_leaves_no_key_behind(tmp_path: Path) -> None:

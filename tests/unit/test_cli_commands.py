@@ -6,6 +6,7 @@ import json
 import os
 import subprocess
 import sys
+import tomllib
 from pathlib import Path
 from typing import Any
 
@@ -14,10 +15,12 @@ import pytest
 from click.testing import CliRunner
 
 from tests.support.person import Person, every_command
-from xwhep.bitcoin.addresses import key_hash, p2pkh
+from xwhep.bitcoin.addresses import Form, Network, address, key_hash, p2pkh
 from xwhep.bitcoin.split_key import Hit, hit_public_key
+from xwhep.bitcoin.wif import decode_wif
 from xwhep.cli.shell import Command, Program
 from xwhep.errors import InvalidFieldError, UnavailableError, XwhepError, from_problem
+from xwhep.fast_secp256k1 import public_key_of
 from xwhep.key_files import read_part
 from xwhep.secp256k1 import decode
 
@@ -51,7 +54,12 @@ def test_no_command_takes_a_secret_as_an_argument() -> None:
     [
         (["vanity", "difficulty", "1LOVE"], "(impossible-pattern)"),
         (["vanity", "search", "1" + "z" * 33], "(impossible-pattern)"),
-        (["vanity", "search", "2LoVE"], "on the test network (impossible-pattern)"),
+        (["vanity", "search", "2LoVE"], "greatest 2NGapyPiksYHc7PU4pecnXhcyzNkq1wvz5p (impossible-pattern)"),
+        (["vanity", "search", "--ignore-case"], "give a PATTERN, or a file of them with --patterns"),
+        (["vanity", "search", "1L", "bc1qa"], "are not found by one search (impossible-patterns)"),
+        (["vanity", "search", "1L", "--form", "p2wpkh"], "begin with bc1q; like this begin those of p2pkh-compressed"),
+        (["vanity", "difficulty", "--patterns", "/dev/null"], "there is none (impossible-patterns)"),
+        (["vanity", "difficulty", "--patterns", "there/is/none"], "does not exist"),
         (["vanity", "search", "1L", "--public-key", POINT_OFF_CURVE], "(bad-public-key)"),
         (["vanity", "search", "1L", "--public-key", "xyz"], "(bad-public-key)"),
         (["vanity", "search", "1L", "--public-key", "02", "--key-file", "k"], "without --public-key"),
@@ -127,15 +135,79 @@ def test_a_secret_comes_from_the_environment_or_a_prompt(
 
 def test_a_result_is_verified_without_a_secret(person: Person) -> None:
     public_key = "0279be667ef9dcbbac55a06295ce870b07029bfcdb2dce28d959f2815b16f81798"  # G, of SEC 2
-    address = p2pkh(key_hash(hit_public_key(decode(bytes.fromhex(public_key)), Hit(5, 2, -1))))
+    found = p2pkh(key_hash(hit_public_key(decode(bytes.fromhex(public_key)), Hit(5, 2, -1))))
     by_hand = ["--public-key", public_key, "--s", f"{5:064x}", "--e", "2", "--sign"]
 
-    true = person.types("vanity", "verify", address, *by_hand, "-1")
-    false = person.types("vanity", "verify", address, *by_hand, "1")
+    true = person.types("vanity", "verify", found, *by_hand, "-1")
+    false = person.types("vanity", "verify", found, *by_hand, "1")
 
-    assert true.stdout == f"{address} stands for the public key {public_key}\n"
+    assert true.stdout == f"{found} stands for the public key {public_key}\n"
     assert false.exit_code == 1
     assert "which was not asked for (false-result)" in false.stderr
+
+
+@pytest.mark.parametrize(
+    ("pattern", "words", "form"),
+    [
+        ("1", [], Form.P2PKH_COMPRESSED),
+        ("1", ["--form", "p2pkh-uncompressed"], Form.P2PKH_UNCOMPRESSED),
+        ("bc1q", [], Form.P2WPKH),
+        ("3", [], Form.P2SH_P2WPKH),
+    ],
+)
+def test_a_key_is_combined_and_its_address_verified_in_each_form(
+    pattern: str, words: list[str], form: Form, person: Person, tmp_path: Path
+) -> None:
+    by_hand = ["--s", f"{5:064x}", "--e", "2", "--sign", "-1"]
+    person.types("vanity", "keygen", "--key-file", tmp_path / "my.key")
+    public_key = read_part(tmp_path / "my.key").public_key
+
+    combining = ["vanity", "combine", "--key-file", tmp_path / "my.key", "--pattern", pattern, *words, *by_hand]
+    combined = person.types(*combining, "--output", tmp_path, "--json")
+    found = json.loads(combined.stdout)
+    checked = words if form is Form.P2PKH_UNCOMPRESSED else []
+    verified = person.types("vanity", "verify", found["address"], "--public-key", public_key, *by_hand, *checked)
+
+    key = decode_wif(tomllib.loads(Path(found["key_file"]).read_text())["wif"])
+    assert (found["form"], found["patterns"]) == (form, [pattern])
+    assert found["address"].startswith(pattern)
+    assert found["address"] == address(key_hash(public_key_of(key.secret), form), form)
+    assert key.compressed == (form is not Form.P2PKH_UNCOMPRESSED)
+    assert verified.exit_code == 0, verified.output
+
+
+def test_an_address_of_another_form_is_not_verified(person: Person) -> None:
+    public_key = "0279be667ef9dcbbac55a06295ce870b07029bfcdb2dce28d959f2815b16f81798"  # G, of SEC 2
+    by_hand = ["--public-key", public_key, "--s", "0" * 64, "--e", "0", "--sign", "1"]
+    key = decode(bytes.fromhex(public_key))
+    uncompressed = address(key_hash(key, Form.P2PKH_UNCOMPRESSED))
+
+    assert person.types("vanity", "verify", uncompressed, *by_hand, "--form", "p2pkh-uncompressed").exit_code == 0
+    assert "(false-result)" in person.types("vanity", "verify", uncompressed, *by_hand).stderr
+    segwit = address(key_hash(key, Form.P2WPKH), Form.P2WPKH, Network.TEST)
+    assert person.types("vanity", "verify", segwit, *by_hand, "--form", "p2pkh-uncompressed").exit_code == 0
+
+
+def test_the_difficulty_of_a_file_of_patterns_is_that_of_any_of_them(person: Person, tmp_path: Path) -> None:
+    (tmp_path / "words.txt").write_text("# for friends\n1Lo\n1Ab # hers\n\n1Lo\n")
+
+    result = person.types("vanity", "difficulty", "--patterns", tmp_path / "words.txt", "--rate", "1e6", "--json")
+
+    told = json.loads(result.stdout)
+    assert [one["pattern"] for one in told["patterns"]] == ["1Lo", "1Ab"]
+    assert 1 / told["difficulty"] == pytest.approx(sum(1 / one["difficulty"] for one in told["patterns"]))
+    assert [chance["probability"] for chance in told["chances"]] == [0.5, 0.9, 0.99]
+    assert told["chances"][0]["seconds"] == pytest.approx(0.693 * told["mean_s"], rel=0.01)
+    assert result.stderr == "given more than once: 1Lo\n"
+
+
+def test_a_file_of_patterns_is_bounded_and_text(person: Person, tmp_path: Path) -> None:
+    large, binary = tmp_path / "large.txt", tmp_path / "binary"
+    large.write_bytes(b"1Lo\n" * 300_000)
+    binary.write_bytes(b"1\xff\xfe\n")
+
+    assert "larger than the 1048576 bytes" in person.types("vanity", "difficulty", "--patterns", large).stderr
+    assert "character 2 is '\\ufffd'" in person.types("vanity", "difficulty", "--patterns", binary).stderr
 
 
 def failing_with(error: BaseException) -> Program:

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
-from fractions import Fraction
 
 import pytest
 
-from xwhep.bitcoin.patterns import parse_pattern
+from xwhep.bitcoin.addresses import Form
+from xwhep.bitcoin.pattern_lists import parse_patterns
 from xwhep.cli.display import WIDTH, ago, amount, duration, facts, percent, safe, safe_lines, size, table
 from xwhep.cli.searches import describe_difficulty, describe_search, search_progress
 from xwhep.model.batches import HitView, SearchView
@@ -118,13 +118,31 @@ def test_a_part_is_never_rounded_to_nothing_or_all(part: float, text: str) -> No
 
 
 def test_difficulty_is_told_with_chances_and_times() -> None:
-    assert describe_difficulty(parse_pattern("1LoVE").difficulty, 2e6) == (
+    assert describe_difficulty(parse_patterns(["1LoVE"]), 2e6) == (
+        "pattern                  1LoVE\n"
+        "form                     p2pkh-compressed on the main network\n"
         "difficulty               4,476,343 keys on average\n"
         "50% chance after         3.1 M keys, 2 s\n"
         "90% chance after         10.3 M keys, 5 s\n"
         "99% chance after         20.6 M keys, 10 s\n"
         "mean time at 2 M keys/s  2 s"
     )
+
+
+def test_a_few_patterns_are_told_one_by_one_and_many_by_their_number() -> None:
+    few = describe_difficulty(parse_patterns(["bc1qx", "bc1qyz"], Form.P2WPKH), None)
+    many = describe_difficulty(parse_patterns([f"1{letter}" for letter in "ABCDEFGHJKL"]), None)
+
+    assert few.startswith(
+        "pattern           bc1qx, 32 keys on average\npattern           bc1qyz, 1,024 keys on average\n"
+    )
+    assert many.startswith("pattern           1A and 10 more\n")
+
+
+def test_a_search_for_many_patterns_in_any_case_says_so() -> None:
+    search = a_search().model_copy(update={"further_patterns": ["1Ab", "1Ac"], "ignore_case": True})
+
+    assert describe_search(search).startswith("pattern             1LoVE and 2 more, in any case\n")
 
 
 def test_a_search_shows_how_it_goes() -> None:
@@ -150,4 +168,4 @@ def test_a_search_that_has_found_shows_the_address() -> None:
 
 
 def test_an_easy_pattern_needs_one_key() -> None:
-    assert "1 keys" in describe_difficulty(Fraction(1), None)
+    assert "1 keys" in describe_difficulty(parse_patterns(["1"]), None)

@@ -28,13 +28,24 @@ class Patterns:
     difficulty: Fraction  #: how many keys a search tries on average until it finds any of them
     duplicates: tuple[str, ...]  #: what was given more than once, and is searched for once
 
+    def __str__(self) -> str:
+        """Return the texts for people: the first, and how many more."""
+        first, *more = self.patterns
+        return f"{first.text} and {len(more)} more" if more else first.text
+
     def matching(self, digest: bytes) -> tuple[str, ...]:
         """Return the texts of the patterns that the address of a digest begins with, the longest first."""
         texts = [pattern.text for pattern in self.patterns if in_ranges(pattern.ranges, digest)]
         return tuple(sorted(texts, key=len, reverse=True))
 
 
-def parse_patterns(texts: Iterable[str], form: Form, network: Network, *, ignore_case: bool = False) -> Patterns:
+def parse_patterns(
+    texts: Iterable[str],
+    form: Form = Form.P2PKH_COMPRESSED,
+    network: Network = Network.MAIN,
+    *,
+    ignore_case: bool = False,
+) -> Patterns:
     """Return the patterns of these texts.
 
     Raises:

@@ -3,15 +3,22 @@
 from __future__ import annotations
 
 from fractions import Fraction
+from typing import Final
 
-from xwhep.bitcoin.patterns import keys_for, probability
+from xwhep.bitcoin.chances import keys_for, probability
+from xwhep.bitcoin.pattern_lists import Patterns
 from xwhep.cli.display import amount, duration, facts, percent
 from xwhep.model.batches import SearchView
+
+#: the probabilities for which it is told when they are reached
+CHANCES: Final = (0.5, 0.9, 0.99)
+#: so many patterns are told one by one
+FEW: Final = 10
 
 
 def search_progress(search: SearchView) -> tuple[float, str]:
     """Return the probability that the search had ended by now, and a few words about how it goes."""
-    found = chance(search)
+    found = chance_so_far(search)
     if search.keys_per_s <= 0:
         at_work = "no host at work on it now" if search.hosts == 0 else f"hosts at work: {search.hosts}"
         return found, f"{amount(search.keys_tried)} keys tried, {at_work}"
@@ -19,7 +26,7 @@ def search_progress(search: SearchView) -> tuple[float, str]:
     return found, f"{amount(search.keys_tried)} keys, {rate(search.keys_per_s)}, about {left} left"
 
 
-def chance(search: SearchView) -> float:
+def chance_so_far(search: SearchView) -> float:
     """Return how probable it was to find a match with the keys tried so far."""
     return probability(Fraction(max(search.difficulty, 1.0)), search.keys_tried)
 
@@ -38,25 +45,40 @@ def describe_search(search: SearchView) -> str:
     running = found is None and search.keys_per_s > 0
     return facts(
         [
-            ("pattern", search.pattern),
+            ("pattern", _pattern(search)),
+            ("form", f"{search.form} on the {search.network} network"),
             ("difficulty", f"{search.difficulty:,.0f} keys on average"),
             ("keys tried", f"{search.keys_tried:,}"),
             ("hosts at work", search.hosts),
             ("rate", rate(search.keys_per_s) if running else None),
-            ("probability so far", percent(chance(search)) if found is None else None),
+            ("probability so far", percent(chance_so_far(search)) if found is None else None),
             ("time left, mean", duration(search.difficulty / search.keys_per_s) if running else None),
             ("address", None if found is None else found.address),
         ]
     )
 
 
-def describe_difficulty(difficulty: Fraction, keys_per_s: float | None) -> str:
-    """Return how hard a pattern is and, at a rate, how long a search takes."""
-    lines: list[tuple[str, object]] = [("difficulty", f"{float(difficulty):,.0f} keys on average")]
-    for wanted in (0.5, 0.9, 0.99):
-        keys = keys_for(difficulty, wanted)
+def _pattern(search: SearchView) -> str:
+    more = f" and {len(search.further_patterns)} more" if search.further_patterns else ""
+    return f"{search.pattern}{more}{', in any case' if search.ignore_case else ''}"
+
+
+def describe_difficulty(wanted: Patterns, keys_per_s: float | None) -> str:
+    """Return what is searched for, how hard that is and, at a rate, how long a search takes."""
+    difficulty = wanted.difficulty
+    lines: list[tuple[str, object]] = [*_each(wanted), ("form", f"{wanted.form} on the {wanted.network} network")]
+    lines.append(("difficulty", f"{float(difficulty):,.0f} keys on average"))
+    for chance in CHANCES:
+        keys = keys_for(difficulty, chance)
         time = "" if keys_per_s is None else f", {duration(keys / keys_per_s)}"
-        lines.append((f"{wanted:.0%} chance after", f"{amount(keys)} keys{time}"))
+        lines.append((f"{chance:.0%} chance after", f"{amount(keys)} keys{time}"))
     if keys_per_s is not None:
         lines.append((f"mean time at {rate(keys_per_s)}", duration(float(difficulty) / keys_per_s)))
     return facts(lines)
+
+
+def _each(wanted: Patterns) -> list[tuple[str, object]]:
+    """Return the patterns, each with its own difficulty where there are a few."""
+    if not 1 < len(wanted.patterns) <= FEW:
+        return [("pattern", wanted)]
+    return [("pattern", f"{one.text}, {float(one.difficulty):,.0f} keys on average") for one in wanted.patterns]

@@ -11,14 +11,13 @@ from typing import TYPE_CHECKING, Final, TypeVar
 
 from pydantic import BaseModel
 
-from xwhep.bitcoin.addresses import p2pkh
-from xwhep.bitcoin.patterns import parse_pattern
-from xwhep.bitcoin.split_key import Hit, check
+from xwhep.bitcoin.pattern_lists import parse_patterns
+from xwhep.bitcoin.split_key import Hit
 from xwhep.chain.parameters import VanityParameters, decode_vanity_parameters, decode_vanity_result
 from xwhep.chain.values import NOBODY, Address, SettledTask, SubmittedTask, TaskState, TaskStatus, rlc_text
 from xwhep.cli.display import facts, moment, safe_lines
 from xwhep.cli.task_keys import find_part
-from xwhep.cli.vanity_results import FoundAddress, finish, key_path
+from xwhep.cli.vanity_results import FoundAddress, finish, found_by, key_path
 from xwhep.errors import FalseResultError
 
 if TYPE_CHECKING:
@@ -118,12 +117,12 @@ def with_result(view: TaskView, events: Events, key_file: Path | None, *, combin
 def _found(wanted: VanityParameters, result: bytes, key_file: Path | None, *, combine: bool) -> FoundAddress:
     said = decode_vanity_result(result)
     hit = Hit(said.s, said.e, -1 if said.negative else 1)
-    ranges = parse_pattern(wanted.pattern).ranges
+    patterns = parse_patterns([wanted.pattern])
     own = find_part(wanted.public_key, key_file) if combine else None
     if own is None:
-        return FoundAddress(address=p2pkh(check(wanted.public_key, hit, ranges)), key_file=None)
+        return found_by(wanted.public_key, hit, patterns)
     part, path = own
-    return finish(part, hit, ranges, key_path("").parent if key_file is None else path.absolute().parent)
+    return finish(part, hit, patterns, key_path("").parent if key_file is None else path.absolute().parent)
 
 
 def reason_of(result: bytes) -> str:

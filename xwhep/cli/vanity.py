@@ -15,23 +15,26 @@ from uuid import UUID
 import click
 from pydantic import BaseModel
 
-from xwhep.bitcoin.addresses import p2pkh
-from xwhep.bitcoin.patterns import Pattern, parse_pattern
-from xwhep.bitcoin.split_key import check, keygen
+from xwhep.bitcoin.addresses import Form, Network
+from xwhep.bitcoin.chances import keys_for
+from xwhep.bitcoin.pattern_lists import Patterns
+from xwhep.bitcoin.split_key import keygen
 from xwhep.cli.display import amount, duration
 from xwhep.cli.progress import described_bar
-from xwhep.cli.searches import describe_difficulty, rate, search_progress
+from xwhep.cli.searches import CHANCES, describe_difficulty, rate, search_progress
 from xwhep.cli.shell import REFUSED, Group, json_option, on_grid, remark, show, utc_now
 from xwhep.cli.vanity_results import (
     FoundAddress,
     combine_command,
     finish,
+    found_by,
     key_path,
     parse_public_key,
     read_hit,
     tell,
     verify,
 )
+from xwhep.cli.wanted import pattern_options, read_wanted
 from xwhep.client.owner import OwnerClient
 from xwhep.client.waiting import batch_ended
 from xwhep.errors import NoResultError, UnavailableError, XwhepError
@@ -52,24 +55,61 @@ vanity.add_command(combine_command)
 vanity.add_command(verify)
 
 
-class Difficulty(BaseModel):
-    """What `difficulty` prints."""
+class Chance(BaseModel):
+    """After how many keys, and how many seconds at the rate given, a search has ended with a probability."""
+
+    probability: float
+    keys: float
+    seconds: float | None
+
+
+class PatternDifficulty(BaseModel):
+    """How hard one of the patterns would be alone."""
 
     pattern: str
     difficulty: float
+
+
+class Difficulty(BaseModel):
+    """What `difficulty` prints."""
+
+    form: Form
+    network: Network
+    patterns: list[PatternDifficulty]
+    difficulty: float  #: of any of them
     mean_s: float | None
+    chances: list[Chance]
 
 
-@vanity.command(example="xwhep vanity difficulty 1LoVE --rate 2e6")
-@click.argument("pattern")
+@vanity.command(
+    example="xwhep vanity difficulty 1LoVE --rate 2e6\nxwhep vanity difficulty --patterns words.txt --ignore-case"
+)
+@click.argument("texts", metavar="[PATTERN]...", nargs=-1)
+@pattern_options
 @click.option("--rate", "keys_per_s", type=click.FloatRange(min=0, min_open=True), help="Keys per second, for times.")
 @json_option
-def difficulty(pattern: str, *, keys_per_s: float | None, as_json: bool) -> None:
-    """Show how many keys a search tries on average, and how long that takes at a rate. Asks nobody."""
-    exact = parse_pattern(pattern).difficulty
-    mean_s = None if keys_per_s is None else float(exact) / keys_per_s
-    view = Difficulty(pattern=pattern, difficulty=float(exact), mean_s=mean_s)
-    show(view, describe_difficulty(exact, keys_per_s), as_json=as_json)
+def difficulty(texts: tuple[str, ...], *, keys_per_s: float | None, as_json: bool, **how: Any) -> None:
+    """Show how many keys a search tries on average, and how long that takes at a rate. Asks nobody.
+
+    With many patterns, any of them ends the search.
+    """
+    wanted = read_wanted(texts, **how)
+    show(_difficulty(wanted, keys_per_s), describe_difficulty(wanted, keys_per_s), as_json=as_json)
+
+
+def _difficulty(wanted: Patterns, keys_per_s: float | None) -> Difficulty:
+    def seconds(keys: float) -> float | None:
+        return None if keys_per_s is None else keys / keys_per_s
+
+    after = {chance: keys_for(wanted.difficulty, chance) for chance in CHANCES}
+    return Difficulty(
+        form=wanted.form,
+        network=wanted.network,
+        patterns=[PatternDifficulty(pattern=one.text, difficulty=float(one.difficulty)) for one in wanted.patterns],
+        difficulty=float(wanted.difficulty),
+        mean_s=seconds(float(wanted.difficulty)),
+        chances=[Chance(probability=chance, keys=keys, seconds=seconds(keys)) for chance, keys in after.items()],
+    )
 
 
 class MadeKey(BaseModel):
@@ -101,7 +141,7 @@ def _fresh_part(path: Path) -> PartKey:
 class Order:
     """What to search for, and with which key: one that is given, or a fresh one."""
 
-    pattern: Pattern
+    wanted: Patterns
     public_key: str | None
     key_file: Path | None
 
@@ -110,21 +150,25 @@ class SearchedAddress(FoundAddress):
     """What `search` prints."""
 
     batch_uid: UUID
-    pattern: str
     public_key: str
     difficulty: float
     keys_tried: int
 
 
-@vanity.command(example="xwhep vanity search 1LoVE\nxwhep vanity search 1LoVE --public-key 02ab... --no-wait")
-@click.argument("pattern")
+@vanity.command(
+    example="xwhep vanity search 1LoVE\n"
+    "xwhep vanity search bc1qfun --ignore-case\n"
+    "xwhep vanity search --patterns words.txt --public-key 02ab... --no-wait"
+)
+@click.argument("texts", metavar="[PATTERN]...", nargs=-1)
+@pattern_options
 @click.option("--public-key", metavar="HEX", help="A public key of `keygen`, in place of a fresh key made here.")
 @click.option("--key-file", type=KEY_FILE, help="The new file for the fresh key; by default in the home folder.")
 @click.option("--wait/--no-wait", default=True, show_default=True, help="Stay until the address is found.")
 @click.option("--timeout", type=click.FloatRange(min=0, min_open=True), help="Stay no longer than so many seconds.")
 @json_option
-def search(pattern: str, *, public_key: str | None, key_file: Path | None, **how: Any) -> None:
-    """Let the grid search for an address that begins with PATTERN.
+def search(texts: tuple[str, ...], *, public_key: str | None, key_file: Path | None, **how: Any) -> None:
+    """Let the grid search for an address that begins with PATTERN, or with any of many.
 
     A fresh key is made here first. Its secret stays in a file that only you can read; the grid gets the public key, and
     what it finds is of use to you alone. The private key is then written into a file beside, and the address printed.
@@ -132,7 +176,8 @@ def search(pattern: str, *, public_key: str | None, key_file: Path | None, **how
     if public_key is not None and key_file is not None:
         raise click.UsageError("--key-file is for a fresh key: give it without --public-key")
     given = None if public_key is None else encode(parse_public_key(public_key)).hex()
-    _search(Order(parse_pattern(pattern), given, key_file), **how)
+    wanted = read_wanted(texts, **{name: how.pop(name) for name in ("file", "form", "ignore_case")})
+    _search(Order(wanted, given, key_file), **how)
 
 
 @on_grid
@@ -142,7 +187,7 @@ async def _search(client: OwnerClient, order: Order, *, wait: bool, timeout: flo
     path = order.key_file or key_path(str(uid))
     part = _fresh_part(path) if order.public_key is None else None
     public_key = part.public_key if part is not None else str(order.public_key)
-    batch = await _submit(client, uid, order.pattern, public_key, forget=None if part is None else path)
+    batch = await _submit(client, uid, order.wanted, public_key, forget=None if part is None else path)
     go_on = _how_to_go_on(uid, order.key_file)
     if not wait:
         show(batch, str(uid), as_json=as_json)
@@ -153,28 +198,40 @@ async def _search(client: OwnerClient, order: Order, *, wait: bool, timeout: flo
         raise NoResultError(uid, ended.status)
     hit = read_hit(ended.search.result)
     if part is not None:
-        found = finish(part, hit, order.pattern.ranges, path.parent)
+        found = finish(part, hit, order.wanted, path.parent)
     else:
-        digest = check(parse_public_key(public_key), hit, order.pattern.ranges)
-        found = FoundAddress(address=p2pkh(digest), key_file=None)
+        found = found_by(parse_public_key(public_key), hit, order.wanted)
     tell(_searched(ended, found, public_key), as_json=as_json)
 
 
 async def _submit(
-    client: OwnerClient, uid: UUID, pattern: Pattern, public_key: str, *, forget: Path | None
+    client: OwnerClient, uid: UUID, wanted: Patterns, public_key: str, *, forget: Path | None
 ) -> BatchView:
     """Submit the search; the file of a key that the dispatcher refused is removed."""
-    name = f"vanity-{pattern.text}"
     try:
-        batch = await client.submit_batch(SubmitSearch(uid=uid, name=name, pattern=pattern.text, public_key=public_key))
+        batch = await client.submit_batch(_request(uid, wanted, public_key))
     except UnavailableError:
         raise  # it may have got the request: the secret is kept
     except XwhepError:
         if forget is not None:
             await asyncio.to_thread(forget.unlink, missing_ok=True)
         raise
-    remark(f"search {uid} for {pattern.text}: one key in {amount(float(pattern.difficulty))} matches")
+    remark(f"search {uid} for {wanted}: one key in {amount(float(wanted.difficulty))} matches")
     return batch
+
+
+def _request(uid: UUID, wanted: Patterns, public_key: str) -> SubmitSearch:
+    first, *further = wanted.patterns
+    return SubmitSearch(
+        uid=uid,
+        name=f"vanity-{wanted}".replace(" ", "-"),
+        pattern=first.text,
+        further_patterns=[pattern.text for pattern in further],
+        form=wanted.form,
+        network=wanted.network,
+        ignore_case=first.ignore_case,
+        public_key=public_key,
+    )
 
 
 async def _watch(client: OwnerClient, uid: UUID, timeout_s: float | None, go_on: str) -> BatchView:
@@ -221,10 +278,8 @@ def _how_to_go_on(uid: UUID, key_file: Path | None) -> str:
 def _searched(batch: BatchView, found: FoundAddress, public_key: str) -> SearchedAddress:
     assert batch.search is not None
     return SearchedAddress(
-        address=found.address,
-        key_file=found.key_file,
+        **found.model_dump(),
         batch_uid=batch.uid,
-        pattern=batch.search.pattern,
         public_key=public_key,
         difficulty=batch.search.difficulty,
         keys_tried=batch.search.keys_tried,

@@ -14,10 +14,12 @@ import click
 from pydantic import BaseModel
 
 from xwhep import config
-from xwhep.bitcoin.addresses import decode_address, p2pkh
-from xwhep.bitcoin.patterns import Ranges, parse_pattern
+from xwhep.bitcoin.addresses import Address, Form, address, decode_address
+from xwhep.bitcoin.pattern_lists import Patterns
+from xwhep.bitcoin.ranges import in_ranges
 from xwhep.bitcoin.split_key import Hit, check, combine
 from xwhep.cli.shell import Command, Split, json_option, on_grid, remark, show
+from xwhep.cli.wanted import pattern_options, read_wanted
 from xwhep.client.owner import OwnerClient
 from xwhep.errors import FalseResultError, NoResultError, PublicKeyError
 from xwhep.ids import parse_uid
@@ -32,6 +34,8 @@ class FoundAddress(BaseModel):
     """What `combine` and `search` print."""
 
     address: str
+    form: Form
+    patterns: list[str]  #: those of the wanted ones that the address begins with, the longest first
     key_file: Path | None  #: where the private key is; None when the secret is elsewhere
 
 
@@ -72,17 +76,28 @@ def read_hit(view: HitView) -> Hit:
         raise FalseResultError("s is not a number") from error
 
 
-def finish(part: PartKey, hit: Hit, ranges: Ranges, folder: Path) -> FoundAddress:
+def found_by(public_key: Point, hit: Hit, wanted: Patterns) -> FoundAddress:
+    """Return the address of a hit; its private key is elsewhere.
+
+    Raises:
+        FalseResultError: the hit is not what was asked for.
+    """
+    digest = check(public_key, hit, wanted.ranges, wanted.form)
+    written = address(digest, wanted.form, wanted.network)
+    return FoundAddress(address=written, form=wanted.form, patterns=list(wanted.matching(digest)), key_file=None)
+
+
+def finish(part: PartKey, hit: Hit, wanted: Patterns, folder: Path) -> FoundAddress:
     """Combine the requester's part with a hit and store the private key, in a file named by its address.
 
     Raises:
         FalseResultError: the hit is not what was asked for; nothing was written.
     """
-    key = combine(part.secret, hit, ranges)
-    address = p2pkh(check(parse_public_key(part.public_key), hit, ranges))
-    path = folder / f"{address}.key"
-    write_whole(path, address, key)
-    return FoundAddress(address=address, key_file=path)
+    key = combine(part.secret, hit, wanted.ranges, wanted.form)
+    found = found_by(parse_public_key(part.public_key), hit, wanted)
+    path = folder / f"{found.address}.key"
+    write_whole(path, found.address, key, form=wanted.form, network=wanted.network)
+    return found.model_copy(update={"key_file": path})
 
 
 async def search_of(client: OwnerClient, uid: UUID) -> tuple[SearchView, HitView]:
@@ -137,7 +152,8 @@ def read_secret(key_file: Path | None, batch: UUID | None) -> PartKey:
 )
 @click.argument("batch", type=click.UUID, required=False)
 @click.option("--key-file", type=click.Path(dir_okay=False, path_type=Path), help="The file with your part of the key.")
-@click.option("--pattern", help="Without BATCH: what was searched for.")
+@click.option("--pattern", "texts", metavar="TEXT", multiple=True, help="Without BATCH: what was searched for.")
+@pattern_options
 @hit_options
 @click.option("--output", "folder", type=click.Path(file_okay=False, path_type=Path), help="Where the key file goes.")
 @json_option
@@ -153,9 +169,7 @@ def combine_command(batch: UUID | None, *, key_file: Path | None, as_json: bool,
         _combine_batch(batch, read_secret(key_file, batch), folder, as_json=as_json)
         return
     hit = given_hit(given["s"], given["e"], given["sign"])
-    if given["pattern"] is None:
-        raise click.UsageError("without a BATCH, give --pattern")
-    wanted = parse_pattern(given["pattern"]).ranges
+    wanted = read_wanted(**{name: given[name] for name in ("texts", "file", "form", "ignore_case")})
     tell(finish(read_secret(key_file, None), hit, wanted, folder), as_json=as_json)
 
 
@@ -164,7 +178,7 @@ async def _combine_batch(client: OwnerClient, uid: UUID, part: PartKey, folder: 
     search, result = await search_of(client, uid)
     if search.public_key != part.public_key:
         raise FalseResultError("the search was for another public key than that of the secret")
-    tell(finish(part, read_hit(result), parse_pattern(search.pattern).ranges, folder), as_json=as_json)
+    tell(finish(part, read_hit(result), search.patterns(), folder), as_json=as_json)
 
 
 def tell(found: FoundAddress, *, as_json: bool) -> None:
@@ -184,6 +198,7 @@ def tell(found: FoundAddress, *, as_json: bool) -> None:
 )
 @click.argument("what", metavar="ADDRESS|BATCH")
 @click.option("--public-key", metavar="HEX", help="The requester's public key; for a BATCH, by default the search's.")
+@click.option("--form", type=click.Choice(["p2pkh-uncompressed"]), help="An ADDRESS of an uncompressed key.")
 @hit_options
 @json_option
 def verify(what: str, *, public_key: str | None, as_json: bool, **given: Any) -> None:
@@ -197,22 +212,25 @@ def verify(what: str, *, public_key: str | None, as_json: bool, **given: Any) ->
         return
     if point is None:
         raise click.UsageError("with an ADDRESS, give --public-key")
-    digest = int.from_bytes(decode_address(what).digest, "big")
-    _tell_verified(point, given_hit(given["s"], given["e"], given["sign"]), ((digest, digest),), as_json=as_json)
+    claimed = decode_address(what)
+    if given["form"] is not None and claimed.form is Form.P2PKH_COMPRESSED:
+        claimed = claimed._replace(form=Form.P2PKH_UNCOMPRESSED)
+    _tell_verified(point, given_hit(given["s"], given["e"], given["sign"]), claimed, as_json=as_json)
 
 
 @on_grid
 async def _verify_batch(client: OwnerClient, uid: UUID, point: Point | None, *, as_json: bool) -> None:
     search, result = await search_of(client, uid)
-    claimed = int.from_bytes(decode_address(result.address).digest, "big")
-    wanted = parse_pattern(search.pattern).ranges
-    if not any(first <= claimed <= last for first, last in wanted):
-        raise FalseResultError(f"{result.address} does not begin with {search.pattern}")
+    wanted = search.patterns()
+    claimed = Address(decode_address(result.address).digest, wanted.form, wanted.network)
+    if address(*claimed) != result.address or not in_ranges(wanted.ranges, claimed.digest):
+        raise FalseResultError(f"{result.address} does not begin with {wanted}")
     point = point or parse_public_key(search.public_key)
-    _tell_verified(point, read_hit(result), ((claimed, claimed),), as_json=as_json)
+    _tell_verified(point, read_hit(result), claimed, as_json=as_json)
 
 
-def _tell_verified(point: Point, hit: Hit, ranges: Ranges, *, as_json: bool) -> None:
-    address = p2pkh(check(point, hit, ranges))
-    view = VerifiedAddress(address=address, public_key=encode(point).hex(), verified=True)
-    show(view, f"{address} stands for the public key {view.public_key}", as_json=as_json)
+def _tell_verified(point: Point, hit: Hit, claimed: Address, *, as_json: bool) -> None:
+    number = int.from_bytes(claimed.digest, "big")
+    written = address(check(point, hit, ((number, number),), claimed.form), claimed.form, claimed.network)
+    view = VerifiedAddress(address=written, public_key=encode(point).hex(), verified=True)
+    show(view, f"{written} stands for the public key {view.public_key}", as_json=as_json)
