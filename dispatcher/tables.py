@@ -78,6 +78,8 @@ class Host(MemberFields, SQLModel, table=True):
     os: Os | None = enumeration(Os, default=None)
     cpu: Cpu | None = enumeration(Cpu, default=None)
     keys_per_s: float = 0  #: of one slot
+    shares: int = 0  #: that stood up to checking
+    keys_proven: int = 0  #: by them: the host's credit
     false_results: int = 0
     joined_at: datetime = moment()
     seen_at: datetime | None = moment(default=None)
@@ -273,6 +275,8 @@ class Attempt(ProgressFields, SQLModel, table=True):
     exit_status: int | None = None
     cpu_s: float = 0
     max_rss_bytes: int = 0
+    keys_proven: int = 0  #: by shares
+    claimed: list[str] = document(list[str], default_factory=list)  #: shares, so that each counts once; while it lives
     result_digest: str | None = None  #: of the report that ended it, so that a repeated report is known
 
 

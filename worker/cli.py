@@ -114,6 +114,8 @@ def _describe(status: WorkerStatus) -> str:
         speed = f", {rate(item.keys_per_s)}" if item.keys_per_s else ""
         done = "" if item.fraction is None else f" {percent(item.fraction)}"
         lines.append((f"  {item.kind}", f"job {item.job_uid}, attempt {item.attempt}{done}{speed}"))
+    if status.keys_proven is not None:
+        lines.append(("keys proven", amount(status.keys_proven)))
     lines.append(("undelivered", status.undelivered))
     lines.append(("as of", moment(status.updated_at, utc_now())))
     return facts(lines)

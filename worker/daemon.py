@@ -159,6 +159,7 @@ class Daemon:
             slots=self._settings.slots,
             kinds=self._agent.kinds,
             keys_per_s=shell.keys_per_s,
+            keys_proven=shell.keys_proven,
             running=[
                 RunView(job_uid=ref.job_uid, attempt=ref.attempt, kind=run.lease.work.kind, **run.latest.model_dump())
                 for ref, run in shell.runs.items()

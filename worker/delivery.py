@@ -17,7 +17,7 @@ from worker.events import Cause, Ref
 from worker.spool import Spool
 from worker.trouble import Mailbox, code_of, is_fatal, status_of, told
 from xwhep.client.host import HostClient
-from xwhep.errors import LeaseLostError, StorageFullError, XwhepError
+from xwhep.errors import LeaseLostError, ShareClaimedError, StorageFullError, XwhepError
 from xwhep.lifecycle import ATTEMPT_ENDS
 from xwhep.model.attempts import FinishAttempt, Outcome, ProgressFields, ReportHit
 
@@ -43,6 +43,7 @@ class Delivery:
         self._unsaved: dict[Ref, FinishAttempt] = {}  #: ends that the disk did not take
         self._hits: dict[tuple[Ref, int], ReportHit] = {}
         self._room = asyncio.Semaphore(MAX_HITS)
+        self.keys_proven: int | None = None  #: by this host's shares, as the dispatcher last told
 
     async def keep_hit(self, ref: Ref, number: int, hit: ReportHit) -> None:
         """Record a hit and tell the agent; wait first while many others are under way."""
@@ -79,8 +80,11 @@ class Delivery:
             except LeaseLostError:
                 over = Cause.TAKEN_BACK
                 raise
+            except ShareClaimedError:
+                return  # its answer was lost
             over = Cause.FOUND if reply.status in ATTEMPT_ENDS else None
-            log.info("job %s, attempt %s: a hit was accepted", *ref)
+            self.keys_proven = reply.keys_proven
+            log.debug("job %s, attempt %s: a share was accepted", *ref)
 
         if await self._is_settled(ref, send, "a hit"):
             await asyncio.to_thread(self._spool.forget_hit, ref, number)

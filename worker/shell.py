@@ -93,6 +93,11 @@ class Shell:
         self.keys_per_s = 0.0  #: of one slot, lately
         self.runs: dict[Ref, Run] = {}
 
+    @property
+    def keys_proven(self) -> int | None:
+        """What the host's shares have proven, as the dispatcher last told; None until it did."""
+        return self._delivery.keys_proven
+
     def perform(self, instruction: Instruction) -> None:
         """Begin to do what the agent says."""
         match instruction:
@@ -155,6 +160,8 @@ class Shell:
             self._mailbox.note(error, "asking for work")
             self._mailbox.tell(events.PollFailed)
         else:
+            if reply.lease is not None:
+                self._delivery.keys_proven = reply.lease.keys_proven
             self._mailbox.tell(events.PollAnswered, reply.lease)
 
     def _polled(self, poll: asyncio.Task[None]) -> None:

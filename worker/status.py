@@ -35,6 +35,7 @@ class WorkerStatus(BaseModel):
     slots: int
     kinds: frozenset[Kind]
     keys_per_s: float  #: of one slot, in a search, lately
+    keys_proven: int | None = None  #: by this host's shares, as the dispatcher last told; None until it did
     running: list[RunView]
     undelivered: int  #: results that the dispatcher has not acknowledged
     updated_at: Moment

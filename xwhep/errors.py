@@ -433,6 +433,16 @@ class FalseResultError(XwhepError):
         super().__init__(f"the result was refused: {why}")
 
 
+class ShareClaimedError(XwhepError):
+    """A share that was counted before."""
+
+    code = "share-claimed"
+    http_status = 409
+
+    def __init__(self, job_uid: object) -> None:
+        super().__init__(f"this share of unit {job_uid} was claimed before and counts once; nothing is left to do")
+
+
 class NoResultError(XwhepError):
     """A search whose result is asked for before it has one."""
 

@@ -174,6 +174,7 @@ def close(attempt: Attempt, end: AttemptStatus, reason: str | None, *, now: date
     attempt.status = end_attempt(attempt.status, end)
     attempt.ended_at = now
     attempt.reason = reason
+    attempt.claimed = []  # nothing more is taken from it, so nothing can be claimed again
 
 
 def output_of(session: Session, caller: Caller, uid: UUID, name: str) -> Output | None:

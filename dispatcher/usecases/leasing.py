@@ -134,6 +134,7 @@ def _give(session: Session, job: Job, profile: Profile, host: Host, *, now: date
         lease_s=LEASE.total_seconds(),
         heartbeat_s=HEARTBEAT_S,
         work=work,
+        keys_proven=host.keys_proven,
     )
 
 

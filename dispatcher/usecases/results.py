@@ -7,7 +7,7 @@ from uuid import UUID
 
 from sqlmodel import Session, col, select
 
-from dispatcher.tables import AppTarget, Attempt, AttemptUpload, Job, JobOutput
+from dispatcher.tables import AppTarget, Attempt, AttemptUpload, Host, Job, JobOutput
 from dispatcher.usecases import leasing, searches
 from dispatcher.usecases.access import body_digest
 from dispatcher.usecases.catalogue import store_blob
@@ -97,11 +97,14 @@ def _uploads(session: Session, job_uid: UUID, number: int) -> dict[str, int]:
 def report_hit(
     session: Session, caller: Caller, job_uid: UUID, number: int, report: ReportHit, *, now: datetime
 ) -> AttemptReply | FalseResultError:
-    """Take a hit of a search: a true one ends the search, a false one goes on the host's record.
+    """Take a share of a search: it is credited to the host, and ends the search if it is what is wanted.
+
+    A false one goes on the host's record.
 
     Raises:
         LeaseLostError: the attempt is not the host's, or the search has ended.
         NotFoundError: the attempt is not of a search.
+        ShareClaimedError: the attempt reported it before.
     """
     attempt, job = live(session, caller, job_uid, number)
     if job.unit_number is None:
@@ -109,7 +112,7 @@ def report_hit(
     leasing.keep_progress(attempt, report, job.unit_steps)
     error = searches.settle_hit(session, attempt, job, Hit(int(report.s, 16), report.e, report.sign), now=now)
     session.flush()
-    return error or AttemptReply(status=attempt.status)
+    return error or AttemptReply(status=attempt.status, keys_proven=session.get_one(Host, caller.uid).keys_proven)
 
 
 def finish(

@@ -15,8 +15,10 @@ from sqlmodel import Session, col, select
 from dispatcher.leases import unit_steps
 from dispatcher.matching import Requirement
 from dispatcher.tables import App, Attempt, Batch, Fault, Host, Job, Search
+from dispatcher.usecases.credit import add_share
 from dispatcher.usecases.jobs import class_of, close, stop
 from xwhep.bitcoin.addresses import address
+from xwhep.bitcoin.patterns import Ranges, in_ranges
 from xwhep.bitcoin.split_key import Hit, blind, unblind
 from xwhep.errors import FalseResultError, KeyUsedError
 from xwhep.ids import derived_uid
@@ -26,6 +28,7 @@ from xwhep.model.attempts import VanityWork
 from xwhep.model.batches import HitView, SearchFields, SearchView, SubmitSearch
 from xwhep.model.jobs import JobWork
 from xwhep.secp256k1 import N, Point, decode, encode
+from xwhep.shares import share_ranges
 from xwhep.units import KEYS_PER_STEP, Unit, unit_uid, verify
 
 #: the app that the dispatcher brings along
@@ -55,7 +58,7 @@ def begin(session: Session, batch: Batch, request: SubmitSearch) -> None:
         batch_uid=batch.uid,
         blinding=r.to_bytes(32, "big").hex(),
         blinded_key=encode(blind(public_key, r)).hex(),
-        ranges=[(_hex20(low), _hex20(high)) for low, high in patterns.ranges],
+        ranges=_in_hex(patterns.ranges),
         difficulty=float(patterns.difficulty),
     )
     session.add(search)
@@ -99,27 +102,39 @@ def work_of(session: Session, job: Job) -> VanityWork:
         steps=job.unit_steps,
         form=search.form,
         public_key=search.blinded_key,
-        ranges=search.ranges,
+        ranges=_in_hex(share_ranges(_ranges(search), job.unit_steps)),
     )
 
 
 def settle_hit(session: Session, attempt: Attempt, job: Job, hit: Hit, *, now: datetime) -> FalseResultError | None:
-    """Check a hit with curve arithmetic; a true one ends the search, a false one is put on the host's record.
+    """Check a hit with curve arithmetic: a share is credited to the host, and if it is what is wanted, ends the search.
 
-    The error is returned, not raised: what is written here stays.
+    A false one is put on the host's record, and its error is returned, not raised: what is written here stays.
+
+    Raises:
+        ShareClaimedError: the attempt reported it before.
     """
     search = session.get_one(Search, job.batch_uid)
+    unit = _unit(search, job)
     try:
-        digest = verify(_unit(search, job), hit)
+        digest = verify(unit, hit)
     except FalseResultError as error:
         _refuse(session, attempt, job, error, now=now)
         return error
-    _keep(search, job, hit, digest)
+    add_share(session, attempt, hit, unit.ranges)
+    if in_ranges(_ranges(search), digest):
+        _end(session, attempt, job, (hit, digest), now=now)
+    return None
+
+
+def _end(session: Session, attempt: Attempt, job: Job, found: tuple[Hit, bytes], *, now: datetime) -> None:
+    """End a search with what was found in a unit, a hit and its digest."""
+    search = session.get_one(Search, job.batch_uid)
+    _keep(search, job, *found)
     end_unit(session, attempt, job, AttemptStatus.FINISHED, Event.COMPLETED, now=now)
     session.get_one(Batch, search.batch_uid).ended_at = now
     session.flush()
     stop_jobs(session, search.batch_uid, now=now)
-    return None
 
 
 def _unit(search: Search, job: Job) -> Unit:
@@ -132,7 +147,7 @@ def _unit(search: Search, job: Job) -> Unit:
         steps=job.unit_steps,
         form=search.form,
         public_key=_point(search.blinded_key),
-        ranges=_ranges(search),
+        ranges=share_ranges(_ranges(search), job.unit_steps),
     )
 
 
@@ -220,13 +235,13 @@ def _result(search: Search) -> HitView | None:
     )
 
 
-def _hex20(number: int) -> str:
-    return number.to_bytes(20, "big").hex()
+def _in_hex(ranges: Ranges) -> list[tuple[str, str]]:
+    return [(f"{low:040x}", f"{high:040x}") for low, high in ranges]
 
 
 def _point(key: str) -> Point:
     return decode(bytes.fromhex(key))
 
 
-def _ranges(search: Search) -> tuple[tuple[int, int], ...]:
+def _ranges(search: Search) -> Ranges:
     return tuple((int(low, 16), int(high, 16)) for low, high in search.ranges)

@@ -375,6 +375,7 @@ async def test_lists_are_tables_that_fit_a_terminal(tmp_path: Path, app_toml: Pa
     assert {name: text.split()[0] for name, text in tables.items()} == dict.fromkeys(lists, "UID")
     assert job in tables["jobs"]
     assert "joined" in tables["hosts"]
+    assert "KEYS PROVEN" in tables["hosts"]
     assert "administrator" in tables["users"]
     assert "60 s on the clock" in shown[0].stdout
     assert "difficulty" in shown[1].stdout

@@ -111,6 +111,31 @@ async def test_a_search_ends_with_the_requesters_address(tmp_path: Path) -> None
         assert combine(secret, hit, parse_pattern(EASY).ranges) > 0
 
 
+async def test_a_real_worker_is_credited_with_about_the_keys_that_it_tried(tmp_path: Path) -> None:
+    async with a_grid(tmp_path) as grid, grid.owner("alice") as alice, grid.connect(grid.administrator()) as admin:
+        uid, _ = await start_search(alice, HARD)
+        folders = await enrol(grid, tmp_path / "bob")
+
+        async def has_enough() -> bool:
+            (host,) = [host async for host in OwnerClient(admin).hosts()]
+            return host.shares >= 12
+
+        async def is_told() -> bool:
+            status = read_status(folders.status)
+            return status is not None and bool(status.keys_proven)
+
+        async with a_worker(folders, Kind.VANITY):
+            await eventually(has_enough)
+            await eventually(is_told)
+        (host,) = [host async for host in OwnerClient(admin).hosts()]
+        search = (await alice.batch(uid)).search
+
+    assert search is not None
+    assert search.result is None
+    assert host.false_results == 0
+    assert search.keys_tried / 5 < host.keys_proven < search.keys_tried * 5  # by chance once in 100,000 times
+
+
 async def test_the_log_of_a_run_that_found_what_was_searched_says_so(
     tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:

@@ -123,7 +123,7 @@ def first_hit(lease: Lease) -> ReportHit:
     assert isinstance(lease.work, VanityWork)
     key = decode(bytes.fromhex(lease.work.public_key))
     ranges = tuple((int(low, 16), int(high, 16)) for low, high in lease.work.ranges)
-    for i in range(257):
+    for i in range(-256, 257):
         for lane in range(16):
             s = offset(lease.work.batch_uid, lease.work.number, lane, 0, i)
             for e in range(3):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack
 from datetime import timedelta
@@ -23,12 +24,13 @@ from tests.support.raw import raw_client
 from xwhep.bitcoin.split_key import keygen
 from xwhep.client.host import HostClient
 from xwhep.client.owner import OwnerClient
-from xwhep.errors import FalseResultError, LeaseLostError, ProtocolTooOldError
+from xwhep.errors import FalseResultError, LeaseLostError, ProtocolTooOldError, ShareClaimedError
 from xwhep.ids import new_uid
 from xwhep.lifecycle import AttemptStatus, BatchStatus, Status
 from xwhep.model.apps import AppView, Kind
 from xwhep.model.attempts import (
     AttemptProgress,
+    AttemptReply,
     FinishAttempt,
     Heartbeat,
     Lease,
@@ -39,7 +41,10 @@ from xwhep.model.attempts import (
 )
 from xwhep.model.batches import BatchView, SubmitBag, SubmitSearch
 from xwhep.model.jobs import SubmitJob
+from xwhep.model.members import HostView
 from xwhep.rights import Role
+from xwhep.shares import SHARES_A_UNIT, keys_proven
+from xwhep.units import keys_of
 
 
 class Scene:
@@ -79,8 +84,8 @@ async def scene(tmp_path: Path) -> AsyncIterator[Scene]:
         yield scene
 
 
-async def leased(host: HostClient, *kinds: Kind) -> Lease:
-    lease = (await host.lease(poll_request(*kinds))).lease
+async def leased(host: HostClient, *kinds: Kind, keys_per_s: float = 0) -> Lease:
+    lease = (await host.lease(poll_request(*kinds, keys_per_s=keys_per_s))).lease
     assert lease is not None
     return lease
 
@@ -391,6 +396,76 @@ async def test_a_liar_is_refused_and_recorded_and_the_search_goes_on(scene: Scen
     assert records == {"eve": FALSE_RESULTS_ALLOWED, "bob": 0}
     assert [fault.code for fault in faults] == ["false-result"] * FALSE_RESULTS_ALLOWED
     assert ended.status is BatchStatus.COMPLETED
+
+
+async def test_a_host_is_credited_for_its_shares_and_for_each_of_them_once(scene: Scene) -> None:
+    bob = await scene.host("bob")
+    search = await scene.search("1LoVELoVE")
+    lease, share = await leased_share(bob)
+    value = share_value(lease)
+
+    reply = await bob.report_hit(lease.job_uid, lease.attempt, share)
+    with pytest.raises(ShareClaimedError, match="claimed before and counts once"):
+        await bob.report_hit(lease.job_uid, lease.attempt, share)
+    await bob.finish(lease.job_uid, lease.attempt, FinishAttempt(outcome=Outcome.FINISHED, keys_tried=2**62))
+    next_lease = await leased(bob, Kind.VANITY)
+    (host,) = await records(scene)
+    faults = await scene.grid.services.database.read(lambda session: session.exec(select(Fault)).all())
+    attempts = await scene.grid.services.database.read(lambda session: session.exec(select(Attempt)).all())
+
+    assert reply == AttemptReply(status=AttemptStatus.LEASED, keys_proven=value)
+    assert (host.shares, host.keys_proven, host.false_results) == (1, value, 0)
+    assert next_lease.keys_proven == value
+    assert faults == []
+    assert {attempt.keys_proven for attempt in attempts} == {0, value}
+    assert all(attempt.claimed == [] for attempt in attempts), "what has ended claims no more"
+    assert (await scene.alice.batch(search.uid)).status is BatchStatus.RUNNING
+
+
+async def test_a_share_of_anothers_unit_is_refused_recorded_and_not_credited(scene: Scene) -> None:
+    bob, eve = await scene.host("bob"), await scene.host("eve")
+    await scene.search("1LoVELoVE")
+    lease, share = await leased_share(bob)
+    other = await leased(eve, Kind.VANITY)
+
+    with pytest.raises(LeaseLostError):
+        await eve.report_hit(lease.job_uid, lease.attempt, share)
+    with pytest.raises(FalseResultError, match="its offset is not in unit"):
+        await eve.report_hit(other.job_uid, other.attempt, share)
+    await bob.report_hit(lease.job_uid, lease.attempt, share)
+    hosts = {host.name: (host.shares, host.keys_proven, host.false_results) for host in await records(scene)}
+
+    assert hosts == {"bob": (1, share_value(lease), 0), "eve": (0, 0, 1)}
+
+
+async def test_a_host_is_told_ranges_among_which_the_wanted_ones_cannot_be_seen(scene: Scene) -> None:
+    bob = await scene.host("bob")
+    await scene.search("1LoVELoVE")
+
+    units = [await leased(bob, Kind.VANITY, keys_per_s=keys_per_s) for keys_per_s in (1, 0, 1e4, 1)]
+
+    for lease in units:
+        assert isinstance(lease.work, VanityWork)
+        assert SHARES_A_UNIT <= keys_of(lease.work.steps) / share_value(lease) < 2 * SHARES_A_UNIT
+
+
+async def leased_share(host: HostClient) -> tuple[Lease, ReportHit]:
+    """Return a unit and a share of it: of three units, since one in three thousand has none."""
+    for _ in range(3):
+        lease = await leased(host, Kind.VANITY, keys_per_s=1)
+        with contextlib.suppress(AssertionError):
+            return lease, first_hit(lease)
+    raise AssertionError("three units have no share")
+
+
+def share_value(lease: Lease) -> int:
+    assert isinstance(lease.work, VanityWork)
+    return keys_proven(tuple((int(low, 16), int(high, 16)) for low, high in lease.work.ranges))
+
+
+async def records(scene: Scene) -> list[HostView]:
+    async with scene.grid.connect(scene.grid.administrator()) as connection:
+        return [host async for host in OwnerClient(connection).hosts()]
 
 
 async def test_a_host_is_credited_no_more_keys_than_its_unit_has(scene: Scene) -> None:

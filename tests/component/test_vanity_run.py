@@ -78,6 +78,18 @@ async def test_a_unit_is_searched_to_its_end_and_its_hits_stand_up_to_checking()
 
 
 @pytest.mark.usefixtures("no_child_left")
+async def test_two_searches_of_a_unit_find_the_same_shares() -> None:
+    work, sinks = unit(steps=8, ranges=SOME), (Sink(), Sink())
+
+    for sink in sinks:
+        await vanity.search(work, sink)
+
+    first, second = ({(hit.s, hit.e, hit.sign) for hit in sink.hits} for sink in sinks)
+    assert first == second
+    assert len(first) == len(sinks[0].hits)
+
+
+@pytest.mark.usefixtures("no_child_left")
 async def test_a_search_tells_how_far_it_is_and_ends_when_it_is_cancelled() -> None:
     sink = Sink()
     task = asyncio.create_task(vanity.search(unit(steps=ENDLESS_STEPS, ranges=NOTHING), sink))

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import os
+import re
 import sys
 import tomllib
 from pathlib import Path
@@ -93,6 +94,7 @@ async def test_status_says_what_the_worker_does(tmp_path: Path) -> None:
         slots=4,
         kinds=frozenset({Kind.VANITY}),
         keys_per_s=2e6,
+        keys_proven=4_476_343,
         running=[run],
         undelivered=3,
         updated_at=utc_now(),
@@ -107,6 +109,7 @@ async def test_status_says_what_the_worker_does(tmp_path: Path) -> None:
 
     assert "https://grid.example.org:4321, away" in text.stdout
     assert "1 of 4" in text.stdout
+    assert re.search(r"keys proven +4.48 M\b", text.stdout)
     assert f"job {UUID(int=5)}, attempt 2 50.0 %, 2 M keys/s" in text.stdout
     assert WorkerStatus.model_validate_json(document.stdout) == status
 

@@ -17,7 +17,7 @@ from hypothesis.stateful import Bundle, RuleBasedStateMachine, consumes, initial
 from sqlmodel import Session, select
 
 from dispatcher.leases import LEASE, SAME_HOST_PAUSE
-from dispatcher.tables import Attempt, Batch, Job, Search
+from dispatcher.tables import Attempt, Batch, Host, Job, Search
 from dispatcher.usecases import batches, jobs, leasing, members, results
 from dispatcher.usecases.leasing import Heard
 from tests.support.desk import Desk
@@ -187,8 +187,8 @@ class JobLives(RuleBasedStateMachine):
 
     @invariant()
     def promises_hold(self) -> None:
-        all_jobs, all_attempts, all_batches, all_searches = self.desk.database.run_now(
-            rows, Job, Attempt, Batch, Search
+        all_jobs, all_attempts, all_batches, all_searches, all_hosts = self.desk.database.run_now(
+            rows, Job, Attempt, Batch, Search, Host
         )
         attempts: dict[UUID, list[Attempt]] = {job.uid: [] for job in all_jobs}
         for attempt in sorted(all_attempts, key=lambda attempt: attempt.number):
@@ -197,6 +197,8 @@ class JobLives(RuleBasedStateMachine):
         for job in all_jobs:
             self.check_job(job, attempts[job.uid])
         assert not {batch.uid for batch in all_batches if batch.ended_at is None} & set(self.found)
+        for host in all_hosts:
+            assert host.keys_proven == sum(a.keys_proven for a in all_attempts if a.host_uid == host.uid)
         for search in all_searches:
             assert self.found.get(search.batch_uid) == search.result_address
         for numbers in self.numbers.values():

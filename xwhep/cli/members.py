@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from datetime import datetime
 from uuid import UUID
 
 import click
 
-from xwhep.cli.display import ago, facts, moment, table
+from xwhep.cli.display import ago, amount, facts, moment, table
 from xwhep.cli.searches import rate
 from xwhep.cli.shell import Group, Split, json_option, on_grid, remark, show, utc_now
 from xwhep.client.owner import OwnerClient
@@ -31,10 +32,8 @@ async def list_hosts(client: OwnerClient, *, as_json: bool) -> None:
     """List the hosts."""
     found = [host async for host in client.hosts()]
     now = utc_now()
-    rows = [
-        (host.uid, _state(host), "-" if host.seen_at is None else ago(host.seen_at, now), host.name) for host in found
-    ]
-    show(found, table(("UID", "STATE", "SEEN", "NAME"), rows), as_json=as_json)
+    rows = [(host.uid, _state(host), _seen(host, now), amount(host.keys_proven), host.name) for host in found]
+    show(found, table(("UID", "STATE", "SEEN", "KEYS PROVEN", "NAME"), rows), as_json=as_json)
 
 
 @hosts.command("show", example="xwhep hosts show 0190f3c2-8a4e-7b1d-9c3f-2e5d6a7b8c9d")
@@ -144,6 +143,10 @@ def _state(host: HostView) -> str:
     return "joined" if host.revoked_at is None else "revoked"
 
 
+def _seen(host: HostView, now: datetime) -> str:
+    return "-" if host.seen_at is None else ago(host.seen_at, now)
+
+
 def _describe(host: HostView) -> str:
     now = utc_now()
     return facts(
@@ -153,6 +156,7 @@ def _describe(host: HostView) -> str:
             ("state", _state(host)),
             ("platform", None if host.os is None else f"{host.os} {host.cpu}"),
             ("searches", rate(host.keys_per_s) if host.keys_per_s else None),
+            ("keys proven", f"{amount(host.keys_proven)}, by {host.shares:,} shares"),
             ("false results", host.false_results),
             ("joined", moment(host.joined_at, now)),
             ("seen", None if host.seen_at is None else moment(host.seen_at, now)),

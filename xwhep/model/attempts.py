@@ -72,7 +72,8 @@ class VanityWork(Reply):
     steps: Annotated[int, Field(ge=1, le=2**32)]
     form: Form
     public_key: Hex33  #: blinded: A + rG
-    ranges: Annotated[list[tuple[Hex20, Hex20]], Field(min_length=1, max_length=MAX_RANGES)]  #: inclusive, ascending
+    #: inclusive, ascending, of what the form compares; what is wanted lies in them, and each hit in them is a share
+    ranges: Annotated[list[tuple[Hex20, Hex20]], Field(min_length=1, max_length=MAX_RANGES)]
 
 
 class Lease(Reply):
@@ -83,6 +84,7 @@ class Lease(Reply):
     lease_s: Annotated[float, Field(ge=1, le=86400)]  #: seconds until the lease ends unless a heartbeat prolongs it
     heartbeat_s: Annotated[float, Field(ge=1, le=86400)]
     work: Annotated[NativeWork | VanityWork, Field(discriminator="kind")]
+    keys_proven: int = 0  #: by the host's shares so far: its credit
 
 
 class LeaseReply(Reply):
@@ -123,7 +125,7 @@ class HeartbeatReply(Reply):
 
 
 class ReportHit(ProgressFields, Request):
-    """A key that lies in the wanted ranges: sign * lambda^e * (A' + sG) (`xwhep.bitcoin.split_key`)."""
+    """A share, a key in the ranges of a unit: sign * lambda^e * (A' + sG) (`xwhep.bitcoin.split_key`)."""
 
     s: Hex32
     e: Annotated[int, Field(ge=0, le=2)]
@@ -153,6 +155,7 @@ class AttemptReply(Reply):
     """What the dispatcher made of a report."""
 
     status: AttemptStatus
+    keys_proven: int | None = None  #: the host's credit, told when a share was added to it
 
 
 class AnnounceOutput(BlobFields, Request):

@@ -42,6 +42,8 @@ class HostView(MemberFields, Reply):
     os: Os | None  #: None until its first poll
     cpu: Cpu | None
     keys_per_s: float
+    shares: int  #: that stood up to checking
+    keys_proven: int  #: by them: the host's credit
     false_results: int  #: results that did not stand up to checking
     joined_at: Moment
     seen_at: Moment | None

@@ -1,0 +1,33 @@
+"""The credit of hosts: keys that their shares prove. Nothing else that a host says adds to it."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from sqlmodel import Session
+
+from dispatcher.tables import Attempt, Host
+from xwhep.bitcoin.patterns import Ranges
+from xwhep.bitcoin.split_key import Hit
+from xwhep.errors import ShareClaimedError
+from xwhep.shares import keys_proven
+
+_MOST_KEYS: Final = 2**63 - 1  #: what a column holds
+
+
+def add_share(session: Session, attempt: Attempt, hit: Hit, ranges: Ranges) -> None:
+    """Credit the host of a live attempt with a share that was verified to lie in these ranges of its unit.
+
+    Raises:
+        ShareClaimedError: the attempt has claimed it before; that adds nothing, and is no fault: the answer to the
+            first claim may have been lost.
+    """
+    share = f"{hit.s:064x} {hit.e} {hit.sign}"
+    if share in attempt.claimed:
+        raise ShareClaimedError(attempt.job_uid)
+    attempt.claimed = [*attempt.claimed, share]
+    keys = keys_proven(ranges)
+    host = session.get_one(Host, attempt.host_uid)
+    attempt.keys_proven += keys
+    host.shares += 1
+    host.keys_proven = min(host.keys_proven + keys, _MOST_KEYS)
