@@ -19,8 +19,12 @@ FALSE_RESULTS_ALLOWED: Final = 10
 LIVE_ATTEMPTS_ALLOWED: Final = 1024
 #: how long a unit of a search should take
 UNIT_S: Final = 60
-#: the unit of a host whose rate is not known yet, in keys
+#: the unit of a host that has proven no rate yet, in keys
 FIRST_UNIT_KEYS: Final = 50_000_000
+#: a host's word about its rate is taken up to so many times what its shares have proven
+TRUST: Final = 4.0
+#: how much the newest unit counts in a proven rate: one unit's shares, some ten, are right to about a third
+NEWEST: Final = 0.3
 MAX_UNIT_KEYS: Final = 2**44
 
 
@@ -40,6 +44,22 @@ def may_go_on(leased_at: datetime, wall_s: int, now: datetime) -> bool:
 def credited_keys(keys_tried: int, unit_steps: int | None) -> int:
     """Return how many of the keys that a host says it tried are believed: never more than the unit has."""
     return min(keys_tried, 0 if unit_steps is None else keys_of(unit_steps))
+
+
+def proven_rate(before: float, keys_proven: int, elapsed_s: float) -> float:
+    """Return the keys a second that a host's shares prove, with one more unit; `before` is 0 for the first."""
+    latest = keys_proven / max(1.0, elapsed_s)
+    return before + NEWEST * (latest - before) if before > 0 else latest
+
+
+def sizing_rate(said: float, proven: float) -> float:
+    """Return the keys a second by which a unit is sized, from what its host says and has proven (0 each: nothing yet).
+
+    A host that says too little gets small units, and harms nobody. One that says too much would get units in which no
+    share can be expected of it.
+    """
+    most = max(TRUST * proven, FIRST_UNIT_KEYS / UNIT_S)
+    return min(said or proven, most)
 
 
 def unit_steps(keys_per_s: float, keys_per_step: int) -> int:

@@ -77,7 +77,8 @@ class Host(MemberFields, SQLModel, table=True):
     group_uid: UUID | None = Field(default=None, foreign_key="groups.uid")
     os: Os | None = enumeration(Os, default=None)
     cpu: Cpu | None = enumeration(Cpu, default=None)
-    keys_per_s: float = 0  #: of one slot
+    keys_per_s: float = 0  #: of one slot, as it says
+    proven_keys_per_s: float = 0  #: of one slot, by the shares of its latest units
     shares: int = 0  #: that stood up to checking
     keys_proven: int = 0  #: by them: the host's credit
     false_results: int = 0

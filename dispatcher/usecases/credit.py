@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from datetime import datetime
 from typing import Final
 
 from sqlmodel import Session
 
+from dispatcher.leases import proven_rate
 from dispatcher.tables import Attempt, Host
 from xwhep.bitcoin.patterns import Ranges
 from xwhep.bitcoin.split_key import Hit
@@ -31,3 +33,10 @@ def add_share(session: Session, attempt: Attempt, hit: Hit, ranges: Ranges) -> N
     attempt.keys_proven += keys
     host.shares += 1
     host.keys_proven = min(host.keys_proven + keys, _MOST_KEYS)
+
+
+def note_rate(session: Session, attempt: Attempt, *, now: datetime) -> None:
+    """Take into the proven rate of a host that it says to have finished a unit now."""
+    host = session.get_one(Host, attempt.host_uid)
+    elapsed_s = (now - attempt.leased_at).total_seconds()
+    host.proven_keys_per_s = proven_rate(host.proven_keys_per_s, attempt.keys_proven, elapsed_s)

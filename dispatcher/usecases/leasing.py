@@ -20,6 +20,7 @@ from dispatcher.leases import (
     credited_keys,
     lease_end,
     may_go_on,
+    sizing_rate,
 )
 from dispatcher.matching import Profile, Requirement, best_target
 from dispatcher.tables import Attempt, Batch, Host, Job, MatchClass
@@ -113,7 +114,8 @@ def lease(session: Session, caller: Caller, request: LeaseRequest, *, now: datet
     if found.job_uid is not None:
         job = session.get_one(Job, found.job_uid)
     else:
-        job = searches.next_unit(session, session.get_one(Batch, found.search_uid), request.keys_per_s, now=now)
+        keys_per_s = sizing_rate(request.keys_per_s, host.proven_keys_per_s)
+        job = searches.next_unit(session, session.get_one(Batch, found.search_uid), keys_per_s, now=now)
     return _give(session, job, profile, host, now=now)
 
 

@@ -11,6 +11,7 @@ from dispatcher.tables import AppTarget, Attempt, AttemptUpload, Host, Job, JobO
 from dispatcher.usecases import leasing, searches
 from dispatcher.usecases.access import body_digest
 from dispatcher.usecases.catalogue import store_blob
+from dispatcher.usecases.credit import note_rate
 from dispatcher.usecases.jobs import close, note_end
 from xwhep.bitcoin.split_key import Hit
 from xwhep.errors import FalseResultError, InvalidFieldError, LeaseLostError, NotFoundError, TooLargeError
@@ -135,6 +136,7 @@ def finish(
     if end.outcome is Outcome.LOST or (end.outcome is Outcome.FAILED and job.unit_number is not None):
         leasing.lose(session, attempt, end.reason or "the host gave the job back", now=now)
     elif job.unit_number is not None:
+        note_rate(session, attempt, now=now)
         searches.end_unit(session, attempt, job, AttemptStatus.FINISHED, Event.COMPLETED, now=now)
     else:
         _end_native(session, attempt, job, end, now=now)

@@ -10,12 +10,12 @@ from datetime import timedelta
 from pathlib import Path
 
 import pytest
-from sqlmodel import select
+from sqlmodel import Session, select
 
 from dispatcher.housekeeping import tend_leases
-from dispatcher.leases import FALSE_RESULTS_ALLOWED, LEASE, SAME_HOST_PAUSE
+from dispatcher.leases import FALSE_RESULTS_ALLOWED, FIRST_UNIT_KEYS, LEASE, SAME_HOST_PAUSE, TRUST, UNIT_S
 from dispatcher.services import utc_now
-from dispatcher.tables import Attempt, Fault
+from dispatcher.tables import Attempt, Fault, Host
 from tests.component.test_grid import first_hit
 from tests.support.content import put, register, submit
 from tests.support.desk import poll_request
@@ -44,7 +44,7 @@ from xwhep.model.jobs import SubmitJob
 from xwhep.model.members import HostView
 from xwhep.rights import Role
 from xwhep.shares import SHARES_A_UNIT, keys_proven
-from xwhep.units import keys_of
+from xwhep.units import KEYS_PER_STEP, keys_of
 
 
 class Scene:
@@ -420,6 +420,36 @@ async def test_a_host_is_credited_for_its_shares_and_for_each_of_them_once(scene
     assert {attempt.keys_proven for attempt in attempts} == {0, value}
     assert all(attempt.claimed == [] for attempt in attempts), "what has ended claims no more"
     assert (await scene.alice.batch(search.uid)).status is BatchStatus.RUNNING
+
+
+async def test_a_host_that_says_too_much_gets_units_of_the_rate_that_it_has_proven(scene: Scene) -> None:
+    bob = await scene.host("bob")
+    await scene.search("1LoVELoVE")
+
+    async def unit_keys(keys_per_s: float) -> int:
+        lease = await leased(bob, Kind.VANITY, keys_per_s=keys_per_s)
+        assert isinstance(lease.work, VanityWork)
+        return keys_of(lease.work.steps)
+
+    lease, share = await leased_share(bob)
+    before = await unit_keys(1e12)
+    await bob.report_hit(lease.job_uid, lease.attempt, share)
+    scene.pass_time(timedelta(seconds=20))
+    await bob.finish(lease.job_uid, lease.attempt, FinishAttempt(outcome=Outcome.FINISHED))
+    (host,) = await scene.grid.services.database.read(lambda session: session.exec(select(Host)).all())
+    slow = await unit_keys(0)
+    await scene.grid.services.database.run(prove, 1e7)
+    honest, boastful = await unit_keys(2e7), await unit_keys(1e12)
+
+    assert before == pytest.approx(FIRST_UNIT_KEYS, rel=0.01)
+    assert share_value(lease) / 60 < host.proven_keys_per_s <= share_value(lease) / 20
+    assert slow == pytest.approx(host.proven_keys_per_s * UNIT_S, abs=KEYS_PER_STEP)
+    assert honest == pytest.approx(2e7 * UNIT_S, rel=0.01)
+    assert boastful == pytest.approx(TRUST * 1e7 * UNIT_S, rel=0.01)
+
+
+def prove(session: Session, keys_per_s: float) -> None:
+    session.exec(select(Host)).one().proven_keys_per_s = keys_per_s
 
 
 async def test_a_share_of_anothers_unit_is_refused_recorded_and_not_credited(scene: Scene) -> None:

@@ -14,9 +14,12 @@ from dispatcher.leases import (
     LEASE,
     MAX_UNIT_KEYS,
     SAME_HOST_PAUSE,
+    TRUST,
     UNIT_S,
     lease_end,
     may_go_on,
+    proven_rate,
+    sizing_rate,
     unit_steps,
 )
 from xwhep.model.attempts import HEARTBEAT_S
@@ -42,6 +45,33 @@ def test_a_unit_has_steps_within_bounds(keys_per_s: float) -> None:
 
 def test_the_first_unit_of_a_host_is_of_modest_size() -> None:
     assert keys_of(unit_steps(0, KEYS_PER_STEP)) == pytest.approx(FIRST_UNIT_KEYS, rel=0.01)
+
+
+@given(said=st.floats(0, 1e12), proven=st.floats(0, 1e12))
+def test_a_unit_is_sized_by_what_a_host_says_within_what_it_has_proven(said: float, proven: float) -> None:
+    believed = sizing_rate(said, proven)
+
+    assert 0 <= believed <= max(TRUST * proven, FIRST_UNIT_KEYS / UNIT_S)
+    assert believed <= said or said == 0
+    assert believed == said or said > TRUST * proven or said == 0
+    assert believed > 0 or said == 0
+
+
+def test_what_a_host_has_proven_serves_where_it_says_nothing() -> None:
+    assert sizing_rate(0, 123.0) == 123.0
+
+
+@given(rate=st.floats(1, 1e9), lasts_s=st.floats(1, 3600), start=st.floats(0, 1e9))
+def test_a_proven_rate_becomes_that_of_the_latest_units(rate: float, lasts_s: float, start: float) -> None:
+    proven = start
+    for _ in range(100):
+        proven = proven_rate(proven, round(rate * lasts_s), lasts_s)
+
+    assert proven == pytest.approx(rate, rel=0.5)
+
+
+def test_a_unit_that_ended_at_once_proves_no_endless_rate() -> None:
+    assert proven_rate(0, 1000, 0) == 1000
 
 
 def test_heartbeats_keep_an_attempt_no_longer_than_its_time_limit_and_a_day() -> None:
