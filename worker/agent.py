@@ -21,6 +21,7 @@ from functools import singledispatchmethod
 from typing import Final
 
 from worker.events import (
+    POLL_S,
     AbandonPoll,
     Cause,
     DeliveryFailed,
@@ -61,6 +62,8 @@ LONGEST_PAUSE_S: Final = 30.0
 LONGEST_TROUBLE_S: Final = 600.0
 #: the least time between two polls that brought nothing, seconds
 POLL_PAUSE_S: Final = 1.0
+#: how long a poll is held open that asks for less than may run here as soon as a search ends, seconds
+BRIEF_POLL_S: Final = 2.0
 #: how many ends are delivered at the same time
 DELIVERIES: Final = 4
 #: how many attempts one heartbeat may name
@@ -101,6 +104,7 @@ class Held:
     """An attempt that this worker answers for."""
 
     phase: Phase
+    kind: Kind | None = None  #: None of what an earlier worker left
     wanted: bool = True  #: False once the dispatcher took the lease away
     hits: list[int] = field(default_factory=list)  #: numbers of those not acknowledged, oldest first
     sending: bool = False  #: one request about it is under way
@@ -111,15 +115,25 @@ class Held:
 class Agent:
     """The worker's decisions.
 
-    `slots` is how many attempts run at the same time, `most_kept_bytes` from which size on the results that wait for
-    the dispatcher keep the worker from asking for more work; `jitter` gives numbers in [0, 1).
+    `slots` is how many attempts run at the same time, `threads` how many of them may be searches, by default all, and
+    `most_kept_bytes` from which size on the results that wait for the dispatcher keep the worker from asking for more
+    work; `jitter` gives numbers in [0, 1).
     """
 
-    def __init__(self, slots: int, kinds: Iterable[Kind], most_kept_bytes: int, jitter: Callable[[], float]) -> None:
+    def __init__(
+        self,
+        slots: int,
+        kinds: Iterable[Kind],
+        most_kept_bytes: int,
+        jitter: Callable[[], float],
+        threads: int | None = None,
+    ) -> None:
         self.held: dict[Ref, Held] = {}
         self.stopping = False
         self.kinds = frozenset(kinds)
         self._slots = slots
+        self._threads = slots if threads is None else threads
+        self._asked: frozenset[Kind] = frozenset()  #: for what the last poll asked
         self._most_kept_bytes = most_kept_bytes
         self._jitter = jitter
         self._away = Pause()
@@ -176,7 +190,7 @@ class Agent:
         self._reach()
         if event.lease is None:
             return
-        is_wanted = not self.stopping and event.lease.work.kind in self.kinds
+        is_wanted = not self.stopping and event.lease.work.kind in self._asked & self.kinds
         if is_wanted:
             self._poll_at = event.now
         ref = ref_of(event.lease)
@@ -185,7 +199,7 @@ class Agent:
         if not self.held:
             self._heartbeat_at = event.now + event.lease.heartbeat_s
         self._heartbeat_s = event.lease.heartbeat_s
-        self.held[ref] = Held(Phase.RUNNING if is_wanted else Phase.STOPPING)
+        self.held[ref] = Held(Phase.RUNNING if is_wanted else Phase.STOPPING, event.lease.work.kind)
         self._do(StartRun(event.lease) if is_wanted else GiveBack(event.lease))
 
     @_on.register
@@ -281,7 +295,8 @@ class Agent:
         if self._may_poll() and now >= self._next_poll_at():
             self._polling = True
             self._poll_at = now + POLL_PAUSE_S
-            self._do(Poll(self.kinds))
+            self._asked = self._askable()
+            self._do(Poll(self._asked, POLL_S if self._asked == self.kinds else BRIEF_POLL_S))
 
     def _plan_deliveries(self, now: float) -> None:
         room = self._room()
@@ -317,8 +332,13 @@ class Agent:
     def _may_poll(self) -> bool:
         running = sum(held.phase is not Phase.ENDED for held in self.held.values())
         kept_bytes = sum(held.size_bytes for held in self.held.values())
-        may_take = running < self._slots and kept_bytes < self._most_kept_bytes and bool(self.kinds)
+        may_take = running < self._slots and kept_bytes < self._most_kept_bytes and bool(self._askable())
         return may_take and not self._polling and not self.stopping
+
+    def _askable(self) -> frozenset[Kind]:
+        """Return the kinds of which one more attempt may run."""
+        searches = sum(held.kind is Kind.VANITY and held.phase is not Phase.ENDED for held in self.held.values())
+        return self.kinds if searches < self._threads else self.kinds - {Kind.VANITY}
 
     def _next_poll_at(self) -> float:
         return max(self._poll_at, self._trouble.not_before)

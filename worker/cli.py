@@ -64,15 +64,18 @@ def join_command(url: str, token: str | None, name: str | None) -> None:
     remark(f"this machine is the host {identity.name} of {identity.dispatcher}; start it with `xwhep-worker run`")
 
 
-@program.command("run", example="xwhep-worker run --slots 2")
+@program.command("run", example="xwhep-worker run --threads 2 --share 50%")
 @click.option("--slots", type=int, help="How many jobs run at the same time; by default one for each processor.")
+@click.option("--threads", type=int, help="How many of them may be searches; by default all.")
+@click.option("--nice", type=int, help="How much jobs yield to your own programs: 0 to 19, by default 10.")
+@click.option("--share", metavar="PERCENT", help="How much of its processor a search uses, as in 50%; by default all.")
 @click.option("--verbose", is_flag=True, help="Say more about what happens.")
-def run_command(*, slots: int | None, verbose: bool) -> None:
+def run_command(*, verbose: bool, **chosen: Any) -> None:
     """Take jobs, run them, and bring their results back, until Ctrl-C.
 
     Ctrl-C gives back what runs, so that other hosts get it at once; a second one stops without waiting.
     """
-    settings = config.load(WorkerSettings, {"slots": slots})
+    settings = config.load(WorkerSettings, chosen)
     logging.basicConfig(
         level=logging.DEBUG if verbose else logging.INFO, format="%(asctime)s %(levelname)s %(message)s"
     )

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from typing import Annotated, ClassVar, Final
 
-from pydantic import Field
+from pydantic import BeforeValidator, Field
 from pydantic_settings import SettingsConfigDict
 
 from worker.probe import cores
@@ -13,6 +14,13 @@ from xwhep.config import Settings, home
 from xwhep.model.apps import Kind
 
 GIB: Final = 1024**3
+
+
+def as_share(value: object) -> object:
+    """Return a share that may be a percentage, such as "50%", as a part of one."""
+    if isinstance(value, str) and re.fullmatch(r"\d{1,3}(\.\d{1,9})? ?%", value.strip(), re.ASCII):
+        return float(value.strip().rstrip("%")) / 100
+    return value
 
 
 class WorkerSettings(Settings):
@@ -23,6 +31,10 @@ class WorkerSettings(Settings):
 
     slots: Annotated[int, Field(ge=1, le=1024)] = Field(default_factory=cores)  #: attempts at the same time
     kinds: frozenset[Kind] = frozenset(Kind)  #: apps that may run here, as far as this machine can
+    threads: Annotated[int, Field(ge=1, le=1024)] | None = None  #: of the search: slots it may have, by default all
+    share: Annotated[float, BeforeValidator(as_share), Field(ge=0.01, le=1)] = (
+        1.0  #: of each thread's time, as 0.5 or "50%"
+    )
     nice: Annotated[int, Field(ge=0, le=19)] = 10  #: how much jobs yield to the volunteer's own programs
     cache_bytes: Annotated[int, Field(ge=0)] = 10 * GIB  #: of content that jobs need
     spool_bytes: Annotated[int, Field(ge=1)] = 10 * GIB  #: of results that wait; from there on no more work is taken

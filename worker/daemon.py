@@ -40,7 +40,7 @@ T = TypeVar("T")
 JOIN_COMMAND: Final = "xwhep-worker join"
 RENEWAL_CHECK_S: Final = 3600.0
 #: the least time between two writings of the status file, seconds
-STATUS_PAUSE_S: Final = 1.0
+STATUS_PAUSE_S: Final = 0.5
 
 
 async def serve(settings: WorkerSettings, folders: Folders) -> None:
@@ -70,7 +70,7 @@ class Daemon:
         self._settings = settings
         self._folders = folders
         self._identity = identity
-        self._agent = Agent(settings.slots, offer.kinds, settings.spool_bytes, random.random)
+        self._agent = Agent(settings.slots, offer.kinds, settings.spool_bytes, random.random, settings.threads)
         self._keys_per_s = offer.keys_per_s
         self._mailbox = Mailbox()
         self._deadline: float | None = None  #: when stopping must be over
@@ -93,7 +93,7 @@ class Daemon:
         with _signals(self.stop):
             async with Connection(self._identity.dispatcher, context) as connection, asyncio.TaskGroup() as tasks:
                 shell = Shell(HostClient(connection), spool, cache, self._mailbox, tasks)
-                shell.keys_per_s = self._keys_per_s
+                shell.keys_per_s, shell.share = self._keys_per_s * self._settings.share, self._settings.share
                 renewal = tasks.create_task(self._keep_certificate(context))
                 self._mailbox.tell(events.Started, kept)
                 await self._loop(shell)

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import NamedTuple, TypeAlias
+from typing import Final, NamedTuple, TypeAlias
 from uuid import UUID
 
 from xwhep.model.apps import Kind
 from xwhep.model.attempts import Lease
+
+#: how long a poll is held open, seconds
+POLL_S: Final = 25.0
 
 
 class Ref(NamedTuple):
@@ -153,6 +156,7 @@ class Poll:
     """Ask for work of these kinds."""
 
     kinds: frozenset[Kind]
+    wait_s: float = POLL_S  #: how long it is held open
 
 
 @dataclass(frozen=True, slots=True)

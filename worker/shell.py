@@ -39,8 +39,7 @@ from xwhep.model.attempts import (
 
 log = logging.getLogger(__name__)
 
-#: how long a poll is held open, and how long a heartbeat may take, seconds
-WAIT_S: Final = 25.0
+#: how long a heartbeat may take, seconds
 BEAT_TIMEOUT_S: Final = 20.0
 #: how often content is asked for again while the dispatcher is away; with the pauses between, some five minutes
 FETCH_TRIES: Final = 64
@@ -91,6 +90,7 @@ class Shell:
         self._poll: asyncio.Task[None] | None = None
         self._others: set[asyncio.Task[None]] = set()
         self.keys_per_s = 0.0  #: of one slot, lately
+        self.share = 1.0  #: of a processor's time, for a search
         self.runs: dict[Ref, Run] = {}
 
     @property
@@ -101,8 +101,8 @@ class Shell:
     def perform(self, instruction: Instruction) -> None:
         """Begin to do what the agent says."""
         match instruction:
-            case events.Poll(kinds):
-                self._poll = self._begin(self._ask(kinds))
+            case events.Poll(kinds, wait_s):
+                self._poll = self._begin(self._ask(kinds, wait_s))
                 self._poll.add_done_callback(self._polled)
             case events.AbandonPoll():
                 assert self._poll is not None
@@ -144,14 +144,14 @@ class Shell:
 
     # --- asking
 
-    async def _ask(self, kinds: frozenset[Kind]) -> None:
+    async def _ask(self, kinds: frozenset[Kind], wait_s: float) -> None:
         request = LeaseRequest(
             protocol=PROTOCOL,
             os=self._os,
             cpu=self._cpu,
             kinds=kinds,
             forms=vanity.FORMS,
-            wait_s=WAIT_S,
+            wait_s=wait_s,
             keys_per_s=self.keys_per_s,
         )
         try:
@@ -216,7 +216,7 @@ class Shell:
     async def _work(self, run: Run, workplace: Workplace) -> FinishAttempt:
         work, ref = run.lease.work, ref_of(run.lease)
         if not isinstance(work, NativeWork):
-            return await vanity.search(work, run)
+            return await vanity.search(work, run, share=self.share)
 
         async def provide(digest: str, destination: Path) -> None:
             await self._cache.provide(digest, destination, fetch)

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import subprocess
 import sys
+import time
 from collections.abc import Callable, Iterator
 from contextlib import suppress
 from pathlib import Path
 from uuid import UUID
 
+import psutil
 import pytest
 
 from worker.vanity import pipe, reference
@@ -163,6 +165,50 @@ def test_a_paused_child_stops_when_told(start: Callable[..., Child]) -> None:
     child.tell(Command(do=Order.STOP))
 
     assert child.exit_status() == 0
+
+
+def cpu_s_of_a_while(child: Child, while_s: float) -> tuple[float, float]:
+    """Return the CPU seconds that a child that does not end has used in a while, and how long that was."""
+    process = psutil.Process(child.process.pid)
+    before, started_s = process.cpu_times(), time.monotonic()
+    with pytest.raises(subprocess.TimeoutExpired):
+        child.process.wait(while_s)
+    after = process.cpu_times()
+    return after.user + after.system - before.user - before.system, time.monotonic() - started_s
+
+
+def test_a_paused_child_uses_no_processor(start: Callable[..., Child]) -> None:
+    child = start()
+    child.tell(UnitMessage.of(unit_of(NOTHING, ENDLESS)))
+    child.until(Progress)
+
+    child.tell(Command(do=Order.PAUSE))
+    cpu_s_of_a_while(child, 0.5)
+    cpu_s, elapsed_s = cpu_s_of_a_while(child, 1.5)
+
+    assert cpu_s < 0.03 * elapsed_s
+
+
+def test_a_child_with_a_share_of_a_processor_uses_no_more(start: Callable[..., Child]) -> None:
+    child = start()
+    child.tell(UnitMessage.of(unit_of(NOTHING, ENDLESS)).model_copy(update={"share": 0.2}))
+    child.until(Progress)
+
+    cpu_s, elapsed_s = cpu_s_of_a_while(child, 5)
+
+    assert 0 < cpu_s < 0.3 * elapsed_s
+
+
+def test_a_child_that_rests_stops_at_once(start: Callable[..., Child]) -> None:
+    child = start()
+    child.tell(UnitMessage.of(unit_of(NOTHING, ENDLESS)).model_copy(update={"share": 0.01}))
+    child.until(Progress)
+
+    child.tell(Command(do=Order.STOP))
+    started_s = time.monotonic()
+    child.until(Done)
+
+    assert time.monotonic() - started_s < 5  # a rest takes twenty seconds
 
 
 def test_a_child_without_a_unit_ends(start: Callable[..., Child]) -> None:

@@ -9,7 +9,7 @@ import pytest
 
 from tests.support.leases import native_lease, vanity_lease
 from worker import events
-from worker.agent import DELIVERIES, LONGEST_PAUSE_S, LONGEST_TROUBLE_S, POLL_PAUSE_S, Agent, Pause
+from worker.agent import BRIEF_POLL_S, DELIVERIES, LONGEST_PAUSE_S, LONGEST_TROUBLE_S, POLL_PAUSE_S, Agent, Pause
 from worker.events import (
     AbandonPoll,
     Cause,
@@ -333,6 +333,29 @@ def test_a_lease_of_a_kind_that_the_volunteer_does_not_run_is_given_back_and_the
     assert agent.handle(PollAnswered(0.1, unasked)) == [GiveBack(unasked)]
     assert Poll(KINDS) not in agent.handle(RunEnded(0.2, ref_of(unasked), 1))
     assert Poll(KINDS) in agent.handle(TimePassed(POLL_PAUSE_S))
+
+
+def test_no_more_searches_run_than_threads_are_given_them() -> None:
+    both = frozenset(Kind)
+    agent = Agent(2, both, 100, lambda: 0.0, threads=1)
+    agent.handle(Started(0.0))
+
+    assert agent.handle(PollAnswered(0.0, FIRST)) == [
+        StartRun(FIRST),
+        Poll(frozenset({Kind.NATIVE}), BRIEF_POLL_S),
+    ]
+    assert agent.handle(PollAnswered(0.1, SECOND)) == [GiveBack(SECOND)]
+    agent.handle(RunEnded(0.2, TWO, 1))
+    agent.handle(RunEnded(0.3, ONE, 1))
+    assert Poll(both) in agent.handle(TimePassed(POLL_PAUSE_S + 0.3))
+
+
+def test_a_worker_whose_threads_all_search_and_that_runs_nothing_else_does_not_ask() -> None:
+    agent = Agent(2, KINDS, 100, lambda: 0.0, threads=1)
+    agent.handle(Started(0.0))
+
+    assert agent.handle(PollAnswered(0.0, FIRST)) == [StartRun(FIRST)]
+    assert Poll(KINDS) in agent.handle(RunEnded(1.0, ONE, 1))
 
 
 def test_the_agent_knows_every_event() -> None:

@@ -62,3 +62,14 @@ def test_a_setting_out_of_its_range_is_an_error(tmp_path: Path, monkeypatch: pyt
 
     with pytest.raises(ConfigurationError, match=r"worker\.slots"):
         load(WorkerSettings, {"slots": 0})
+
+
+@pytest.mark.parametrize(("said", "share"), [("50%", 0.5), ("100 %", 1), (" 12.5%", 0.125), ("0.25", 0.25), (1, 1)])
+def test_a_share_is_a_percentage_or_a_part_of_one(said: object, share: float) -> None:
+    assert load(WorkerSettings, {"share": said}).share == share
+
+
+@pytest.mark.parametrize("said", ["0%", "101%", "50", "half", "-5%", "nan", "%", "1e1%", 0, 2])
+def test_a_share_that_is_none_is_refused_with_its_name(said: object) -> None:
+    with pytest.raises(ConfigurationError, match=r"worker\.share"):
+        load(WorkerSettings, {"share": said})

@@ -42,8 +42,8 @@ class Sink(Protocol):
         """Take a hit; on return it is safe."""
 
 
-async def search(work: VanityWork, sink: Sink, *, nice: int = 0) -> FinishAttempt:
-    """Search a unit to its end; a cancellation stops it.
+async def search(work: VanityWork, sink: Sink, *, nice: int = 0, share: float = 1.0) -> FinishAttempt:
+    """Search a unit to its end, with a share, 0.01 to 1, of one processor's time; a cancellation stops it.
 
     Raises:
         SearchFailedError: it did not work; every trouble is the machine's own, so the outcome is never `failed`.
@@ -52,7 +52,7 @@ async def search(work: VanityWork, sink: Sink, *, nice: int = 0) -> FinishAttemp
         raise SearchFailedError(f"this worker cannot search for {work.form} addresses; install its latest version")
     latest = ProgressFields(fraction=0)
     async with _child() as child:
-        child.stdin.write(pipe.render(_unit(work, nice)))
+        child.stdin.write(pipe.render(_unit(work, nice, share)))
         while not isinstance(event := await child.event(), pipe.Done):
             match event:
                 case pipe.Progress():
@@ -78,7 +78,7 @@ async def compile_kernel() -> pipe.Compiled:
         return event
 
 
-def _unit(work: VanityWork, nice: int) -> pipe.UnitMessage:
+def _unit(work: VanityWork, nice: int, share: float) -> pipe.UnitMessage:
     return pipe.UnitMessage(
         batch=work.batch_uid,
         number=work.number,
@@ -87,6 +87,7 @@ def _unit(work: VanityWork, nice: int) -> pipe.UnitMessage:
         public_key=work.public_key,
         ranges=work.ranges,
         nice=nice,
+        share=share,
     )
 
 

@@ -27,7 +27,7 @@ from xwhep.errors import XwhepError
 from xwhep.secp256k1 import G
 from xwhep.units import MAX_STEPS, Unit, keys_of
 
-PROGRESS_S: Final = 1.0
+PROGRESS_S: Final = 0.4  #: with slices of half of that, a progress is never older than half a second
 TRIAL_S: Final = 0.3
 
 Emit: TypeAlias = Callable[[pipe.Message], None]
@@ -42,15 +42,17 @@ class Listener:
         self._stopped = False
         Thread(target=self._listen, args=(stream,), name="listener", daemon=True).start()
 
-    def must_stop(self) -> bool:
-        """Obey what has come; wait while paused; tell whether to stop.
+    def must_stop(self, rest_s: float = 0.0) -> bool:
+        """Obey what comes in the next `rest_s` seconds; wait while paused; tell whether to stop.
 
         Raises:
             XwhepError: what came was no command.
         """
+        rested_at = time.monotonic() + rest_s
         while not self._stopped:
             try:
-                order = self._orders.get(block=self._paused)
+                left_s = max(0.0, rested_at - time.monotonic())
+                order = self._orders.get(timeout=None if self._paused else left_s)
             except Empty:
                 return False
             if isinstance(order, XwhepError):
@@ -149,7 +151,7 @@ def _search_unit(message: pipe.UnitMessage, listener: Listener, emit: Emit, choi
     kernel = _ready_kernel(emit, choice, unit.form)
     unit_search = UnitSearch(kernel, unit, message.first_step)
     emit(pipe.Started(kernel=kernel.name))
-    emit(_search(unit_search, listener, Meter(emit)))
+    emit(_search(unit_search, listener, Meter(emit), message.share))
 
 
 def _ready_kernel(emit: Emit, choice: tuple[Path, str | None], form: Form) -> Kernel:
@@ -169,10 +171,13 @@ def _ready_kernel(emit: Emit, choice: tuple[Path, str | None], form: Form) -> Ke
     return kernel
 
 
-def _search(unit_search: UnitSearch, listener: Listener, meter: Meter) -> pipe.Done:
-    """Search slice after slice, until the end or a stop; keys count once all hits among them have been reported."""
-    finished, steps = unit_search.next_step, 1
-    while finished < unit_search.unit.steps and not listener.must_stop():
+def _search(unit_search: UnitSearch, listener: Listener, meter: Meter, share: float = 1.0) -> pipe.Done:
+    """Search slice after slice, until the end or a stop; keys count once all hits among them have been reported.
+
+    After each slice comes a rest, so that `share` of the time is spent on searching.
+    """
+    finished, steps, rest_s = unit_search.next_step, 1, 0.0
+    while finished < unit_search.unit.steps and not listener.must_stop(rest_s):
         started_s = time.monotonic()
         candidates = unit_search.advance(steps)
         elapsed_s = time.monotonic() - started_s
@@ -183,7 +188,9 @@ def _search(unit_search: UnitSearch, listener: Listener, meter: Meter) -> pipe.D
             if hit := unit_search.check(candidate):
                 meter.emit(pipe.Found.of(hit, meter.total_keys + keys_of(done)))
         finished = unit_search.next_step
-        meter.count(keys_of(done), time.monotonic() - started_s)
+        worked_s = time.monotonic() - started_s
+        rest_s = worked_s / share - worked_s
+        meter.count(keys_of(done), worked_s + rest_s)
         steps = next_slice(done, elapsed_s)
     return pipe.Done(keys=meter.total_keys, next_step=finished)
 

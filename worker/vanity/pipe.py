@@ -45,6 +45,7 @@ class UnitMessage(Message):
     public_key: str = Field(pattern=r"^0[23][0-9a-f]{64}$")  #: A', compressed
     ranges: list[tuple[Hash160Hex, Hash160Hex]] = Field(min_length=1, max_length=MAX_RANGES)  #: first, last
     nice: int = Field(default=0, ge=0, le=19)  #: how much to yield to other programs
+    share: float = Field(default=1.0, ge=0.01, le=1)  #: of one processor's time
 
     @classmethod
     def of(cls, unit: Unit, *, first_step: int = 0, nice: int = 0) -> Self:
@@ -121,11 +122,11 @@ class Started(Message):
 
 
 class Progress(Message):
-    """The search goes on; said about every second."""
+    """The search goes on; said about twice a second."""
 
     event: Literal["progress"] = "progress"
     keys: Keys
-    keys_per_s: float = Field(ge=0)  #: since the progress before, pauses left out
+    keys_per_s: float = Field(ge=0)  #: since the progress before, rests included and pauses left out
 
 
 class Found(Message):
