@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 import numpy as np
 from llvmlite import ir
 
+from worker.vanity import sha_ni
 from worker.vanity.engine import host_features, usable_kernels
 from worker.vanity.field import Element, Field
 from worker.vanity.hashes import (
@@ -19,7 +21,7 @@ from worker.vanity.hashes import (
     sha256_block,
 )
 from worker.vanity.kernel import Kernel
-from worker.vanity.vectors import Place, Vec, compiled, traced
+from worker.vanity.vectors import Place, Static, Vec, compiled, traced
 
 KERNELS = usable_kernels(host_features())
 HASH_LANES = 8
@@ -112,3 +114,34 @@ def _hash_words(words: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
     results = np.zeros((18, HASH_LANES), np.uint32)
     _run_hashes(Operands(inputs.ctypes.data, results.ctypes.data))
     return results.T
+
+
+@dataclass(frozen=True)
+class _Sha256(Static):
+    """SHA-256 of messages of one size, by the processor's instructions or by vectors."""
+
+    size: int
+    sha_ni: bool
+
+
+@traced()
+def _sha256(how: _Sha256, memory: Operands) -> None:
+    words = [memory.inputs.load(4, 32, word * 16) for word in range(how.size // 4 + 1)]
+    digest = sha_ni.sha256(words, how.size) if how.sha_ni else sha256(words, how.size)
+    for number, word in enumerate(digest):
+        memory.results.store(word, number * 16)
+
+
+@compiled
+def _run_sha256(how: _Sha256, memory: Operands) -> None:
+    _sha256(how, memory)
+
+
+def sha256_of_four(messages: Sequence[bytes], *, by_sha_ni: bool) -> list[bytes]:
+    """Return the SHA-256 of four messages of one size, of as many blocks as it takes."""
+    size = len(messages[0])
+    marked = [message + b"\x80" + bytes(3 - size % 4) for message in messages]
+    inputs = np.ascontiguousarray(np.array([np.frombuffer(message, ">u4") for message in marked]).T, dtype=np.uint32)
+    results = np.zeros((8, 4), np.uint32)
+    _run_sha256(_Sha256(size, by_sha_ni), Operands(inputs.ctypes.data, results.ctypes.data))
+    return [digest.astype(">u4").tobytes() for digest in results.T]

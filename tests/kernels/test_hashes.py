@@ -4,13 +4,18 @@ from __future__ import annotations
 
 import hashlib
 
+import pytest
 from Crypto.Hash import RIPEMD160
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tests.kernels.harness import HASH_LANES, hash_blocks
+from tests.kernels.harness import HASH_LANES, hash_blocks, sha256_of_four
+from worker.vanity.engine import host_features
 
 BLOCK = 64
+WAYS = [False, True] if host_features().get("sha") else [False]
+
+by_each_way = pytest.mark.parametrize("by_sha_ni", WAYS, ids=lambda by_sha_ni: "sha-ni" if by_sha_ni else "vectors")
 messages = st.binary(max_size=BLOCK - 9)
 
 
@@ -32,6 +37,28 @@ def test_each_lane_hashes_like_hashlib(batch: list[bytes]) -> None:
 
     assert sha256 == [hashlib.sha256(message).digest() for message in batch]
     assert ripemd160 == [RIPEMD160.new(message).digest() for message in batch]
+
+
+@by_each_way
+@pytest.mark.parametrize("size", [22, 33, 65])
+@settings(deadline=None)
+@given(data=st.data())
+def test_each_lane_hashes_messages_of_any_number_of_blocks(*, size: int, by_sha_ni: bool, data: st.DataObject) -> None:
+    messages = data.draw(st.lists(st.binary(min_size=size, max_size=size), min_size=4, max_size=4))
+
+    digests = sha256_of_four(messages, by_sha_ni=by_sha_ni)
+
+    assert digests == [hashlib.sha256(message).digest() for message in messages]
+
+
+@by_each_way
+def test_sha256_of_two_blocks_is_the_published_one(*, by_sha_ni: bool) -> None:
+    # FIPS 180-4 example, as above: the message of 448 bits, which takes a second block for its length
+    message = b"abcdbcdecdefdefgefghfghighijhijkijkljklmklmnlmnomnopnopq"
+
+    digests = sha256_of_four([message] * 4, by_sha_ni=by_sha_ni)
+
+    assert {digest.hex() for digest in digests} == {"248d6a61d20638b8e5c026930c3e6039a33ce45964ff2167f6ecedd419db06c1"}
 
 
 @settings(deadline=None)

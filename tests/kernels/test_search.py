@@ -147,13 +147,13 @@ def test_a_full_buffer_ends_the_slice_and_loses_no_key() -> None:
 
 @each_kernel
 def test_hits_are_as_frequent_as_the_difficulty_says(kernel: Kernel) -> None:
-    unit = unit_of(parse_pattern("1LoV").ranges, steps=160)
+    unit = unit_of(parse_pattern("1LoV").ranges, steps=420)  # 20.7 million keys
     search = UnitSearch(kernel, unit)
 
-    hits = [hit for candidate in search.advance(160) if (hit := search.check(candidate)) is not None]
+    hits = [hit for candidate in search.advance(420) if (hit := search.check(candidate)) is not None]
 
-    expected = keys_of(160) / float(difficulty_of(unit.ranges))
-    assert search.next_step == 160
+    expected = keys_of(420) / float(difficulty_of(unit.ranges))
+    assert search.next_step == 420
     assert abs(len(hits) - expected) < 5 * sqrt(expected)
 
 

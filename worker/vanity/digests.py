@@ -8,7 +8,7 @@ from numba import types
 from worker.vanity import hashes, sha_ni
 from worker.vanity.kernel import BITMAP_BITS, DIGEST_WORDS, KEY_LANES, SHA256_WORDS, Kernel, Memory
 from worker.vanity.messages import ROW_BYTES, read_keys
-from worker.vanity.vectors import I64, Place, Vec, broadcast, compiled, traced
+from worker.vanity.vectors import I64, Place, Vec, broadcast, compiled, inlined, traced
 from xwhep.bitcoin.addresses import Form
 
 SCRIPT_BYTES = 22
@@ -85,7 +85,7 @@ def finish_digests(kernel: Kernel, memory: Memory[int]) -> None:
         ripemd160_of_states(kernel, memory, lane)
 
 
-@compiled
+@inlined
 def write_digests(kernel: Kernel, memory: Memory[int], variant: int) -> None:
     """Write the digests of a variant's keys."""
     for lane in range(0, KEY_LANES, sha_lanes(kernel)):

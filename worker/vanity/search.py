@@ -21,7 +21,7 @@ from worker.vanity.group import (
     write_centres,
 )
 from worker.vanity.kernel import IMAGES, KEY_LANES, SIDES, Kernel, Memory
-from worker.vanity.vectors import compiled
+from worker.vanity.vectors import compiled, inlined
 from xwhep.units import GROUP
 
 #: the most rows of hits that a step can need: one for each x of a lane; a row's mask covers lanes and parities
@@ -84,7 +84,7 @@ def is_among(ranges: NDArray[np.uint32], word: int) -> bool:
     return False
 
 
-@compiled
+@inlined
 def matches_of_many(memory: Memory[int], ranges: NDArray[np.uint32]) -> np.uint64:
     """Return what the `matches` of all ranges are together: the keys that the bitmap lets through, each looked at."""
     mask: np.uint64 = may_match(memory)
@@ -95,7 +95,7 @@ def matches_of_many(memory: Memory[int], ranges: NDArray[np.uint32]) -> np.uint6
     return mask
 
 
-@compiled
+@inlined
 def candidates(kernel: Kernel, memory: Memory[int], variant: int, ranges: NDArray[np.uint32]) -> np.uint64:
     """Return a bit for each key of the variant that is in one of the ranges, rows of (low, span), ascending."""
     write_digests(kernel, memory, variant)
@@ -107,7 +107,7 @@ def candidates(kernel: Kernel, memory: Memory[int], variant: int, ranges: NDArra
     return mask
 
 
-@compiled
+@inlined
 def collect_candidates(
     kernel: Kernel, memory: Memory[int], point: tuple[int, int], ranges: NDArray[np.uint32], hits: NDArray[np.int64]
 ) -> int:
@@ -122,7 +122,7 @@ def collect_candidates(
     return count
 
 
-@compiled
+@inlined
 def invert_differences(kernel: Kernel, memory: Memory[int]) -> None:
     """Compute the product of all rows' differences, its inverse, and with it the next centres."""
     for group in range(group_count(kernel)):
@@ -133,6 +133,17 @@ def invert_differences(kernel: Kernel, memory: Memory[int]) -> None:
     invert(kernel, memory)
     for group in range(group_count(kernel)):
         compute_next_centres(kernel, memory, group, GROUP)
+
+
+@inlined
+def write_point(kernel: Kernel, memory: Memory[int], i: int) -> None:
+    """Write the keys of C + iG and C - iG, or of C itself, after which the next centres take its place."""
+    for group in range(group_count(kernel)):
+        if i != 0:
+            write_both_sides(kernel, memory, group, i - 1)
+        else:
+            write_centres(kernel, memory, group)
+            adopt_next_centres(kernel, memory, group)
 
 
 @compiled
@@ -149,12 +160,7 @@ def search(
         if hits.shape[0] - count < ROWS_PER_STEP:
             return step, count
         invert_differences(kernel, memory)
-        for row in range(GROUP - 1, -1, -1):
-            for group in range(group_count(kernel)):
-                write_both_sides(kernel, memory, group, row)
-            count += collect_candidates(kernel, memory, (step, row + 1), ranges, hits[count:])
-        for group in range(group_count(kernel)):
-            write_centres(kernel, memory, group)
-            adopt_next_centres(kernel, memory, group)
-        count += collect_candidates(kernel, memory, (step, 0), ranges, hits[count:])
+        for i in range(GROUP, -1, -1):
+            write_point(kernel, memory, i)
+            count += collect_candidates(kernel, memory, (step, i), ranges, hits[count:])
     return steps, count

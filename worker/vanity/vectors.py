@@ -224,6 +224,11 @@ def compiled(function: Function) -> Function:
     return cast("Function", njit(nogil=True, cache=True)(function))
 
 
+def inlined(function: Function) -> Function:
+    """Make a loop part of the compiled loops that call it, so that it is not compiled a second time for itself."""
+    return cast("Function", njit(inline="always")(function))
+
+
 def traced(*, returns: types.Type = types.void) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
     """Make a Python function that emits vector code callable from compiled loops.
 
