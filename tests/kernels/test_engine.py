@@ -28,28 +28,35 @@ word_ranges = st.tuples(words, words).map(lambda pair: (min(pair), max(pair)))
 
 def test_a_processor_gets_the_fastest_kernel_it_can_run() -> None:
     ifma = usable_kernels({"avx512f": True, "avx512ifma": True})
+    zen = usable_kernels({"avx512f": True, "avx512ifma": True, "sha": True, "zen": True})
     avx512 = usable_kernels({"avx512f": True, "avx512ifma": False})
     avx2 = usable_kernels({"avx2": True})
     shani = usable_kernels({"avx2": True, "sha": True})
     others = usable_kernels({})
 
     assert [kernel.name for kernel in ifma] == ["field52x8-hash32", "field26x8-hash32", "field26x4-hash8"]
+    assert [kernel.name for kernel in zen] == ["field52x8-hash32-shani", *(kernel.name for kernel in ifma)]
     assert avx512 == ifma[1:]
     assert avx2 == others == ifma[2:]
     assert [kernel.name for kernel in shani] == ["field26x4-hash8-shani", "field26x4-hash8"]
 
 
 def test_a_kernel_is_chosen_for_a_reason() -> None:
-    ifma, avx512, shani, plain = (kernel for kernel, _ in KERNELS)
+    zen, ifma, avx512, shani, plain = (kernel for kernel, _ in KERNELS)
 
-    assert reason_for(ifma, {"avx512ifma": True}) == "the processor has avx512ifma"
-    assert reason_for(shani, {"avx2": True, "sha": True}) == (
-        "the processor has avx2 and sha; this one lacks avx512f and avx512ifma"
+    assert reason_for(zen, {"avx512ifma": True, "sha": True, "zen": True}) == (
+        "the processor has avx512ifma and sha and zen"
     )
-    assert reason_for(avx512, {"avx512f": True}) == "the processor has avx512f; this one lacks avx512ifma"
+    assert reason_for(ifma, {"avx512ifma": True, "sha": True}) == "the processor has avx512ifma; this one lacks zen"
+    assert reason_for(shani, {"avx2": True, "sha": True}) == (
+        "the processor has avx2 and sha; this one lacks avx512f and avx512ifma and zen"
+    )
+    assert reason_for(avx512, {"avx512f": True}) == (
+        "the processor has avx512f; this one lacks avx512ifma and sha and zen"
+    )
     assert (
         reason_for(plain, {"avx2": True})
-        == "this kernel suits any processor; this one lacks avx512f and avx512ifma and sha"
+        == "this kernel suits any processor; this one lacks avx512f and avx512ifma and sha and zen"
     )
 
 

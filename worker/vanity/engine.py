@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from itertools import accumulate, repeat
-from typing import Final, cast
+from typing import Final
 
 import numpy as np
 from llvmlite import binding
@@ -34,8 +34,10 @@ from xwhep.fast_secp256k1 import add_multiple
 from xwhep.secp256k1 import G, Point, add, endomorphism, multiply, negate
 from xwhep.units import GROUP, LANES, POINTS_PER_STEP, Unit, offset
 
+ZEN: Final = "zen"  #: a feature of our own: AMD's Zen, whose SHA-NI runs beside vectors of 512 bits
 #: the kernels, fastest first, each with what it asks of a processor, by LLVM's names
 KERNELS: Final[tuple[tuple[Kernel, frozenset[str]], ...]] = (
+    (Kernel(Field52(), hash_lanes=32, sha_ni=True), frozenset({"avx512ifma", "sha", ZEN})),
     (Kernel(Field52(), hash_lanes=32), frozenset({"avx512ifma"})),
     (Kernel(Field26(8), hash_lanes=32), frozenset({"avx512f"})),
     (Kernel(Field26(4), hash_lanes=8, sha_ni=True), frozenset({"avx2", "sha"})),
@@ -50,7 +52,7 @@ def host_features() -> Mapping[str, bool]:
     chosen: str | None = vars(config).get("CPU_FEATURES")  # NUMBA_CPU_FEATURES, as in +avx2,-avx512f
     if chosen is not None:
         return {flag[1:]: flag[0] == "+" for flag in chosen.split(",") if flag}
-    return cast("Mapping[str, bool]", binding.get_host_cpu_features())
+    return {**binding.get_host_cpu_features(), ZEN: binding.get_host_cpu_name().startswith("znver")}
 
 
 def usable_kernels(features: Mapping[str, bool]) -> tuple[Kernel, ...]:
