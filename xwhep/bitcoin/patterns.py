@@ -86,12 +86,7 @@ def _fault(text: str, notation: Notation, *, ignore_case: bool) -> str | None:
         return f"an address has at most {len(notation.greatest)} characters and this has {len(text)}"
     if not text.startswith(notation.heads):
         return f"addresses of the kind searched for begin with {heads}{_other_kind(text, notation)}"
-    behind = len(notation.heads[0])
-    for position, character in enumerate(text[behind:], start=behind + 1):
-        known = character in notation.alphabet or (ignore_case and character.upper() in notation.alphabet)
-        if not known:
-            return f"character {position} is {character!a}, {_lack(character, notation)}"
-    return None
+    return strange_character(text, notation, behind=len(notation.heads[0]), ignore_case=ignore_case)
 
 
 def _other_kind(text: str, notation: Notation) -> str:
@@ -102,6 +97,15 @@ def _other_kind(text: str, notation: Notation) -> str:
     if notation_of(*kind) is notation:
         return "; case matters"
     return f"; like this begin those of {kind[0]} on the {kind[1]} network"
+
+
+def strange_character(text: str, notation: Notation, *, behind: int = 0, ignore_case: bool = False) -> str | None:
+    """Return which character, behind so many, is none of the notation's, and why; None if there is none."""
+    for position, character in enumerate(text[behind:], start=behind + 1):
+        known = character in notation.alphabet or (ignore_case and character.upper() in notation.alphabet)
+        if not known:
+            return f"character {position} is {character!a}, {_lack(character, notation)}"
+    return None
 
 
 def _lack(character: str, notation: Notation) -> str:

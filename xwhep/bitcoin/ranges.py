@@ -57,7 +57,8 @@ def is_ascending(ranges: Ranges) -> bool:
 
 def base58_ranges(prefix: str, version: int) -> Ranges:
     """Return the ranges of a prefix, of Base58's characters, among the addresses of a version, 0 to 255."""
-    return tuple(_base58_ranges(prefix, version))
+    between = (_digests_between(low, high, version) for low, high in base58_numbers(prefix, version))
+    return tuple(one for one in between if one is not None)
 
 
 def bech32_ranges(digits: str) -> Ranges:
@@ -71,33 +72,33 @@ def _first(one: Range) -> int:
     return one[0]
 
 
-def _base58_ranges(prefix: str, version: int) -> Iterator[Range]:
+def base58_numbers(prefix: str, version: int) -> Iterator[tuple[int, int]]:
+    """Yield, ascending, the intervals of the numbers of 25 bytes whose text, with any checksum, begins so.
+
+    As of `base58_ranges`; both ends are included.
+    """
     digits = prefix.lstrip("1")
     zeros = len(prefix) - len(digits)  # the zero bytes at the beginning of the number: these, or at least these
     floor, below = version << _HASH_AND_CHECKSUM_BITS, (version + 1) << _HASH_AND_CHECKSUM_BITS
     below = min(below, 256 ** max(_ADDRESS_BYTES - zeros, 0))
     if not digits:
-        yield from _digests_between(floor, below - 1, version)
+        if floor < below:
+            yield floor, below - 1
         return
     floor = max(floor, 256 ** max(_ADDRESS_BYTES - zeros - 1, 0))
     low, high = base58.value(digits), base58.value(digits) + 1
     while low < below:
-        yield from _digests_between(max(low, floor), min(high, below) - 1, version)
+        if max(low, floor) < min(high, below):
+            yield max(low, floor), min(high, below) - 1
         low, high = low * 58, high * 58
 
 
-def _digests_between(low: int, high: int, version: int) -> Iterator[Range]:
-    """Yield the range of the digests whose 25-byte numbers lie in low .. high, if there is any.
-
-    Both are under 2^192 from the version's least number on, or low > high.
-    """
-    if low > high:
-        return
+def _digests_between(low: int, high: int, version: int) -> Range | None:
+    """Return the range of the digests whose 25-byte numbers, of the version, lie in low .. high, if there is any."""
     first, last = (end >> 8 * base58.CHECKSUM_BYTES & 2**HASH_BITS - 1 for end in (low, high))
     first += _number(first, version) < low
     last -= _number(last, version) > high
-    if first <= last:
-        yield first, last
+    return (first, last) if first <= last else None
 
 
 def _number(digest: int, version: int) -> int:
