@@ -15,6 +15,7 @@ from tests.support.leases import vanity_lease
 from worker import local_search
 from worker.runs import vanity
 from worker.vanity.pipe import UnitMessage
+from xwhep.bitcoin.addresses import Form
 from xwhep.bitcoin.patterns import parse_pattern
 from xwhep.bitcoin.split_key import Hit, combine, keygen
 from xwhep.errors import SearchFailedError
@@ -87,6 +88,26 @@ async def test_two_searches_of_a_unit_find_the_same_shares() -> None:
     first, second = ({(hit.s, hit.e, hit.sign) for hit in sink.hits} for sink in sinks)
     assert first == second
     assert len(first) == len(sinks[0].hits)
+
+
+@pytest.mark.usefixtures("no_child_left")
+@pytest.mark.parametrize("form", sorted(vanity.FORMS))
+async def test_hits_have_the_form_of_their_unit(form: Form) -> None:
+    work, sink = unit(steps=8, ranges=SOME).model_copy(update={"form": form}), Sink()
+
+    await vanity.search(work, sink)
+
+    assert sink.hits
+    for hit in sink.hits:
+        verify(as_message(work).unit(), Hit(int(hit.s, 16), hit.e, hit.sign))
+
+
+@pytest.mark.usefixtures("no_child_left")
+async def test_a_unit_of_a_form_that_no_kernel_knows_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(vanity, "FORMS", frozenset())
+
+    with pytest.raises(SearchFailedError, match="this worker cannot search for p2pkh-compressed addresses"):
+        await vanity.search(unit(steps=1, ranges=SOME), Sink())
 
 
 @pytest.mark.usefixtures("no_child_left")
