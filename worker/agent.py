@@ -35,6 +35,7 @@ from worker.events import (
     HitFound,
     Instruction,
     KindWithdrawn,
+    Paused,
     Poll,
     PollAnswered,
     PollFailed,
@@ -130,6 +131,7 @@ class Agent:
     ) -> None:
         self.held: dict[Ref, Held] = {}
         self.stopping = False
+        self.paused = False  #: asks for no searches; those that run are for the shell to pause
         self.kinds = frozenset(kinds)
         self._slots = slots
         self._threads = slots if threads is None else threads
@@ -270,6 +272,10 @@ class Agent:
         self.kinds -= {event.kind}
 
     @_on.register
+    def _(self, event: Paused) -> None:
+        self.paused = event.is_on
+
+    @_on.register
     def _(self, event: ShutdownRequested) -> None:  # noqa: ARG002 - its kind says it all
         self.stopping = True
         self._away.not_before = 0.0
@@ -338,7 +344,7 @@ class Agent:
     def _askable(self) -> frozenset[Kind]:
         """Return the kinds of which one more attempt may run."""
         searches = sum(held.kind is Kind.VANITY and held.phase is not Phase.ENDED for held in self.held.values())
-        return self.kinds if searches < self._threads else self.kinds - {Kind.VANITY}
+        return self.kinds if searches < self._threads and not self.paused else self.kinds - {Kind.VANITY}
 
     def _next_poll_at(self) -> float:
         return max(self._poll_at, self._trouble.not_before)

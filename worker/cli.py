@@ -93,6 +93,28 @@ def _be_nice(nice: int) -> None:
         psutil.Process().nice(psutil.IDLE_PRIORITY_CLASS)
 
 
+@program.command("pause", example="xwhep-worker pause")
+def pause_command() -> None:
+    """Let the searches of this machine's worker rest, until `resume`.
+
+    They use no processor within half a second, keep what they have, and no new ones are taken, also after a new start.
+    A developer's program that runs is not stopped.
+    """
+    folders = Folders()
+    load_identity(folders.identity, JOIN_COMMAND)
+    folders.paused.touch(0o600)
+    remark("the searches rest; `xwhep-worker resume` lets them go on")
+
+
+@program.command("resume", example="xwhep-worker resume")
+def resume_command() -> None:
+    """Let the searches go on that `pause` let rest."""
+    folders = Folders()
+    load_identity(folders.identity, JOIN_COMMAND)
+    folders.paused.unlink(missing_ok=True)
+    remark("the searches go on")
+
+
 @program.command("status", example="xwhep-worker status --json")
 @json_option
 def status_command(*, as_json: bool) -> None:
@@ -110,6 +132,7 @@ def _describe(status: WorkerStatus) -> str:
         ("host", status.name),
         ("dispatcher", f"{status.dispatcher}, {'connected' if status.connected else 'away'}"),
         ("process", f"{status.pid}, stopping" if status.stopping else status.pid),
+        ("searches", "paused" if status.paused else None),
         ("kinds of job", ", ".join(sorted(status.kinds))),
         ("running", f"{len(status.running)} of {status.slots}"),
     ]

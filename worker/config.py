@@ -32,9 +32,8 @@ class WorkerSettings(Settings):
     slots: Annotated[int, Field(ge=1, le=1024)] = Field(default_factory=cores)  #: attempts at the same time
     kinds: frozenset[Kind] = frozenset(Kind)  #: apps that may run here, as far as this machine can
     threads: Annotated[int, Field(ge=1, le=1024)] | None = None  #: of the search: slots it may have, by default all
-    share: Annotated[float, BeforeValidator(as_share), Field(ge=0.01, le=1)] = (
-        1.0  #: of each thread's time, as 0.5 or "50%"
-    )
+    #: of the time of its processor that each search uses, such as 0.5 or "50%"
+    share: Annotated[float, BeforeValidator(as_share), Field(ge=0.01, le=1)] = 1.0
     nice: Annotated[int, Field(ge=0, le=19)] = 10  #: how much jobs yield to the volunteer's own programs
     cache_bytes: Annotated[int, Field(ge=0)] = 10 * GIB  #: of content that jobs need
     spool_bytes: Annotated[int, Field(ge=1)] = 10 * GIB  #: of results that wait; from there on no more work is taken
@@ -51,3 +50,4 @@ class Folders:
         self.cache = self.base / "blobs"
         self.status = self.base / "status.json"
         self.lock = self.base / "lock"
+        self.paused = self.base / "paused"  #: an empty file, there while the volunteer wants no searches

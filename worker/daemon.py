@@ -39,6 +39,8 @@ T = TypeVar("T")
 
 JOIN_COMMAND: Final = "xwhep-worker join"
 RENEWAL_CHECK_S: Final = 3600.0
+#: how often the worker looks whether it is paused, seconds
+PAUSE_CHECK_S: Final = 0.2
 #: the least time between two writings of the status file, seconds
 STATUS_PAUSE_S: Final = 0.5
 
@@ -94,10 +96,13 @@ class Daemon:
             async with Connection(self._identity.dispatcher, context) as connection, asyncio.TaskGroup() as tasks:
                 shell = Shell(HostClient(connection), spool, cache, self._mailbox, tasks)
                 shell.keys_per_s, shell.share = self._keys_per_s * self._settings.share, self._settings.share
-                renewal = tasks.create_task(self._keep_certificate(context))
+                others = [
+                    tasks.create_task(work) for work in (self._keep_certificate(context), self._heed_pauses(shell))
+                ]
                 self._mailbox.tell(events.Started, kept)
                 await self._loop(shell)
-                renewal.cancel()
+                for task in others:
+                    task.cancel()
                 shell.close()
         self._folders.status.unlink(missing_ok=True)
         if self._mailbox.fatal is not None:
@@ -135,6 +140,16 @@ class Daemon:
         except TimeoutError:
             return events.TimePassed(time.monotonic())
 
+    async def _heed_pauses(self, shell: Shell) -> None:
+        """Look again and again whether the volunteer wants searches."""
+        while True:
+            is_on = await asyncio.to_thread(self._folders.paused.exists)
+            if is_on is not shell.brake.is_on:
+                log.info("the searches rest; `xwhep-worker resume` lets them go on" if is_on else "the searches go on")
+                shell.brake.turn(on=is_on)
+                self._mailbox.tell(events.Paused, is_on)
+            await asyncio.sleep(PAUSE_CHECK_S)
+
     # --- for people
 
     def _tell_people(self, shell: Shell) -> None:
@@ -156,6 +171,7 @@ class Daemon:
             name=self._identity.name,
             connected=not self._agent.is_away(),
             stopping=self._agent.stopping,
+            paused=self._agent.paused,
             slots=self._settings.slots,
             kinds=self._agent.kinds,
             keys_per_s=shell.keys_per_s,

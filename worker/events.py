@@ -144,6 +144,13 @@ class KindWithdrawn(Event):
 
 
 @dataclass(frozen=True, slots=True)
+class Paused(Event):
+    """The volunteer wants no searches for now, or wants them again."""
+
+    is_on: bool
+
+
+@dataclass(frozen=True, slots=True)
 class ShutdownRequested(Event):
     """The volunteer stops the worker."""
 

@@ -91,6 +91,7 @@ class Shell:
         self._others: set[asyncio.Task[None]] = set()
         self.keys_per_s = 0.0  #: of one slot, lately
         self.share = 1.0  #: of a processor's time, for a search
+        self.brake = vanity.Brake()
         self.runs: dict[Ref, Run] = {}
 
     @property
@@ -216,7 +217,7 @@ class Shell:
     async def _work(self, run: Run, workplace: Workplace) -> FinishAttempt:
         work, ref = run.lease.work, ref_of(run.lease)
         if not isinstance(work, NativeWork):
-            return await vanity.search(work, run, share=self.share)
+            return await vanity.search(work, run, share=self.share, brake=self.brake)
 
         async def provide(digest: str, destination: Path) -> None:
             await self._cache.provide(digest, destination, fetch)

@@ -32,6 +32,7 @@ class WorkerStatus(BaseModel):
     name: str
     connected: bool  #: whether the dispatcher answered when last asked
     stopping: bool
+    paused: bool = False  #: whether the searches rest
     slots: int
     kinds: frozenset[Kind]
     keys_per_s: float  #: of one slot, in a search, lately

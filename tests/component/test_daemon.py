@@ -174,6 +174,44 @@ async def test_a_worker_that_stops_gives_its_job_back_at_once(tmp_path: Path) ->
         assert read_status(folders.status) is None
 
 
+async def test_a_paused_worker_uses_no_processor_and_goes_on_with_its_unit(tmp_path: Path) -> None:
+    async with a_grid(tmp_path) as grid, grid.owner("alice") as alice:
+        await start_search(alice, HARD)
+        folders = await enrol(grid, tmp_path / "bob")
+
+        def tried() -> int:
+            status = read_status(folders.status)
+            return sum(run.keys_tried for run in status.running) if status is not None else 0
+
+        async def moves() -> bool:
+            return tried() > 0
+
+        async def rests() -> bool:
+            status = read_status(folders.status)
+            return status is not None and status.paused
+
+        async with a_worker(folders, Kind.VANITY):
+            await eventually(moves)
+            folders.paused.touch()
+            await eventually(rests)
+            children = psutil.Process().children(recursive=True)
+            before = [child.cpu_times().user for child in children]
+            ended, _ = await asyncio.to_thread(psutil.wait_procs, children, 2)
+            after = [child.cpu_times().user for child in children]
+            held = tried()
+            folders.paused.unlink()
+
+            async def goes_on() -> bool:
+                status = read_status(folders.status)
+                return status is not None and not status.paused and tried() != held
+
+            await eventually(goes_on)
+
+    assert children
+    assert ended == []
+    assert sum(after) - sum(before) < 1  # a slice that had begun, and not two seconds
+
+
 @NEEDS_SANDBOX
 async def test_results_are_kept_while_the_dispatcher_is_away(tmp_path: Path) -> None:
     async with a_grid(tmp_path) as grid, grid.owner("alice") as alice:

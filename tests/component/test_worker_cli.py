@@ -80,6 +80,19 @@ def test_a_setting_that_nobody_knows_is_an_error(tmp_path: Path) -> None:
     assert "configuration key worker.slot" in result.stderr
 
 
+async def test_pause_and_resume_leave_a_mark_that_the_worker_heeds(tmp_path: Path) -> None:
+    home = tmp_path / "home"
+    assert "xwhep-worker join" in invoke("pause", home=home).stderr
+    await joined(tmp_path)
+
+    for _ in range(2):
+        assert invoke("pause", home=home).exit_code == 0
+        assert Folders(home).paused.exists()
+    for _ in range(2):
+        assert invoke("resume", home=home).exit_code == 0
+        assert not Folders(home).paused.exists()
+
+
 async def test_status_says_what_the_worker_does(tmp_path: Path) -> None:
     await joined(tmp_path)
     folders = Folders(tmp_path / "home")

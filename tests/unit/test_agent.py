@@ -24,6 +24,7 @@ from worker.events import (
     HitFound,
     Kept,
     KindWithdrawn,
+    Paused,
     Poll,
     PollAnswered,
     PollFailed,
@@ -348,6 +349,14 @@ def test_no_more_searches_run_than_threads_are_given_them() -> None:
     agent.handle(RunEnded(0.2, TWO, 1))
     agent.handle(RunEnded(0.3, ONE, 1))
     assert Poll(both) in agent.handle(TimePassed(POLL_PAUSE_S + 0.3))
+
+
+def test_a_paused_worker_asks_for_no_search_until_it_goes_on() -> None:
+    agent = running(slots=2)
+    agent.handle(PollFailed(0.1))
+
+    assert agent.handle(Paused(20.0, is_on=True)) == [SendHeartbeat((ONE,))]
+    assert Poll(KINDS) in agent.handle(Paused(21.0, is_on=False))
 
 
 def test_a_worker_whose_threads_all_search_and_that_runs_nothing_else_does_not_ask() -> None:

@@ -11,7 +11,7 @@ import contextlib
 import os
 import subprocess
 import sys
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 from typing import Any, Final, Protocol
 
@@ -42,7 +42,40 @@ class Sink(Protocol):
         """Take a hit; on return it is safe."""
 
 
-async def search(work: VanityWork, sink: Sink, *, nice: int = 0, share: float = 1.0) -> FinishAttempt:
+class Brake:
+    """Pauses all searches of a worker, and lets them go on."""
+
+    def __init__(self) -> None:
+        self.is_on = False
+        self.turns = 0  #: how often it was pulled or released
+        self._searches: set[asyncio.StreamWriter] = set()
+
+    def turn(self, *, on: bool) -> None:
+        """Pause what runs and what begins later, or let it go on; the searches obey within half a second."""
+        if on is not self.is_on:
+            self.is_on = on
+            self.turns += 1
+            for stdin in self._searches:
+                stdin.write(self._order())
+
+    @contextlib.contextmanager
+    def holding(self, stdin: asyncio.StreamWriter) -> Iterator[None]:
+        """Let the brake act on the search with this input, from now to the block's end."""
+        if self.is_on:
+            stdin.write(self._order())
+        self._searches.add(stdin)
+        try:
+            yield
+        finally:
+            self._searches.discard(stdin)
+
+    def _order(self) -> bytes:
+        return pipe.render(pipe.Command(do=pipe.Order.PAUSE if self.is_on else pipe.Order.RESUME))
+
+
+async def search(
+    work: VanityWork, sink: Sink, *, nice: int = 0, share: float = 1.0, brake: Brake | None = None
+) -> FinishAttempt:
     """Search a unit to its end, with a share, 0.01 to 1, of one processor's time; a cancellation stops it.
 
     Raises:
@@ -50,20 +83,27 @@ async def search(work: VanityWork, sink: Sink, *, nice: int = 0, share: float = 
     """
     if work.form not in FORMS:
         raise SearchFailedError(f"this worker cannot search for {work.form} addresses; install its latest version")
-    latest = ProgressFields(fraction=0)
+    brake = brake or Brake()
     async with _child() as child:
         child.stdin.write(pipe.render(_unit(work, nice, share)))
-        while not isinstance(event := await child.event(), pipe.Done):
-            match event:
-                case pipe.Progress():
-                    latest = _progress(work, event.keys, event.keys_per_s)
-                    sink.progress(latest)
-                case pipe.Found():
-                    latest = _progress(work, event.keys, latest.keys_per_s)
-                    await sink.hit(ReportHit(s=event.s, e=event.e, sign=event.sign, **latest.model_dump()))
-                case _:
-                    pass
-        return _end(work, event, latest)
+        with brake.holding(child.stdin):
+            return await _follow(work, child, sink, brake)
+
+
+async def _follow(work: VanityWork, child: _Child, sink: Sink, brake: Brake) -> FinishAttempt:
+    """Hand on what a child says, to its end."""
+    latest = ProgressFields(fraction=0)
+    while not isinstance(event := await child.event(brake), pipe.Done):
+        match event:
+            case pipe.Progress():
+                latest = _progress(work, event.keys, event.keys_per_s)
+                sink.progress(latest)
+            case pipe.Found():
+                latest = _progress(work, event.keys, latest.keys_per_s)
+                await sink.hit(ReportHit(s=event.s, e=event.e, sign=event.sign, **latest.model_dump()))
+            case _:
+                pass
+    return _end(work, event, latest)
 
 
 async def compile_kernel() -> pipe.Compiled:
@@ -73,7 +113,7 @@ async def compile_kernel() -> pipe.Compiled:
         SearchFailedError: it did not work.
     """
     async with _child("--compile") as child:
-        while not isinstance(event := await child.event(), pipe.Compiled):
+        while not isinstance(event := await child.event(Brake()), pipe.Compiled):
             pass
         return event
 
@@ -115,15 +155,14 @@ class _Child:
         self._process = process
         self._errors = asyncio.create_task(_tail(process.stderr))
 
-    async def event(self) -> pipe.Event:
-        """Return what the child says next.
+    async def event(self, brake: Brake) -> pipe.Event:
+        """Return what the child says next; it may be silent while it is paused.
 
         Raises:
             SearchFailedError: that it failed; or it ended, fell silent, or said something else than a message.
         """
         try:
-            async with asyncio.timeout(SILENCE_S):  # wait_for of Python 3.11 may swallow a cancellation (bpo-37658)
-                line = await self._stdout.readline()
+            line = await self._line(brake)
             event = pipe.parse_event(line) if line else None
         except TimeoutError as error:
             raise SearchFailedError(f"its process said nothing for {SILENCE_S:.0f} s") from error
@@ -134,6 +173,16 @@ class _Child:
         if isinstance(event, pipe.Failed):
             raise SearchFailedError(event.text)
         return event
+
+    async def _line(self, brake: Brake) -> bytes:
+        while True:
+            turns = brake.turns
+            try:
+                async with asyncio.timeout(SILENCE_S):  # wait_for of Python 3.11 may swallow a cancellation (bpo-37658)
+                    return await self._stdout.readline()
+            except TimeoutError:
+                if not brake.is_on and brake.turns == turns:
+                    raise
 
     async def stop(self) -> None:
         """Tell the child to stop, and after a grace make it; on return it is gone, and so is what it had to say."""
