@@ -171,6 +171,28 @@ async def test_a_child_that_goes_wrong_fails_the_search_and_says_why(
         await vanity.search(unit(steps=1, ranges=NOTHING), Sink())
 
 
+@pytest.mark.usefixtures("no_child_left")
+@pytest.mark.skipif(os.name == "nt", reason="the child is played by a shell script")
+async def test_a_child_may_be_silent_while_it_is_paused_and_not_after(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    child = tmp_path / "python"
+    child.write_text("#!/bin/sh\ncat > /dev/null\n")
+    child.chmod(0o755)
+    monkeypatch.setattr(sys, "executable", str(child))
+    monkeypatch.setattr(vanity, "SILENCE_S", 0.2)
+    brake = vanity.Brake()
+    brake.turn(on=True)
+    searching = asyncio.create_task(vanity.search(unit(steps=1, ranges=NOTHING), Sink(), brake=brake))
+
+    ended, _ = await asyncio.wait({searching}, timeout=1)
+    brake.turn(on=False)
+
+    assert not ended
+    with pytest.raises(SearchFailedError, match="said nothing"):
+        await searching
+
+
 async def test_a_child_that_cannot_be_started_fails_the_search(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(sys, "executable", str(tmp_path / "nowhere"))
 
