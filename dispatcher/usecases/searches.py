@@ -5,6 +5,7 @@ from __future__ import annotations
 import secrets
 from collections.abc import Collection
 from datetime import datetime
+from functools import lru_cache
 from typing import Any, Final, cast
 from uuid import UUID
 
@@ -239,6 +240,7 @@ def _in_hex(ranges: Ranges) -> list[tuple[str, str]]:
     return [(f"{low:040x}", f"{high:040x}") for low, high in ranges]
 
 
+@lru_cache(maxsize=1024)  # a square root, for each share again
 def _point(key: str) -> Point:
     return decode(bytes.fromhex(key))
 
