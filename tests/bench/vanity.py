@@ -79,7 +79,7 @@ class Bench:
 
     def primitives(self, kernel: Kernel) -> dict[str, float]:
         """Print each part of a kernel beside its bound; return ns a number or a key."""
-        bound, search = least_cycles(kernel), a_search(kernel)
+        bound, search = least_cycles(kernel, host_features()), a_search(kernel)
         least = {
             "multiply": bound.multiply,
             "square": bound.square,
@@ -105,7 +105,10 @@ class Bench:
         measured = self.measure({f"{kernel.name} {form}": work for (kernel, form), work in subjects.items()})
         print("\nthe whole search, million keys a processor second")
         for kernel, form in subjects:
-            found, bound = measured[f"{kernel.name} {form}"], self.clock_hz / least_cycles(kernel).key(form)
+            found, bound = (
+                measured[f"{kernel.name} {form}"],
+                self.clock_hz / least_cycles(kernel, host_features()).key(form),
+            )
             self._print_rate(f"{kernel.name} {form}", found, bound)
         return {kernel.name: {form: measured[f"{kernel.name} {form}"].median for form in forms} for kernel in kernels}
 

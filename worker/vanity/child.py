@@ -18,7 +18,7 @@ from uuid import UUID
 import psutil
 
 from worker.vanity import cache, pipe
-from worker.vanity.engine import UnitSearch, choose_kernel, compile_kernel, next_slice, reason_for
+from worker.vanity.engine import UnitSearch, choose_kernel, compile_kernel, host_features, next_slice, reason_for
 from worker.vanity.kernel import Kernel
 from worker.vanity.limits import clock_hz, least_cycles
 from worker.vanity.self_test import self_test
@@ -141,7 +141,7 @@ def _trial(kernel: Kernel) -> pipe.Compiled:
         why=reason_for(kernel),
         keys_per_s=keys / elapsed_s,
         keys_per_cpu_s=keys / max(cpu_s, 1e-3),  # where the clock of threads is coarse, it may not have moved
-        bound_keys_per_cpu_s=clock_hz() / least_cycles(kernel).key(kernel.form),
+        bound_keys_per_cpu_s=clock_hz() / least_cycles(kernel, host_features()).key(kernel.form),
     )
 
 
