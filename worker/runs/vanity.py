@@ -23,7 +23,7 @@ from xwhep.model.attempts import FinishAttempt, Outcome, ProgressFields, ReportH
 from xwhep.units import keys_of
 
 #: the forms of address that the kernels compute
-FORMS: Final = frozenset({Form.P2PKH_COMPRESSED, Form.P2WPKH})
+FORMS: Final = frozenset(Form)
 #: how long a child may say nothing, seconds: compiling takes the longest, and the machine may be busy
 SILENCE_S: Final = 600.0
 #: how long a child that was told to stop may take, seconds
