@@ -6,6 +6,7 @@ import asyncio
 import json
 import os
 import re
+import subprocess
 import sys
 import tomllib
 from pathlib import Path
@@ -30,6 +31,9 @@ from xwhep.pki.identity import load_identity
 from xwhep.rights import Role
 
 PATTERN = "1L"
+
+
+ROOT = Path(__file__).parents[2]
 
 
 def invoke(*arguments: str, home: Path | None = None, typed: str | None = None) -> Result:
@@ -202,4 +206,13 @@ def test_the_bench_says_which_kernel_how_fast_and_how_near_to_the_bound(tmp_path
     assert result["keys_per_cpu_s"] < 1.5 * result["bound_keys_per_cpu_s"]
     assert result["example"] == "1LoVE"
     assert "of which this is" in told.stdout
-    assert "numba" not in sys.modules
+
+
+def test_the_bench_leaves_numba_to_its_children(tmp_path: Path) -> None:
+    alone = "import sys; from worker.cli import program; program(sys.argv[1:], standalone_mode=False);"
+    command = [sys.executable, "-c", f"{alone} sys.exit('numba' in sys.modules)", "bench", "--seconds", "0.5"]
+    environment = {**os.environ, "XWHEP_HOME": str(tmp_path), "PYTHONPATH": str(ROOT)}
+
+    ended = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
+
+    assert ended.returncode == 0, ended.stderr
