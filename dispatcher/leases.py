@@ -6,7 +6,6 @@ from datetime import datetime, timedelta
 from typing import Final
 
 from xwhep.model.attempts import LEASE_S
-from xwhep.units import keys_of
 
 LEASE: Final = timedelta(seconds=LEASE_S)
 #: how long fetching what an attempt needs and bringing back its results may take, beside the job's own time limit
@@ -41,9 +40,9 @@ def may_go_on(leased_at: datetime, wall_s: int, now: datetime) -> bool:
     return now < leased_at + timedelta(seconds=wall_s) + DELIVERY
 
 
-def credited_keys(keys_tried: int, unit_steps: int | None) -> int:
+def credited_keys(keys_tried: int, unit_keys: int | None) -> int:
     """Return how many of the keys that a host says it tried are believed: never more than the unit has."""
-    return min(keys_tried, 0 if unit_steps is None else keys_of(unit_steps))
+    return min(keys_tried, unit_keys or 0)
 
 
 def proven_rate(before: float, keys_proven: int, elapsed_s: float) -> float:

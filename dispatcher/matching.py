@@ -27,28 +27,28 @@ class Profile:
 
 @dataclass(frozen=True, slots=True)
 class Requirement:
-    """What a job requires of a host: a kind of app, one of some platforms (none named: any), a form of addresses."""
+    """What a job requires of a host: a kind of app, one of some platforms (none named: any), forms of addresses."""
 
     kind: Kind
     platforms: frozenset[tuple[Os, Cpu]] = frozenset()
-    form: Form | None = None  #: None if the job searches for no address
+    forms: frozenset[Form] = frozenset()  #: all of them; none if the job searches for no address
 
     def text(self) -> str:
         """Return the canonical text: equal requirements have equal texts."""
-        form = [] if self.form is None else [self.form.value]
-        return " ".join([self.kind.value, *form, *sorted(f"{os.value}/{cpu.value}" for os, cpu in self.platforms)])
+        forms = sorted(form.value for form in self.forms)
+        return " ".join([self.kind.value, *forms, *sorted(f"{os.value}/{cpu.value}" for os, cpu in self.platforms)])
 
     @classmethod
     def parse(cls, text: str) -> Self:
         """Return the requirement that has this text."""
         kind, *words = text.split()
         pairs = (word.split("/") for word in words if "/" in word)
-        forms = [Form(word) for word in words if "/" not in word]
-        return cls(Kind(kind), frozenset((Os(os), Cpu(cpu)) for os, cpu in pairs), forms[0] if forms else None)
+        forms = frozenset(Form(word) for word in words if "/" not in word)
+        return cls(Kind(kind), frozenset((Os(os), Cpu(cpu)) for os, cpu in pairs), forms)
 
     def fits(self, profile: Profile) -> bool:
         """Tell whether a host of this profile can run the job."""
-        if self.kind not in profile.kinds or (self.form is not None and self.form not in profile.forms):
+        if self.kind not in profile.kinds or not self.forms <= profile.forms:
             return False
         return not self.platforms or any(runs_on(os, cpu, profile) for os, cpu in self.platforms)
 

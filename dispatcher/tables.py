@@ -18,9 +18,10 @@ from xwhep.model.batches import BatchFields, BatchKind, SearchFields
 from xwhep.model.data import BlobFields, DataFields
 from xwhep.model.jobs import JobWork
 from xwhep.model.members import MemberFields
+from xwhep.model.targets import TargetFields
 from xwhep.rights import Role
 
-SCHEMA_VERSION = 3
+SCHEMA_VERSION = 4
 
 SQLModel.metadata.naming_convention = {  # names that a migration can rely on
     "ix": "ix_%(table_name)s_%(column_0_N_name)s",
@@ -213,12 +214,12 @@ class Search(SearchFields, SQLModel, table=True):
     __table_args__ = (UniqueConstraint("public_key"),)
 
     batch_uid: UUID = Field(primary_key=True, foreign_key="batches.uid")
-    further_patterns: list[str] = document(list[str])
-    form: Form = enumeration(Form)
+    patterns: list[str] = document(list[str])
+    forms: list[Form] = document(list[Form])
     network: Network = enumeration(Network)
     blinding: str = Field(repr=False)  #: r, 32 bytes, hexadecimal; never leaves the dispatcher
     blinded_key: str  #: A + rG, what hosts get
-    ranges: list[tuple[str, str]] = document(list[tuple[str, str]])
+    target: TargetFields = document(TargetFields)  #: what follows from the wish
     difficulty: float
     next_number: int = 0
     keys_tried: int = 0  #: by attempts that have ended
@@ -247,7 +248,7 @@ class Job(SQLModel, table=True):
     work: JobWork = document(JobWork)
     limits: Limits = document(Limits)
     unit_number: int | None = None
-    unit_steps: int | None = None
+    unit_keys: int | None = None  #: how many the unit tries
     status: Status = enumeration(Status, default=Status.PENDING)
     attempts_made: int = 0
     attempts_allowed: int

@@ -18,8 +18,8 @@ from pydantic import ValidationError
 from oracle.ledger import Subject
 from oracle.settlement import Reason
 from oracle.tables import Task
-from xwhep.bitcoin.patterns import Pattern, parse_pattern
 from xwhep.bitcoin.split_key import Hit, check
+from xwhep.bitcoin.wanted import Wanted, want_patterns
 from xwhep.chain.parameters import (
     NativeParameters,
     VanityParameters,
@@ -117,28 +117,28 @@ def order_for(task: Task, offer: Offer) -> Order | Reason:
 
 
 def _search(task: Task, offer: Offer) -> Order | Reason:
-    parameters, pattern = _wanted(task)
-    if pattern.difficulty > offer.max_difficulty:
+    parameters, wanted = _wanted(task)
+    if wanted.difficulty > offer.max_difficulty:
         return Reason.TOO_HARD
     key = encode(parameters.public_key).hex()
     batch = SubmitSearch(
         uid=batch_uid(offer.subject, task),
         name=_name(task),
         requester=task.requester,
-        pattern=pattern.text,
+        patterns=[parameters.pattern],
         public_key=key,
     )
     return Order(batch)
 
 
-def _wanted(task: Task) -> tuple[VanityParameters, Pattern]:
+def _wanted(task: Task) -> tuple[VanityParameters, Wanted]:
     """Return what a search is asked for.
 
     Raises:
         InvalidFieldError, PatternError, PublicKeyError: nothing that can be searched for.
     """
     parameters = decode_vanity_parameters(task.params)
-    return parameters, parse_pattern(parameters.pattern)
+    return parameters, want_patterns([parameters.pattern])
 
 
 def _bag(task: Task, subject: Subject, app_uid: UUID) -> Order:
@@ -182,9 +182,9 @@ def found(task: Task, hit: HitView) -> Answer:
 
 
 def _checked(task: Task, hit: HitView) -> Answer:
-    parameters, pattern = _wanted(task)
+    parameters, wanted = _wanted(task)
     claimed = Hit(int(hit.s, 16), hit.e, hit.sign)
-    check(parameters.public_key, claimed, pattern.ranges)
+    check(parameters.public_key, claimed, wanted.find)
     total = add_multiple(parameters.public_key, claimed.s)
     assert total is not None, "the hit was checked"
     negative = claimed.sign == -1

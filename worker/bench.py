@@ -14,13 +14,14 @@ from pydantic import BaseModel
 from worker.runs import vanity
 from xwhep.bitcoin.addresses import Form
 from xwhep.bitcoin.patterns import parse_pattern
-from xwhep.model.attempts import ProgressFields, ReportHit, VanityWork
-from xwhep.secp256k1 import G, encode
-from xwhep.units import MAX_STEPS
+from xwhep.bitcoin.targets import target_of
+from xwhep.model.attempts import ProgressFields, ReportHit, VanityWork, unit_fields
+from xwhep.secp256k1 import G
+from xwhep.units import MAX_STEPS, Unit
 
 #: what the time is told for
 EXAMPLE: Final = "1LoVE"
-_NOTHING: Final = ("ff" * 20, "ff" * 20)
+_NOTHING: Final = target_of(b"\xff" * 20, Form.P2PKH_COMPRESSED)
 
 
 class BenchResult(BaseModel):
@@ -102,11 +103,5 @@ async def _keys_per_s(threads: int, seconds: float) -> float:
 
 
 def _work(number: int) -> VanityWork:
-    return VanityWork(
-        batch_uid=uuid4(),
-        number=number,
-        steps=MAX_STEPS,
-        form=Form.P2PKH_COMPRESSED,
-        public_key=encode(G).hex(),
-        ranges=[_NOTHING],
-    )
+    unit = Unit(uuid4(), number, MAX_STEPS, G, _NOTHING)
+    return VanityWork(**unit_fields(unit), batch_uid=unit.batch)

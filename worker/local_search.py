@@ -14,35 +14,45 @@ from typing import Any, Final
 from uuid import UUID, uuid4
 
 from worker.runs import vanity
-from xwhep.bitcoin.patterns import Pattern
-from xwhep.bitcoin.split_key import Hit, check
-from xwhep.model.attempts import ProgressFields, ReportHit, VanityWork
-from xwhep.secp256k1 import Point, encode
+from xwhep.bitcoin.split_key import Hit, check, hit_public_key
+from xwhep.bitcoin.wanted import Wanted
+from xwhep.model.attempts import ProgressFields, ReportHit, VanityWork, unit_fields
+from xwhep.secp256k1 import Point
+from xwhep.units import Unit
 
 #: of one unit: about half a minute of one processor
 STEPS: Final = 1024
+
+
+@dataclass(frozen=True, slots=True)
+class Order:
+    """What to search for."""
+
+    wanted: Wanted
+    public_key: Point
+    plain: bool = False
 
 
 @dataclass(slots=True)
 class Found:
     """Takes the first hit of all searches, and sums up how far they are."""
 
-    pattern: Pattern
-    public_key: Point
+    order: Order
     show: Callable[[ProgressFields], None]
     hit: asyncio.Future[Hit]
     started_s: float = field(default_factory=time.monotonic)
     tried: dict[int, int] = field(default_factory=dict)  #: keys by unit
 
     def take(self, report: ReportHit) -> None:
-        """Take a hit, once it is checked.
+        """Take a hit, once it is checked; not each one is wanted, where the case of letters is.
 
         Raises:
             FalseResultError: it is none.
         """
         hit = Hit(int(report.s, 16), report.e, report.sign)
-        check(self.public_key, hit, self.pattern.ranges, self.pattern.form)
-        if not self.hit.done():
+        wanted, public_key = self.order.wanted, self.order.public_key
+        check(public_key, hit, wanted.target.match)
+        if wanted.find(hit_public_key(public_key, hit)) and not self.hit.done():
             self.hit.set_result(hit)
 
     def count(self, number: int, keys: int) -> None:
@@ -66,17 +76,15 @@ class _Sink:
         self.found.take(hit)
 
 
-async def search(
-    pattern: Pattern, public_key: Point, *, slots: int, nice: int, show: Callable[[ProgressFields], None]
-) -> Hit:
-    """Return the first hit of a pattern; `show` is told, about every second, how far the search is.
+async def search(order: Order, *, slots: int, nice: int, show: Callable[[ProgressFields], None]) -> Hit:
+    """Return the first hit that is wanted; `show` is told, about every second, how far the search is.
 
     Raises:
         SearchFailedError: a searching process failed.
         FalseResultError: the kernel computed wrongly.
     """
     hit: asyncio.Future[Hit] = asyncio.get_running_loop().create_future()
-    found = Found(pattern, public_key, show, hit)
+    found = Found(order, show, hit)
     batch_uid, numbers = uuid4(), itertools.count()
     searchers = [asyncio.create_task(_search_units(found, batch_uid, numbers, nice)) for _ in range(slots)]
     try:
@@ -93,18 +101,9 @@ async def search(
 
 
 async def _search_units(found: Found, batch_uid: UUID, numbers: itertools.count[int], nice: int) -> None:
+    order = found.order
     while True:
-        work = _work(found.pattern, found.public_key, batch_uid, next(numbers))
-        end = await vanity.search(work, _Sink(work.number, found), nice=nice)
-        found.count(work.number, end.keys_tried)
-
-
-def _work(pattern: Pattern, public_key: Point, batch_uid: UUID, number: int) -> VanityWork:
-    return VanityWork(
-        batch_uid=batch_uid,
-        number=number,
-        steps=STEPS,
-        form=pattern.form,
-        public_key=encode(public_key).hex(),
-        ranges=[(f"{first:040x}", f"{last:040x}") for first, last in pattern.ranges],
-    )
+        unit = Unit(batch_uid, next(numbers), STEPS, order.public_key, order.wanted.target, plain=order.plain)
+        work = VanityWork(**unit_fields(unit), batch_uid=batch_uid)
+        end = await vanity.search(work, _Sink(unit.number, found), nice=nice)
+        found.count(unit.number, end.keys_tried)

@@ -363,7 +363,7 @@ class PatternError(XwhepError):
 
     def __init__(self, pattern: str, why: str) -> None:
         shown = pattern if len(pattern) <= 40 else pattern[:40] + "..."
-        super().__init__(f"no search for {shown!a}: {why}", field="pattern")
+        super().__init__(f"no search for {shown!a}: {why}", field="patterns")
 
 
 class PatternListError(XwhepError):
@@ -374,7 +374,7 @@ class PatternListError(XwhepError):
     exit_status = 2
 
     def __init__(self, why: str) -> None:
-        super().__init__(f"no search for these patterns: {why}", field="further_patterns")
+        super().__init__(f"no search for these patterns: {why}", field="patterns")
 
 
 class PublicKeyError(XwhepError):

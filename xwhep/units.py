@@ -4,7 +4,8 @@ A unit is named by its batch and its number alone. From these follow 16 centres,
 two units overlap and nobody has to keep a list; 16 on every machine, whatever the width of its vectors, so that a unit
 is the same set of keys everywhere. Lane l of a unit covers, in each step, the 513 offsets around its centre, and then
 moves the centre by 513: all its offsets lie side by side, each exactly once. Each offset s stands for six keys,
-sign * LAMBDA^e * (A' + sG) with e in 0, 1, 2 and both signs.
+sign * LAMBDA^e * (A' + sG) with e in 0, 1, 2 and both signs; in a plain search, for A' + sG alone, so that whoever adds
+two keys can combine what is found.
 """
 
 from __future__ import annotations
@@ -15,9 +16,8 @@ from typing import Final, TypeAlias
 from uuid import UUID
 
 from xwhep.bitcoin import split_key
-from xwhep.bitcoin.addresses import Form
-from xwhep.bitcoin.ranges import Ranges, is_ascending
 from xwhep.bitcoin.split_key import Hit
+from xwhep.bitcoin.targets import Match, Target
 from xwhep.errors import FalseResultError, InvalidFieldError
 from xwhep.ids import derived_uid
 from xwhep.secp256k1 import N, Point
@@ -25,12 +25,11 @@ from xwhep.secp256k1 import N, Point
 LANES: Final = 16  #: centres of a unit
 GROUP: Final = 256  #: points on either side of a centre: a step covers C - 256 G .. C + 256 G
 POINTS_PER_STEP: Final = 2 * GROUP + 1  #: of one lane, the centre included; also how far a step moves the centre
-KEYS_PER_POINT: Final = 6
-KEYS_PER_STEP: Final = LANES * POINTS_PER_STEP * KEYS_PER_POINT
+KEYS_PER_POINT: Final = 6  #: in a search that is not plain
 MAX_NUMBER: Final = 2**64 - 1
 MAX_STEPS: Final = 2**32
 
-Share: TypeAlias = Hit  #: evidence of work: a hit in the unit's ranges, of which a worker cannot tell those that win
+Share: TypeAlias = Hit  #: evidence of work: a hit in the unit's target, of which a worker cannot tell those that win
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,23 +37,21 @@ class Unit:
     """A deterministic slice of a vanity search.
 
     Raises:
-        InvalidFieldError: a number, steps or ranges out of bounds.
+        InvalidFieldError: a number or steps out of bounds.
     """
 
     batch: UUID
     number: int  #: 0 .. MAX_NUMBER
     steps: int  #: of each lane, 1 .. MAX_STEPS
-    form: Form
     public_key: Point  #: A', the requester's public key as blinded for this batch
-    ranges: Ranges  #: what a hit's `key_hash` must lie in
+    target: Target  #: what a hit must be
+    plain: bool = False  #: whether hits have e = 0 and sign = 1
 
     def __post_init__(self) -> None:
         if not 0 <= self.number <= MAX_NUMBER:
             raise InvalidFieldError("number", f"{self.number} is not in 0 .. {MAX_NUMBER}")
         if not 1 <= self.steps <= MAX_STEPS:
             raise InvalidFieldError("steps", f"{self.steps} is not in 1 .. {MAX_STEPS}")
-        if not self.ranges or not is_ascending(self.ranges):
-            raise InvalidFieldError("ranges", "these are not ascending ranges, first to last, of hashes of 160 bits")
 
 
 def unit_uid(batch: UUID, number: int) -> UUID:
@@ -76,9 +73,9 @@ def offset(batch: UUID, number: int, lane: int, step: int, i: int) -> int:
     return (centre(batch, number, lane) + step * POINTS_PER_STEP + i) % N
 
 
-def keys_of(steps: int) -> int:
-    """Return how many keys a unit of so many steps tries."""
-    return steps * KEYS_PER_STEP
+def keys_of(steps: int, *, plain: bool) -> int:
+    """Return how many keys a unit of so many steps tries, whatever forms of address each has."""
+    return steps * LANES * POINTS_PER_STEP * (1 if plain else KEYS_PER_POINT)
 
 
 def contains(unit: Unit, s: int) -> bool:
@@ -87,12 +84,15 @@ def contains(unit: Unit, s: int) -> bool:
     return any((s - offset(unit.batch, unit.number, lane, 0, -GROUP)) % N < points for lane in range(LANES))
 
 
-def verify(unit: Unit, hit: Hit) -> bytes:
-    """Return the `key_hash`, 20 bytes, of a hit that lies in this unit and in one of its ranges.
+def verify(unit: Unit, hit: Hit) -> Match:
+    """Return which hash of a hit's key is in the unit's target.
 
     Raises:
-        FalseResultError: the offset is not the unit's, or the key's hash is in no range.
+        FalseResultError: the offset is not the unit's, no hash of the key is in its target, or it is a hit of another
+            than a plain search.
     """
     if not contains(unit, hit.s):
         raise FalseResultError(f"its offset is not in unit {unit.number} of batch {unit.batch}")
-    return split_key.check(unit.public_key, hit, unit.ranges, unit.form)
+    if unit.plain and (hit.e, hit.sign) != (0, 1):
+        raise FalseResultError("in a plain search e is 0 and sign is 1")
+    return split_key.check(unit.public_key, hit, unit.target.match)

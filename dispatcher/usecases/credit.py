@@ -9,16 +9,16 @@ from sqlmodel import Session
 
 from dispatcher.leases import proven_rate
 from dispatcher.tables import Attempt, Host
-from xwhep.bitcoin.patterns import Ranges
 from xwhep.bitcoin.split_key import Hit
+from xwhep.bitcoin.targets import Target
 from xwhep.errors import ShareClaimedError
 from xwhep.shares import keys_proven
 
 _MOST_KEYS: Final = 2**63 - 1  #: what a column holds
 
 
-def add_share(session: Session, attempt: Attempt, hit: Hit, ranges: Ranges) -> None:
-    """Credit the host of a live attempt with a share that was verified to lie in these ranges of its unit.
+def add_share(session: Session, attempt: Attempt, hit: Hit, target: Target) -> None:
+    """Credit the host of a live attempt with a share that was verified to be in this target, its unit's.
 
     Raises:
         ShareClaimedError: the attempt has claimed it before; that adds nothing, and is no fault: the answer to the
@@ -28,7 +28,7 @@ def add_share(session: Session, attempt: Attempt, hit: Hit, ranges: Ranges) -> N
     if share in attempt.claimed:
         raise ShareClaimedError(attempt.job_uid)
     attempt.claimed = [*attempt.claimed, share]
-    keys = keys_proven(ranges)
+    keys = keys_proven(target)
     host = session.get_one(Host, attempt.host_uid)
     attempt.keys_proven += keys
     host.shares += 1

@@ -187,7 +187,7 @@ def prolong(session: Session, heard: Sequence[Heard], hosts: dict[UUID, datetime
             report = reports.get((attempt.host_uid, attempt.job_uid, attempt.number))
             if report is not None and may_go_on(attempt.leased_at, job.limits.wall_s, report.at):
                 attempt.lease_ends_at = max(attempt.lease_ends_at, lease_end(report.at))
-                keep_progress(attempt, report.progress, job.unit_steps)
+                keep_progress(attempt, report.progress, job.unit_keys)
     for some in _in_parts(list(hosts)):
         for host in session.exec(select(Host).where(col(Host.uid).in_(some))).all():
             host.seen_at = hosts[host.uid]
@@ -198,10 +198,10 @@ def _in_parts(uids: Sequence[UUID]) -> Iterator[Sequence[UUID]]:
     return (uids[start : start + IDS_A_QUERY] for start in range(0, len(uids), IDS_A_QUERY))
 
 
-def keep_progress(attempt: Attempt, progress: ProgressFields, unit_steps: int | None) -> None:
+def keep_progress(attempt: Attempt, progress: ProgressFields, unit_keys: int | None) -> None:
     """Write down how far an attempt is; what it tried never shrinks, and is never more than its unit has."""
     attempt.fraction = progress.fraction
-    attempt.keys_tried = max(attempt.keys_tried, credited_keys(progress.keys_tried, unit_steps))
+    attempt.keys_tried = max(attempt.keys_tried, credited_keys(progress.keys_tried, unit_keys))
     attempt.keys_per_s = progress.keys_per_s
 
 

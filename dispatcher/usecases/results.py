@@ -110,7 +110,7 @@ def report_hit(
     attempt, job = live(session, caller, job_uid, number)
     if job.unit_number is None:
         raise NotFoundError("search unit", job_uid)
-    leasing.keep_progress(attempt, report, job.unit_steps)
+    leasing.keep_progress(attempt, report, job.unit_keys)
     error = searches.settle_hit(session, attempt, job, Hit(int(report.s, 16), report.e, report.sign), now=now)
     session.flush()
     return error or AttemptReply(status=attempt.status, keys_proven=session.get_one(Host, caller.uid).keys_proven)
@@ -130,7 +130,7 @@ def finish(
     if attempt is not None and attempt.host_uid == caller.uid and attempt.result_digest == digest:
         return AttemptReply(status=attempt.status)
     attempt, job = live(session, caller, job_uid, number)
-    leasing.keep_progress(attempt, end, job.unit_steps)
+    leasing.keep_progress(attempt, end, job.unit_keys)
     attempt.result_digest = digest
     attempt.exit_status, attempt.cpu_s, attempt.max_rss_bytes = end.exit_status, end.cpu_s, end.max_rss_bytes
     if end.outcome is Outcome.LOST or (end.outcome is Outcome.FAILED and job.unit_number is not None):

@@ -18,29 +18,32 @@ from dispatcher.matching import Requirement
 from dispatcher.tables import App, Attempt, Batch, Fault, Host, Job, Search
 from dispatcher.usecases.credit import add_share
 from dispatcher.usecases.jobs import class_of, close, stop
-from xwhep.bitcoin.addresses import address
-from xwhep.bitcoin.patterns import Ranges, in_ranges
-from xwhep.bitcoin.split_key import Hit, blind, unblind
+from xwhep.bitcoin.split_key import Hit, blind, hit_public_key, unblind
+from xwhep.bitcoin.targets import Target
+from xwhep.bitcoin.wanted import Found
 from xwhep.errors import FalseResultError, KeyUsedError
 from xwhep.ids import derived_uid
 from xwhep.lifecycle import OPEN, AttemptStatus, Event, Status, advance
 from xwhep.model.apps import Kind
-from xwhep.model.attempts import VanityWork
+from xwhep.model.attempts import VanityWork, unit_fields
 from xwhep.model.batches import HitView, SearchFields, SearchView, SubmitSearch
 from xwhep.model.jobs import JobWork
+from xwhep.model.targets import TargetFields
 from xwhep.secp256k1 import N, Point, decode, encode
-from xwhep.shares import share_ranges
-from xwhep.units import KEYS_PER_STEP, Unit, unit_uid, verify
+from xwhep.shares import share_target
+from xwhep.units import Unit, keys_of, unit_uid, verify
 
 #: the app that the dispatcher brings along
 VANITY_APP_UID = derived_uid("xwhep/builtin-app/1", b"vanity")
 #: thousands, perhaps, that nobody looks at in a list
-_RANGES: Final = cast("QueryableAttribute[Any]", Search.ranges)  # SQLModel types the attribute as its value
+_TARGET: Final = cast("QueryableAttribute[Any]", Search.target)  # SQLModel types the attribute as its value
+MOST_TARGETS: Final = 256
+_TARGETS: Final[dict[UUID, Target]] = {}
 _ASKED_FOR: Final = set(SearchFields.model_fields)
 
 
 def begin(session: Session, batch: Batch, request: SubmitSearch) -> None:
-    """Begin a search: check the pattern and the key, and blind the key with a number that no host learns.
+    """Begin a search: check what is wanted and the key, and blind the key with a number that no host learns.
 
     Raises:
         PatternError: to a pattern no address matches, or the search would never end.
@@ -48,19 +51,19 @@ def begin(session: Session, batch: Batch, request: SubmitSearch) -> None:
         PublicKeyError: the key is not a point of the curve.
         KeyUsedError: the key served an earlier search.
     """
-    patterns = request.patterns()
+    wanted = request.wanted()
     public_key = decode(bytes.fromhex(request.public_key))
     if session.exec(select(Search).where(Search.public_key == request.public_key)).first():
         raise KeyUsedError
     r = secrets.randbelow(N - 1) + 1
-    batch.match_class = class_of(session, Requirement(Kind.VANITY, form=request.form))
+    batch.match_class = class_of(session, Requirement(Kind.VANITY, forms=frozenset(wanted.forms)))
     search = Search(
         **request.model_dump(include=_ASKED_FOR),
         batch_uid=batch.uid,
         blinding=r.to_bytes(32, "big").hex(),
         blinded_key=encode(blind(public_key, r)).hex(),
-        ranges=_in_hex(patterns.ranges),
-        difficulty=float(patterns.difficulty),
+        target=TargetFields.of(wanted.target),
+        difficulty=float(wanted.difficulty),
     )
     session.add(search)
 
@@ -70,6 +73,7 @@ def next_unit(session: Session, batch: Batch, keys_per_s: float, *, now: datetim
     search = session.get_one(Search, batch.uid)
     app = session.get_one(App, VANITY_APP_UID)
     assert batch.match_class is not None
+    keys_a_step = keys_of(1, plain=search.plain)
     job = Job(
         uid=unit_uid(batch.uid, search.next_number),
         owner_uid=batch.owner_uid,
@@ -79,7 +83,7 @@ def next_unit(session: Session, batch: Batch, keys_per_s: float, *, now: datetim
         work=JobWork(),
         limits=app.limits,
         unit_number=search.next_number,
-        unit_steps=unit_steps(keys_per_s, KEYS_PER_STEP),
+        unit_keys=unit_steps(keys_per_s, keys_a_step) * keys_a_step,
         attempts_allowed=1,  # a lost unit is not repeated: the next one is as good
         body_digest="",
         submitted_at=now,
@@ -93,18 +97,8 @@ def next_unit(session: Session, batch: Batch, keys_per_s: float, *, now: datetim
 
 def work_of(session: Session, job: Job) -> VanityWork:
     """Return what a host is told of a unit."""
-    search = session.get_one(Search, job.batch_uid)
-    assert job.batch_uid is not None
-    assert job.unit_number is not None
-    assert job.unit_steps is not None
-    return VanityWork(
-        batch_uid=job.batch_uid,
-        number=job.unit_number,
-        steps=job.unit_steps,
-        form=search.form,
-        public_key=search.blinded_key,
-        ranges=_in_hex(share_ranges(_ranges(search), job.unit_steps)),
-    )
+    unit = _unit(_search_of(session, job), job)
+    return VanityWork(**unit_fields(unit), batch_uid=unit.batch)
 
 
 def settle_hit(session: Session, attempt: Attempt, job: Job, hit: Hit, *, now: datetime) -> FalseResultError | None:
@@ -115,21 +109,22 @@ def settle_hit(session: Session, attempt: Attempt, job: Job, hit: Hit, *, now: d
     Raises:
         ShareClaimedError: the attempt reported it before.
     """
-    search = session.get_one(Search, job.batch_uid)
+    search = _search_of(session, job)
     unit = _unit(search, job)
     try:
-        digest = verify(unit, hit)
+        verify(unit, hit)
     except FalseResultError as error:
         _refuse(session, attempt, job, error, now=now)
         return error
-    add_share(session, attempt, hit, unit.ranges)
-    if in_ranges(_ranges(search), digest):
-        _end(session, attempt, job, (hit, digest), now=now)
+    add_share(session, attempt, hit, unit.target)
+    key = hit_public_key(unit.public_key, hit)
+    if _target(search).match(key) and (found := search.wanted().find(key)):
+        _end(session, attempt, job, (hit, found), now=now)
     return None
 
 
-def _end(session: Session, attempt: Attempt, job: Job, found: tuple[Hit, bytes], *, now: datetime) -> None:
-    """End a search with what was found in a unit, a hit and its digest."""
+def _end(session: Session, attempt: Attempt, job: Job, found: tuple[Hit, Found], *, now: datetime) -> None:
+    """End a search with what was found in a unit, a hit and its address."""
     search = session.get_one(Search, job.batch_uid)
     _keep(search, job, *found)
     end_unit(session, attempt, job, AttemptStatus.FINISHED, Event.COMPLETED, now=now)
@@ -138,17 +133,21 @@ def _end(session: Session, attempt: Attempt, job: Job, found: tuple[Hit, bytes],
     stop_jobs(session, search.batch_uid, now=now)
 
 
+def _search_of(session: Session, job: Job) -> Search:
+    """Return the search of a unit, without its target until that is asked for."""
+    return session.get_one(Search, job.batch_uid, options=[defer(_TARGET)])
+
+
 def _unit(search: Search, job: Job) -> Unit:
-    assert job.batch_uid is not None
     assert job.unit_number is not None
-    assert job.unit_steps is not None
+    assert job.unit_keys is not None
     return Unit(
-        batch=job.batch_uid,
+        batch=search.batch_uid,
         number=job.unit_number,
-        steps=job.unit_steps,
-        form=search.form,
+        steps=job.unit_keys // keys_of(1, plain=search.plain),
         public_key=_point(search.blinded_key),
-        ranges=share_ranges(_ranges(search), job.unit_steps),
+        target=share_target(_target(search), job.unit_keys),
+        plain=search.plain,
     )
 
 
@@ -165,12 +164,12 @@ def _refuse(session: Session, attempt: Attempt, job: Job, error: FalseResultErro
     job.ended_at = now
 
 
-def _keep(search: Search, job: Job, hit: Hit, digest: bytes) -> None:
+def _keep(search: Search, job: Job, hit: Hit, found: Found) -> None:
     """Write down the one result of a search, as the requester can use it: without the blinding."""
     true_hit = unblind(hit, int(search.blinding, 16))
     search.result_s = true_hit.s.to_bytes(32, "big").hex()
     search.result_e, search.result_sign = true_hit.e, true_hit.sign
-    search.result_address = address(digest, search.form, search.network)
+    search.result_address = found.address
     search.result_job_uid = job.uid
 
 
@@ -209,7 +208,7 @@ def views(session: Session, batch_uids: Collection[UUID]) -> dict[UUID, SearchVi
     )
     figures = {uid: (hosts, keys, rate) for uid, hosts, keys, rate in session.exec(at_work)}
     asked = select(Search).where(col(Search.batch_uid).in_(batch_uids))
-    found = session.exec(asked.options(defer(_RANGES)))
+    found = session.exec(asked.options(defer(_TARGET)))
     return {search.batch_uid: _view(search, *figures.get(search.batch_uid, (0, 0, 0.0))) for search in found}
 
 
@@ -236,14 +235,16 @@ def _result(search: Search) -> HitView | None:
     )
 
 
-def _in_hex(ranges: Ranges) -> list[tuple[str, str]]:
-    return [(f"{low:040x}", f"{high:040x}") for low, high in ranges]
-
-
 @lru_cache(maxsize=1024)  # a square root, for each share again
 def _point(key: str) -> Point:
     return decode(bytes.fromhex(key))
 
 
-def _ranges(search: Search) -> Ranges:
-    return tuple((int(low, 16), int(high, 16)) for low, high in search.ranges)
+def _target(search: Search) -> Target:
+    """Return what counts in a search; that never changes, and is not read and parsed for each share again."""
+    known = _TARGETS.get(search.batch_uid)
+    if known is None:
+        while len(_TARGETS) >= MOST_TARGETS:
+            _TARGETS.pop(next(iter(_TARGETS)))
+        known = _TARGETS[search.batch_uid] = search.target.target()
+    return known

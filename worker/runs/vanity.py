@@ -19,11 +19,11 @@ import worker
 from worker.vanity import pipe
 from xwhep.bitcoin.addresses import Form
 from xwhep.errors import SearchFailedError, XwhepError
-from xwhep.model.attempts import FinishAttempt, Outcome, ProgressFields, ReportHit, VanityWork
+from xwhep.model.attempts import FinishAttempt, Outcome, ProgressFields, ReportHit, UnitFields, VanityWork
 from xwhep.units import keys_of
 
 #: the forms of address that the kernels compute
-FORMS: Final = frozenset(Form)
+FORMS: Final = frozenset(Form) - {Form.ETHEREUM}
 #: how long a child may say nothing, seconds: compiling takes the longest, and the machine may be busy
 SILENCE_S: Final = 600.0
 #: how long a child that was told to stop may take, seconds
@@ -81,8 +81,9 @@ async def search(
     Raises:
         SearchFailedError: it did not work; every trouble is the machine's own, so the outcome is never `failed`.
     """
-    if work.form not in FORMS:
-        raise SearchFailedError(f"this worker cannot search for {work.form} addresses; install its latest version")
+    unknown = [one.form for one in work.targets if one.form not in FORMS]
+    if unknown:
+        raise SearchFailedError(f"this worker cannot search for {unknown[0]} addresses; install its latest version")
     brake = brake or Brake()
     async with _child() as child:
         child.stdin.write(pipe.render(_unit(work, nice, share)))
@@ -119,20 +120,12 @@ async def compile_kernel() -> pipe.Compiled:
 
 
 def _unit(work: VanityWork, nice: int, share: float) -> pipe.UnitMessage:
-    return pipe.UnitMessage(
-        batch=work.batch_uid,
-        number=work.number,
-        steps=work.steps,
-        form=work.form,
-        public_key=work.public_key,
-        ranges=work.ranges,
-        nice=nice,
-        share=share,
-    )
+    unit = work.model_dump(include=set(UnitFields.model_fields))
+    return pipe.UnitMessage(**unit, batch=work.batch_uid, nice=nice, share=share)
 
 
 def _progress(work: VanityWork, keys: int, keys_per_s: float) -> ProgressFields:
-    fraction = min(1.0, keys / keys_of(work.steps))
+    fraction = min(1.0, keys / keys_of(work.steps, plain=work.plain))
     return ProgressFields(fraction=fraction, keys_tried=keys, keys_per_s=keys_per_s)
 
 

@@ -23,6 +23,7 @@ from worker.vanity.kernel import Kernel
 from worker.vanity.limits import clock_hz, least_cycles
 from worker.vanity.self_test import self_test
 from xwhep.bitcoin.addresses import Form
+from xwhep.bitcoin.targets import target_of
 from xwhep.errors import XwhepError
 from xwhep.secp256k1 import G
 from xwhep.units import MAX_STEPS, Unit, keys_of
@@ -130,12 +131,12 @@ def _reporting(stdout: BinaryIO, work: Callable[[Emit], None]) -> int:
 
 def _trial(kernel: Kernel) -> pipe.Compiled:
     """Return what a kernel is and how fast here and now, measured over a moment of a search nobody wants."""
-    search = UnitSearch(kernel, Unit(UUID(int=0), 0, MAX_STEPS, Form.P2PKH_COMPRESSED, G, ((0, 0),)))
+    search = UnitSearch(kernel, Unit(UUID(int=0), 0, MAX_STEPS, G, target_of(bytes(20), Form.P2PKH_COMPRESSED)))
     search.advance(1)
     started_s, started_cpu_s = time.monotonic(), time.thread_time()
     while (elapsed_s := time.monotonic() - started_s) < TRIAL_S:
         search.advance(1)
-    keys, cpu_s = keys_of(search.next_step - 1), time.thread_time() - started_cpu_s
+    keys, cpu_s = keys_of(search.next_step - 1, plain=False), time.thread_time() - started_cpu_s
     return pipe.Compiled(
         kernel=kernel.name,
         why=reason_for(kernel),
@@ -146,9 +147,9 @@ def _trial(kernel: Kernel) -> pipe.Compiled:
 
 
 def _search_unit(message: pipe.UnitMessage, listener: Listener, emit: Emit, choice: tuple[Path, str | None]) -> None:
-    unit = message.unit()
+    unit = message.checked_unit()
     lower_priority(message.nice)
-    kernel = _ready_kernel(emit, choice, unit.form)
+    kernel = _ready_kernel(emit, choice, unit.target.forms[0])
     unit_search = UnitSearch(kernel, unit, message.first_step)
     emit(pipe.Started(kernel=kernel.name))
     emit(_search(unit_search, listener, Meter(emit), message.share))
@@ -186,11 +187,11 @@ def _search(unit_search: UnitSearch, listener: Listener, meter: Meter, share: fl
             if listener.must_stop():
                 return pipe.Done(keys=meter.total_keys, next_step=finished)
             if hit := unit_search.check(candidate):
-                meter.emit(pipe.Found.of(hit, meter.total_keys + keys_of(done)))
+                meter.emit(pipe.Found.of(hit, meter.total_keys + keys_of(done, plain=unit_search.unit.plain)))
         finished = unit_search.next_step
         worked_s = time.monotonic() - started_s
         rest_s = worked_s / share - worked_s
-        meter.count(keys_of(done), worked_s + rest_s)
+        meter.count(keys_of(done, plain=unit_search.unit.plain), worked_s + rest_s)
         steps = next_slice(done, elapsed_s)
     return pipe.Done(keys=meter.total_keys, next_step=finished)
 

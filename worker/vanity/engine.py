@@ -27,7 +27,7 @@ from worker.vanity.kernel import (
 )
 from worker.vanity.search import ROWS_PER_STEP, SCRATCH_ELEMENTS, is_among, search
 from xwhep.bitcoin.addresses import HASH_BITS, key_hash
-from xwhep.bitcoin.patterns import Ranges, in_ranges
+from xwhep.bitcoin.ranges import Ranges
 from xwhep.bitcoin.split_key import Hit
 from xwhep.errors import InvalidFieldError, MiscalculationError, PublicKeyError
 from xwhep.fast_secp256k1 import add_multiple
@@ -138,10 +138,11 @@ class UnitSearch:
         Raises:
             PublicKeyError: a centre is infinity: someone knows the discrete logarithm of the key.
         """
-        self.kernel = kernel = kernel.for_form(unit.form)
+        (form, ranges), *_ = unit.target.ranges
+        self.kernel = kernel = kernel.for_form(form)
         self.unit = unit
         self.next_step = first_step
-        self._ranges = first_words(unit.ranges)
+        self._ranges = first_words(ranges)
         self._hits = np.zeros((HIT_ROWS, 4), np.int64)
         centres = [_centre(unit, lane, first_step) for lane in range(LANES)]
         self._arrays = [*_arrays(kernel, centres), bitmap(self._ranges)]
@@ -172,11 +173,11 @@ class UnitSearch:
         sign = self.sign(candidate, point)
         image = image if sign == 1 else negate(image)
         assert image is not None
-        digest = key_hash(image, self.unit.form)
+        digest = key_hash(image, self.kernel.form)
         first_word = int.from_bytes(digest[:4], "big")
         if not is_among(self._ranges, first_word):
             raise MiscalculationError(self.kernel.name)
-        return Hit(candidate.s, candidate.e, sign) if in_ranges(self.unit.ranges, digest) else None
+        return Hit(candidate.s, candidate.e, sign) if self.unit.target.accepts(self.kernel.form, digest) else None
 
     def sign(self, candidate: Candidate, point: Point) -> int:
         """Return 1 if a candidate is the key of A' + sG, the point, or its image, -1 if it is the negative's."""

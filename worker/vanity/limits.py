@@ -44,6 +44,8 @@ class Cycles:
                 return once + self.sha256 + self.point + self.multiply / 6
             case Form.P2SH_P2WPKH:
                 return 2 * once + self.point
+            case Form.ETHEREUM:
+                raise NotImplementedError
 
 
 def least_cycles(kernel: Kernel, features: Mapping[str, bool]) -> Cycles:

@@ -12,16 +12,13 @@ from uuid import UUID
 
 from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
 
-from xwhep.bitcoin.addresses import Form
-from xwhep.bitcoin.pattern_lists import MAX_RANGES
 from xwhep.bitcoin.split_key import Hit
 from xwhep.errors import BadRequestError, InvalidFieldError, TooLargeError
-from xwhep.secp256k1 import decode, encode
-from xwhep.units import MAX_NUMBER, MAX_STEPS, Unit
+from xwhep.model.attempts import UnitFields, unit_fields
+from xwhep.units import MAX_STEPS, Unit
 
 MAX_LINE_BYTES: Final = 512 * 1024
 
-Hash160Hex: TypeAlias = Annotated[str, Field(pattern=r"^[0-9a-f]{40}$")]
 Keys: TypeAlias = Annotated[int, Field(ge=0)]  #: tried since the child started
 
 
@@ -34,50 +31,29 @@ class Message(BaseModel):
 # --- to the child ----------------------------------------------------------------------------------------------------
 
 
-class UnitMessage(Message):
+class UnitMessage(UnitFields, Message):
     """A unit to search, or to go on with."""
 
     batch: UUID
-    number: int = Field(ge=0, le=MAX_NUMBER)
     first_step: int = Field(default=0, ge=0, lt=MAX_STEPS)  #: where to begin; the steps before were done earlier
-    steps: int = Field(ge=1, le=MAX_STEPS)  #: of the whole unit
-    form: Form = Form.P2PKH_COMPRESSED
-    public_key: str = Field(pattern=r"^0[23][0-9a-f]{64}$")  #: A', compressed
-    ranges: list[tuple[Hash160Hex, Hash160Hex]] = Field(min_length=1, max_length=MAX_RANGES)  #: first, last
     nice: int = Field(default=0, ge=0, le=19)  #: how much to yield to other programs
     share: float = Field(default=1.0, ge=0.01, le=1)  #: of one processor's time
 
     @classmethod
-    def of(cls, unit: Unit, *, first_step: int = 0, nice: int = 0) -> Self:
+    def for_unit(cls, unit: Unit, *, first_step: int = 0, nice: int = 0, share: float = 1.0) -> Self:
         """Return the message that asks for a unit."""
-        return cls(
-            batch=unit.batch,
-            number=unit.number,
-            first_step=first_step,
-            steps=unit.steps,
-            form=unit.form,
-            public_key=encode(unit.public_key).hex(),
-            ranges=[(f"{first:040x}", f"{last:040x}") for first, last in unit.ranges],
-            nice=nice,
-        )
+        return cls(**unit_fields(unit), batch=unit.batch, first_step=first_step, nice=nice, share=share)
 
-    def unit(self) -> Unit:
+    def checked_unit(self) -> Unit:
         """Return the unit.
 
         Raises:
-            InvalidFieldError: a range that ends before it begins, or a first step beyond the last.
+            InvalidFieldError, PatternError: a target that cannot be, or a first step beyond the last.
             PublicKeyError: the public key is not on the curve.
         """
         if self.first_step >= self.steps:
             raise InvalidFieldError("first_step", f"{self.first_step} is beyond the unit's {self.steps} steps")
-        return Unit(
-            batch=self.batch,
-            number=self.number,
-            steps=self.steps,
-            form=self.form,
-            public_key=decode(bytes.fromhex(self.public_key)),
-            ranges=tuple((int(first, 16), int(last, 16)) for first, last in self.ranges),
-        )
+        return self.unit(self.batch)
 
 
 class Order(StrEnum):

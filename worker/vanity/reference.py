@@ -7,8 +7,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from xwhep.bitcoin.addresses import key_hash
-from xwhep.bitcoin.patterns import in_ranges
 from xwhep.bitcoin.split_key import Hit
 from xwhep.secp256k1 import G, N, Point, add, add_multiple, endomorphism, negate
 from xwhep.units import GROUP, LANES, POINTS_PER_STEP, Unit, offset
@@ -25,17 +23,18 @@ def points(unit: Unit, first_step: int = 0) -> Iterator[tuple[int, Point]]:
             point = add(point, G)
 
 
-def keys(unit: Unit, first_step: int = 0) -> Iterator[tuple[Hit, bytes]]:
-    """Yield every key of a unit from a step on, as a hit and its hash160 of 20 bytes, wanted or not."""
+def keys(unit: Unit, first_step: int = 0) -> Iterator[tuple[Hit, Point]]:
+    """Yield every key of a unit from a step on, as a hit and its public key, wanted or not."""
     for s, point in points(unit, first_step):
-        for e in range(3):
+        for e in range(1 if unit.plain else 3):
             image = endomorphism(point, e)
-            yield Hit(s, e, 1), key_hash(image, unit.form)
+            yield Hit(s, e, 1), image
             opposite = negate(image)
             assert opposite is not None
-            yield Hit(s, e, -1), key_hash(opposite, unit.form)
+            if not unit.plain:
+                yield Hit(s, e, -1), opposite
 
 
 def hits(unit: Unit, first_step: int = 0) -> set[Hit]:
     """Return the hits of a unit from a step on."""
-    return {hit for hit, digest in keys(unit, first_step) if in_ranges(unit.ranges, digest)}
+    return {hit for hit, key in keys(unit, first_step) if unit.target.match(key)}

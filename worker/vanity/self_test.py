@@ -15,7 +15,8 @@ from uuid import UUID
 from worker.vanity.engine import Candidate, UnitSearch
 from worker.vanity.kernel import Kernel
 from xwhep.bitcoin.addresses import Form
-from xwhep.bitcoin.patterns import Ranges
+from xwhep.bitcoin.ranges import Ranges
+from xwhep.bitcoin.targets import Target
 from xwhep.errors import MiscalculationError
 from xwhep.secp256k1 import G
 from xwhep.units import Unit
@@ -34,7 +35,7 @@ KNOWN: Final = {
 
 def unit(form: Form) -> Unit:
     """Return the unit of a form."""
-    return Unit(UUID(int=0), 0, STEPS, form, G, RANGES)
+    return Unit(UUID(int=0), 0, STEPS, G, Target(((form, RANGES),)))
 
 
 def digest(shares: Iterable[Candidate]) -> str:

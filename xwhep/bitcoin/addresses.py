@@ -1,17 +1,18 @@
-"""Addresses as texts: the forms that a key may have, on Bitcoin's main network and on its test networks.
+"""Addresses as texts: the forms that a key may have, on Bitcoin's main network and its test networks, and on Ethereum.
 
 Source: the Bitcoin Wiki, "Technical background of version 1 Bitcoin addresses"; BIP 141 and BIP 173; the versions and
-human-readable parts as in Bitcoin Core, src/kernel/chainparams.cpp.
+human-readable parts as in Bitcoin Core, src/kernel/chainparams.cpp. Ethereum's: the Yellow Paper, appendix F; EIP-55.
 """
 
 from __future__ import annotations
 
 import hashlib
+import re
 from collections.abc import Callable
 from enum import StrEnum
 from typing import Final, NamedTuple, assert_never
 
-from Crypto.Hash import RIPEMD160
+from Crypto.Hash import RIPEMD160, keccak
 
 from xwhep.bitcoin import base58, bech32
 from xwhep.errors import AddressError
@@ -36,6 +37,7 @@ class Form(StrEnum):
     P2PKH_UNCOMPRESSED = "p2pkh-uncompressed"  #: hash160 of the 65 bytes of the uncompressed key; `1...`
     P2WPKH = "p2wpkh"  #: the same hash as P2PKH_COMPRESSED; `bc1q...`
     P2SH_P2WPKH = "p2sh-p2wpkh"  #: hash160 of the 22 bytes of the P2WPKH script; `3...`
+    ETHEREUM = "ethereum"  #: the last 20 bytes of the Keccak-256 of x and y; `0x...`, on whatever network
 
 
 #: before the hash in a Base58Check address, and why each of a network begins alike: with 1, with m or n
@@ -79,8 +81,21 @@ def hash160(data: bytes) -> bytes:
     return _ripemd160(hashlib.sha256(data).digest())
 
 
+def keccak256(data: bytes) -> bytes:
+    """Return the Keccak-256 of data, 32 bytes: the hash of Ethereum, whose padding is not that of SHA3-256."""
+    return keccak.new(digest_bits=256, data=data).digest()
+
+
+def hashed_as(form: Form) -> Form:
+    """Return the form that stands for all whose addresses hold the same 160 bits."""
+    return Form.P2PKH_COMPRESSED if form is Form.P2WPKH else form
+
+
 def key_hash(public_key: Point, form: Form = Form.P2PKH_COMPRESSED) -> bytes:
-    """Return the 20 bytes that the address of this key in this form holds. Source: BIP 141, BIP 49."""
+    """Return the 20 bytes that the address of this key in this form holds.
+
+    Source: BIP 141, BIP 49; Yellow Paper, appendix F, A(p) = the 160 rightmost bits of KEC(p).
+    """
     match form:
         case Form.P2PKH_COMPRESSED | Form.P2WPKH:
             return hash160(encode(public_key))
@@ -88,12 +103,14 @@ def key_hash(public_key: Point, form: Form = Form.P2PKH_COMPRESSED) -> bytes:
             return hash160(encode(public_key, compressed=False))
         case Form.P2SH_P2WPKH:
             return hash160(WITNESS_PROGRAM + hash160(encode(public_key)))
+        case Form.ETHEREUM:
+            return keccak256(encode(public_key, compressed=False)[1:])[-HASH_BITS // 8 :]
         case _:
             assert_never(form)
 
 
 def base58_version(form: Form, network: Network) -> bytes:
-    """Return the byte before the hash in the Base58Check addresses of a form, which is not P2WPKH."""
+    """Return the byte before the hash in the Base58Check addresses of a form that is written so."""
     return (P2SH_VERSION if form is Form.P2SH_P2WPKH else P2PKH_VERSION)[network]
 
 
@@ -101,7 +118,16 @@ def address(digest: bytes, form: Form = Form.P2PKH_COMPRESSED, network: Network 
     """Return the address of a `key_hash` of 20 bytes."""
     if form is Form.P2WPKH:
         return bech32.encode(HRP[network], digest)
+    if form is Form.ETHEREUM:
+        return ethereum_address(digest)
     return base58.encode_check(base58_version(form, network) + digest)
+
+
+def ethereum_address(digest: bytes) -> str:
+    """Return the address of 20 bytes, whose letters are upper case where a digit of its hash is above 7. EIP-55."""
+    digits = digest.hex()
+    shades = keccak256(digits.encode()).hex()
+    return "0x" + "".join(a.upper() if shade > "7" else a for a, shade in zip(digits, shades, strict=False))
 
 
 def p2pkh(digest: bytes) -> str:
@@ -116,12 +142,23 @@ def decode_address(text: str) -> Address:
         AddressError: no Base58Check or Bech32, or another kind of address.
     """
     try:
+        if text.startswith("0x"):
+            return _decode_ethereum(text)
         found = _decode_bech32(text) if text[:3].lower() in {"bc1", "tb1"} else _decode_base58(text)
     except ValueError as error:
         raise AddressError(str(error)) from error
     if found is None:
-        raise AddressError("it is none of P2PKH (1...), P2SH (3...) and P2WPKH (bc1q...), on no network")
+        raise AddressError("it is none of P2PKH (1...), P2SH (3...), P2WPKH (bc1q...) and Ethereum's (0x...)")
     return found
+
+
+def _decode_ethereum(text: str) -> Address:
+    if not re.fullmatch("0x[0-9a-fA-F]{40}", text):
+        raise ValueError("behind 0x there are not 40 hexadecimal digits")
+    digest = bytes.fromhex(text[2:])
+    if text[2:] not in {text[2:].lower(), text[2:].upper()} and text != ethereum_address(digest):
+        raise ValueError("its letters' cases are wrong; look for a typing mistake")
+    return Address(digest, Form.ETHEREUM, Network.MAIN)
 
 
 def _decode_bech32(text: str) -> Address | None:

@@ -1,7 +1,7 @@
-"""What an address shall end with, and perhaps begin with too: a predicate, since an ending is no range of digests.
+"""What an address shall end with: the number that its last characters are, since an ending is no range of digests.
 
-An address ends with its checksum, which depends on all of the digest. So what a search compares are the ranges of the
-beginning, and each key in them is asked whether it `matches`.
+An address of Bitcoin ends with its checksum, which depends on all of the digest, and in Base58 the last characters are
+what the whole number leaves over; so an ending is asked of each key apart, as a number to the base of the alphabet.
 """
 
 from __future__ import annotations
@@ -10,51 +10,85 @@ from dataclasses import dataclass
 from fractions import Fraction
 from typing import Final
 
-from xwhep.bitcoin import base58, bech32
+from xwhep.bitcoin import base58
 from xwhep.bitcoin.addresses import HASH_BITS, Form, Network, address, base58_version
 from xwhep.bitcoin.notations import notation_of
 from xwhep.bitcoin.patterns import MAX_DIFFICULTY, parse_pattern, strange_character
-from xwhep.bitcoin.ranges import Ranges, base58_numbers, difficulty_of, in_ranges, union
+from xwhep.bitcoin.ranges import Ranges, base58_numbers, difficulty_of, union
 from xwhep.errors import PatternError
 
+MAX_CHARACTERS: Final = 20  #: fewer than the least of all addresses has behind its head
 _NUMBERS: Final = 2 ** (HASH_BITS + 8 * base58.CHECKSUM_BYTES)  #: of 25 bytes that begin with one version
 
 
 @dataclass(frozen=True, slots=True)
 class Ending:
-    """The end of an address, and its beginning; made by `parse_ending`. Case matters."""
+    """What the last characters of an address may be, as numbers: the first of them has the most weight."""
 
-    prefix: str  #: empty if any will do
-    suffix: str
     form: Form
     network: Network
-    ranges: Ranges  #: the digests whose addresses begin with the prefix
-    difficulty: Fraction  #: how many keys a search tries on average
+    characters: int  #: how many, 1 .. MAX_CHARACTERS
+    ranges: Ranges  #: ascending and disjoint, below `size`
 
-    def matches(self, digest: bytes) -> bool:
-        """Tell whether the address of a digest of 20 bytes begins and ends so."""
-        return in_ranges(self.ranges, digest) and address(digest, self.form, self.network).endswith(self.suffix)
+    @property
+    def base(self) -> int:
+        """Return how many characters the alphabet has."""
+        return len(notation_of(self.form, self.network).alphabet)
+
+    @property
+    def size(self) -> int:
+        """Return how many endings of so many characters there are."""
+        return int(self.base**self.characters)
+
+    @property
+    def chance(self) -> Fraction:
+        """Return the part of the addresses that end so, the checksum taken for random."""
+        return Fraction(sum(last - first + 1 for first, last in self.ranges), self.size)
+
+    def accepts(self, digest: bytes) -> bool:
+        """Tell whether the address of a digest of 20 bytes ends so."""
+        number = value(address(digest, self.form, self.network)[-self.characters :], self.form, self.network)
+        return any(first <= number <= last for first, last in self.ranges)
+
+
+def value(text: str, form: Form, network: Network) -> int:
+    """Return the number whose digits are these characters of a form's alphabet, or upper case where that has none."""
+    notation, number = notation_of(form, network), 0
+    for character in text if notation.both_cases else text.lower():
+        number = number * len(notation.alphabet) + notation.alphabet.index(character)
+    return number
 
 
 def parse_ending(
     suffix: str, prefix: str = "", form: Form = Form.P2PKH_COMPRESSED, network: Network = Network.MAIN
-) -> Ending:
-    """Return what addresses are that end, and begin, with these texts.
+) -> tuple[Ending, Ranges, Fraction]:
+    """Return what addresses are that end, and begin, with these texts, and how many keys a search for them tries.
+
+    The ranges are those of the beginning; where it is empty, of all digests.
 
     Raises:
-        PatternError: no address does, or the search would pass 2^80 keys.
+        PatternError: no address is like that, or the search would pass 2^80 keys.
     """
     notation = notation_of(form, network)
     if not suffix:
         raise PatternError(suffix, "the end is empty")
+    if len(suffix) > MAX_CHARACTERS:
+        raise PatternError(suffix, f"an end has at most {MAX_CHARACTERS} characters and this has {len(suffix)}")
     if why := strange_character(suffix, notation):
         raise PatternError(suffix, why)
     beginnings = [parse_pattern(text, form, network) for text in ([prefix] if prefix else notation.heads)]
     ranges = union(one for beginning in beginnings for one in beginning.ranges)
-    chance = _bech32_chance(suffix, ranges) if form is Form.P2WPKH else _base58_chance(suffix, prefix, form, network)
+    number = value(suffix, form, network)
+    ending = Ending(form, network, len(suffix), ((number, number),))
+    # Bech32's checksum is linear in the digits before it, and any six digits side by side can make any checksum, since
+    # the generator's last coefficient is not zero: each digit of the end divides the digests by 32, as long as there
+    # are six which neither beginning nor end names; where there are not, the search is too long anyway.
+    chance = ending.chance / difficulty_of(ranges)
+    if notation.both_cases:
+        chance = _base58_chance(suffix, prefix, form, network)
     if chance * MAX_DIFFICULTY < 1:
         raise PatternError(suffix, f"with {prefix or 'any beginning'} it takes more than 2^80 keys on average")
-    return Ending(prefix, suffix, form, network, ranges, 1 / chance)
+    return ending, ranges, 1 / chance
 
 
 def _base58_chance(suffix: str, prefix: str, form: Form, network: Network) -> Fraction:
@@ -63,13 +97,3 @@ def _base58_chance(suffix: str, prefix: str, form: Form, network: Network) -> Fr
     step, rest = 58 ** len(suffix), base58.value(suffix)
     intervals = base58_numbers(prefix, version)
     return Fraction(sum((high - rest) // step - (low - 1 - rest) // step for low, high in intervals), _NUMBERS)
-
-
-def _bech32_chance(suffix: str, ranges: Ranges) -> Fraction:
-    """Return the part of the digests whose addresses begin and end so.
-
-    The checksum is linear in the digits before it, and any six digits side by side can make any checksum, since the
-    generator's last coefficient is not zero. So each digit of the end divides the digests by 32, as long as there are
-    six digits which neither beginning nor end names; where there are not, the search is too long anyway.
-    """
-    return Fraction(1, len(bech32.ALPHABET) ** len(suffix)) / difficulty_of(ranges)

@@ -104,7 +104,7 @@ class _Automaton:
 
 @dataclass(frozen=True, slots=True)
 class Expression:
-    """A regular expression for addresses; made by `parse_expression`. Case matters."""
+    """A regular expression for addresses; made by `parse_expression`. Case matters; Ethereum's are in lower case."""
 
     text: str
     beginning: Pattern  #: the ranges that a search compares
@@ -116,7 +116,8 @@ class Expression:
         if not in_ranges(self.beginning.ranges, digest):
             return False
         states = self.automaton.start
-        for character in address(digest, self.beginning.form, self.beginning.network):
+        written = address(digest, self.beginning.form, self.beginning.network)
+        for character in written.lower() if self.beginning.form is Form.ETHEREUM else written:
             states = self.automaton.step(states, character)
         return self.automaton.accepts(states)
 
@@ -194,7 +195,7 @@ def _repeated(text: str, characters: frozenset[str], times: str) -> list[_Item]:
 
 def _counted(automaton: _Automaton, beginning: Pattern, notation: Notation) -> tuple[int, int]:
     """Return how many addresses match, and of how many, as if the checksum were any."""
-    if beginning.form is Form.P2WPKH:
+    if not notation.both_cases:
         head, digits = notation.heads[0], len(notation.greatest) - len(notation.heads[0])
         states = _read(automaton, head)
         return automaton.count(states, digits), len(notation.alphabet) ** digits

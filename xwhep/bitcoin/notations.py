@@ -9,7 +9,7 @@ from typing import Final
 
 from xwhep.bitcoin import base58, bech32
 from xwhep.bitcoin.addresses import HASH_BITS, HRP, Form, Network, address, base58_version
-from xwhep.bitcoin.ranges import Ranges, base58_ranges, bech32_ranges
+from xwhep.bitcoin.ranges import Ranges, base58_ranges, bech32_ranges, hexadecimal_ranges
 
 _LEAST: Final = bytes(HASH_BITS // 8)
 _GREATEST: Final = b"\xff" * (HASH_BITS // 8)
@@ -37,6 +37,8 @@ def notation_of(form: Form, network: Network) -> Notation:
     """Return how the addresses of a form are written on a network."""
     if form is Form.P2WPKH:
         return _bech32_notation(network)
+    if form is Form.ETHEREUM:
+        return _ethereum_notation()
     version = base58_version(form, network)[0]
     least, greatest = (address(digest, form, network) for digest in (_LEAST, _GREATEST))
     heads = tuple(digit for digit in base58.ALPHABET if base58_ranges(digit, version))
@@ -49,6 +51,16 @@ def _bech32_notation(network: Network) -> Notation:
     return Notation((head,), bech32.ALPHABET, "1bio", least, greatest, partial(_bech32_prefix, len(head)))
 
 
+def _ethereum_notation() -> Notation:
+    """Return the writing in lower case; the case of letters is a checksum, which is no matter of digits. EIP-55."""
+    least, greatest = (address(digest, Form.ETHEREUM).lower() for digest in (_LEAST, _GREATEST))
+    return Notation(("0x",), "0123456789abcdef", "", least, greatest, _hexadecimal_prefix)
+
+
+def _hexadecimal_prefix(text: str) -> Ranges:
+    return hexadecimal_ranges(text.removeprefix("0x"))
+
+
 def _bech32_prefix(head_characters: int, text: str) -> Ranges:
     """Return the range of an address's beginning; of the checksum behind the digest's 32 digits, nothing is asked."""
     return bech32_ranges(text[head_characters:][:32])
@@ -59,7 +71,7 @@ def guess_form(text: str) -> tuple[Form, Network] | None:
 
     Of the two forms that begin alike it is the one of compressed keys.
     """
-    for form in (Form.P2PKH_COMPRESSED, Form.P2SH_P2WPKH, Form.P2WPKH):
+    for form in (Form.P2PKH_COMPRESSED, Form.P2SH_P2WPKH, Form.P2WPKH, Form.ETHEREUM):
         for network in Network:
             if text.lower().startswith(notation_of(form, network).heads):
                 return form, network

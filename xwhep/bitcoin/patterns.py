@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from fractions import Fraction
 from typing import Final
 
-from xwhep.bitcoin.addresses import Form, Network
+from xwhep.bitcoin.addresses import Form, Network, ethereum_address
 from xwhep.bitcoin.chances import keys_for, probability
 from xwhep.bitcoin.notations import Notation, guess_form, notation_of
 from xwhep.bitcoin.ranges import Range, Ranges, difficulty_of, in_ranges, union
@@ -35,8 +35,15 @@ class Pattern:
     form: Form
     network: Network
     ignore_case: bool
-    ranges: Ranges  #: the digests whose addresses begin with the text, never empty
+    ranges: Ranges  #: the digests whose addresses begin with the text, case aside if it is a checksum; never empty
     difficulty: Fraction  #: how many keys a search tries on average; at least 1
+    letters: int = 0  #: of which the checksum must give each the case it has in the text; EIP-55
+
+    def matches(self, digest: bytes) -> bool:
+        """Tell whether the address of a digest of 20 bytes begins so."""
+        if not in_ranges(self.ranges, digest):
+            return False
+        return not self.letters or ethereum_address(digest).startswith(self.text)
 
 
 def parse_pattern(
@@ -49,7 +56,7 @@ def parse_pattern(
             `MAX_SPELLINGS`.
     """
     notation = notation_of(form, network)
-    folded = text.lower() if ignore_case and text.isascii() else text
+    folded = text.lower() if text.isascii() and (ignore_case or form is Form.ETHEREUM) else text
     if why := _fault(folded, notation, ignore_case=ignore_case):
         raise PatternError(text, why)
     spellings = _spellings(text, folded, notation) if ignore_case and notation.both_cases else [folded]
@@ -57,11 +64,18 @@ def parse_pattern(
     if not ranges:
         limits = f"the least of them is {notation.least}, the greatest {notation.greatest}"
         raise PatternError(text, f"none of the 2^160 addresses begins so; {limits}")
-    difficulty = difficulty_of(ranges)
+    letters = 0 if ignore_case else _letters_of_checksum(text, form)
+    difficulty = difficulty_of(ranges) * 2**letters
     if difficulty > MAX_DIFFICULTY:
         why = f"it takes {float(difficulty):.2e} keys on average, more than the 2^80 = {MAX_DIFFICULTY:.2e} allowed"
         raise PatternError(text, f"{why}; leave out characters at its end")
-    return Pattern(text, form, network, ignore_case, ranges, difficulty)
+    return Pattern(text, form, network, ignore_case, ranges, difficulty, letters)
+
+
+def _letters_of_checksum(text: str, form: Form) -> int:
+    """Return of how many letters the case is asked for; an address in one case has no checksum. Source: EIP-55."""
+    letters = [character for character in text[2:] if character.isalpha()] if form is Form.ETHEREUM else []
+    return len(letters) if len({letter.islower() for letter in letters}) > 1 else 0
 
 
 def _spellings(text: str, folded: str, notation: Notation) -> list[str]:
@@ -115,4 +129,6 @@ def _lack(character: str, notation: Notation) -> str:
         lacking = f"{', '.join(notation.lacking[:-1])} or {notation.lacking[-1]}"
         return f"and {where}addresses have no {lacking}, which look alike"
     letters = "digits and letters from 1 to z" if notation.both_cases else "digits and lower-case letters"
+    if not notation.lacking:
+        letters = "the hexadecimal digits 0 to 9 and a to f"
     return f"and {where}addresses have only {letters}"

@@ -49,9 +49,9 @@ def union(ranges: Iterable[Range]) -> Ranges:
     return tuple(merged)
 
 
-def is_ascending(ranges: Ranges) -> bool:
-    """Tell whether these are ranges as this module makes them: of 160 bits, not empty, ascending and disjoint."""
-    ends = [-1, *(end for one in ranges for end in one), 2**HASH_BITS]
+def is_ascending(ranges: Ranges, size: int = 2**HASH_BITS) -> bool:
+    """Tell whether these are ranges as this module makes them: below `size`, not empty, ascending and disjoint."""
+    ends = [-1, *(end for one in ranges for end in one), size]
     return all(a <= b if place % 2 else a < b for place, (a, b) in enumerate(pairwise(ends)))
 
 
@@ -63,9 +63,17 @@ def base58_ranges(prefix: str, version: int) -> Ranges:
 
 def bech32_ranges(digits: str) -> Ranges:
     """Return the range of the digests that begin with these digits of Bech32, 32 at most."""
-    rest = HASH_BITS - _DIGIT_BITS * len(digits)
-    first = bech32.value(digits) << rest
-    return ((first, first + (1 << rest) - 1),)
+    return _beginning_with(bech32.value(digits), _DIGIT_BITS * len(digits))
+
+
+def hexadecimal_ranges(digits: str) -> Ranges:
+    """Return the range of the digests that begin with these hexadecimal digits, 40 at most."""
+    return _beginning_with(int(digits or "0", 16), 4 * len(digits))
+
+
+def _beginning_with(number: int, bits: int) -> Ranges:
+    rest = HASH_BITS - bits
+    return ((number << rest, ((number + 1) << rest) - 1),)
 
 
 def _first(one: Range) -> int:

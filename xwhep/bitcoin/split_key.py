@@ -9,13 +9,15 @@ others know, follows a, and with it every other key made of it.
 from __future__ import annotations
 
 import secrets
+from collections.abc import Callable
 from dataclasses import dataclass, replace
+from typing import TypeVar
 
-from xwhep.bitcoin.addresses import Form, key_hash
-from xwhep.bitcoin.ranges import Ranges, in_ranges
 from xwhep.errors import FalseResultError, PublicKeyError
 from xwhep.fast_secp256k1 import add_multiple, public_key_of
 from xwhep.secp256k1 import LAMBDA, N, P, Point, checked_secret, encode, endomorphism
+
+Verdict = TypeVar("Verdict")
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,28 +60,17 @@ def hit_public_key(public_key: Point, hit: Hit) -> Point:
     return Point(x, y * hit.sign % P)
 
 
-def hit_hash160(public_key: Point, hit: Hit, form: Form = Form.P2PKH_COMPRESSED) -> bytes:
-    """Return the 20 bytes that the address of a hit in this form holds.
+def check(public_key: Point, hit: Hit, judge: Callable[[Point], Verdict | None]) -> Verdict:
+    """Return what `judge` (the `match` of a target, the `find` of what is wanted) makes of a hit's public key.
 
     Raises:
-        FalseResultError: the hit's public key is infinity.
+        FalseResultError: it is nothing, or the public key is infinity.
     """
-    return key_hash(hit_public_key(public_key, hit), form)
+    return _judged(hit_public_key(public_key, hit), judge)
 
 
-def check(public_key: Point, hit: Hit, ranges: Ranges, form: Form = Form.P2PKH_COMPRESSED) -> bytes:
-    """Return the `key_hash`, 20 bytes, of a hit that lies in one of the ranges; a hit has the form of its search.
-
-    Raises:
-        FalseResultError: the hash is in no range, or the public key is infinity.
-    """
-    return _wanted(hit_public_key(public_key, hit), ranges, form)
-
-
-def combine(secret: int, hit: Hit, ranges: Ranges, form: Form = Form.P2PKH_COMPRESSED) -> int:
-    """Return the private key, 1 .. N - 1, of a hit whose `key_hash` lies in one of the ranges.
-
-    The ranges are a pattern's, or for one address, whose hash is h, ((h, h),).
+def combine(secret: int, hit: Hit, judge: Callable[[Point], Verdict | None]) -> tuple[int, Verdict]:
+    """Return the private key, 1 .. N - 1, of a hit, and what `judge` makes of its public key.
 
     Raises:
         PrivateKeyError: the secret is not in 1 .. N - 1.
@@ -88,8 +79,7 @@ def combine(secret: int, hit: Hit, ranges: Ranges, form: Form = Form.P2PKH_COMPR
     key = hit.sign * pow(LAMBDA, hit.e, N) * (checked_secret(secret) + hit.s) % N
     if key == 0:
         raise FalseResultError("its private key is zero")
-    _wanted(public_key_of(key), ranges, form)
-    return key
+    return key, _judged(public_key_of(key), judge)
 
 
 def blind(public_key: Point, r: int) -> Point:
@@ -109,8 +99,8 @@ def unblind(hit: Hit, r: int) -> Hit:
     return replace(hit, s=(hit.s + r) % N)
 
 
-def _wanted(public_key: Point, ranges: Ranges, form: Form) -> bytes:
-    digest = key_hash(public_key, form)
-    if not in_ranges(ranges, digest):
-        raise FalseResultError(f"its {form} hash is {digest.hex()}, which was not asked for")
-    return digest
+def _judged(public_key: Point, judge: Callable[[Point], Verdict | None]) -> Verdict:
+    verdict = judge(public_key)
+    if verdict is None:
+        raise FalseResultError(f"its public key is {encode(public_key).hex()}, whose address was not asked for")
+    return verdict

@@ -6,7 +6,7 @@ from fractions import Fraction
 from typing import Final
 
 from xwhep.bitcoin.chances import keys_for, probability
-from xwhep.bitcoin.pattern_lists import Patterns
+from xwhep.bitcoin.wanted import Wanted
 from xwhep.cli.display import amount, duration, facts, percent
 from xwhep.model.batches import SearchView
 
@@ -45,8 +45,8 @@ def describe_search(search: SearchView) -> str:
     running = found is None and search.keys_per_s > 0
     return facts(
         [
-            ("pattern", _pattern(search)),
-            ("form", f"{search.form} on the {search.network} network"),
+            ("wanted", _wish(search)),
+            ("form", f"{', '.join(search.forms)} on the {search.network} network"),
             ("difficulty", f"{search.difficulty:,.0f} keys on average"),
             ("keys tried", f"{search.keys_tried:,}"),
             ("hosts at work", search.hosts),
@@ -58,15 +58,24 @@ def describe_search(search: SearchView) -> str:
     )
 
 
-def _pattern(search: SearchView) -> str:
-    more = f" and {len(search.further_patterns)} more" if search.further_patterns else ""
-    return f"{search.pattern}{more}{', in any case' if search.ignore_case else ''}"
+def _wish(search: SearchView) -> str:
+    """Return what an address shall be like, without the work of parsing it."""
+    if search.expression is not None:
+        return search.expression
+    first, *further = search.patterns or [""]
+    if search.suffix is not None:
+        return f"{first}...{search.suffix}"
+    more = f" and {len(further)} more" if further else ""
+    return f"{first}{more}{', in any case' if search.ignore_case else ''}"
 
 
-def describe_difficulty(wanted: Patterns, keys_per_s: float | None) -> str:
+def describe_difficulty(wanted: Wanted, keys_per_s: float | None) -> str:
     """Return what is searched for, how hard that is and, at a rate, how long a search takes."""
     difficulty = wanted.difficulty
-    lines: list[tuple[str, object]] = [*_each(wanted), ("form", f"{wanted.form} on the {wanted.network} network")]
+    lines: list[tuple[str, object]] = [
+        *_each(wanted),
+        ("form", f"{', '.join(wanted.forms)} on the {wanted.network} network"),
+    ]
     lines.append(("difficulty", f"{float(difficulty):,.0f} keys on average"))
     for chance in CHANCES:
         keys = keys_for(difficulty, chance)
@@ -77,8 +86,8 @@ def describe_difficulty(wanted: Patterns, keys_per_s: float | None) -> str:
     return facts(lines)
 
 
-def _each(wanted: Patterns) -> list[tuple[str, object]]:
-    """Return the patterns, each with its own difficulty where there are a few."""
-    if not 1 < len(wanted.patterns) <= FEW:
-        return [("pattern", wanted)]
-    return [("pattern", f"{one.text}, {float(one.difficulty):,.0f} keys on average") for one in wanted.patterns]
+def _each(wanted: Wanted) -> list[tuple[str, object]]:
+    """Return what is wanted, each text with its own difficulty where there are a few."""
+    if not 1 < len(wanted.wishes) <= FEW:
+        return [("wanted", wanted)]
+    return [("wanted", f"{one.text}, {float(one.difficulty):,.0f} keys on average") for one in wanted.wishes]

@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING, Final, TypeVar
 
 from pydantic import BaseModel
 
-from xwhep.bitcoin.pattern_lists import parse_patterns
 from xwhep.bitcoin.split_key import Hit
+from xwhep.bitcoin.wanted import want_patterns
 from xwhep.chain.parameters import VanityParameters, decode_vanity_parameters, decode_vanity_result
 from xwhep.chain.values import NOBODY, Address, SettledTask, SubmittedTask, TaskState, TaskStatus, rlc_text
 from xwhep.cli.display import facts, moment, safe_lines
@@ -117,7 +117,7 @@ def with_result(view: TaskView, events: Events, key_file: Path | None, *, combin
 def _found(wanted: VanityParameters, result: bytes, key_file: Path | None, *, combine: bool) -> FoundAddress:
     said = decode_vanity_result(result)
     hit = Hit(said.s, said.e, -1 if said.negative else 1)
-    patterns = parse_patterns([wanted.pattern])
+    patterns = want_patterns([wanted.pattern])
     own = find_part(wanted.public_key, key_file) if combine else None
     if own is None:
         return found_by(wanted.public_key, hit, patterns)

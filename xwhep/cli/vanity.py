@@ -17,8 +17,8 @@ from pydantic import BaseModel
 
 from xwhep.bitcoin.addresses import Form, Network
 from xwhep.bitcoin.chances import keys_for
-from xwhep.bitcoin.pattern_lists import Patterns
 from xwhep.bitcoin.split_key import keygen
+from xwhep.bitcoin.wanted import Wanted
 from xwhep.cli.display import amount, duration
 from xwhep.cli.progress import described_bar
 from xwhep.cli.searches import CHANCES, describe_difficulty, rate, search_progress
@@ -34,13 +34,13 @@ from xwhep.cli.vanity_results import (
     tell,
     verify,
 )
-from xwhep.cli.wanted import pattern_options, read_wanted
+from xwhep.cli.wanted import OPTIONS, pattern_options, read_wish
 from xwhep.client.owner import OwnerClient
 from xwhep.client.waiting import batch_ended
 from xwhep.errors import NoResultError, UnavailableError, XwhepError
 from xwhep.ids import new_uid
 from xwhep.key_files import PartKey, part_key, write_part
-from xwhep.model.batches import BatchView, SubmitSearch
+from xwhep.model.batches import BatchView, SubmitSearch, WishFields
 from xwhep.secp256k1 import encode
 
 KEY_FILE = click.Path(dir_okay=False, path_type=Path)
@@ -64,16 +64,17 @@ class Chance(BaseModel):
 
 
 class PatternDifficulty(BaseModel):
-    """How hard one of the patterns would be alone."""
+    """How hard one of the patterns would be alone, in one form."""
 
     pattern: str
+    form: Form
     difficulty: float
 
 
 class Difficulty(BaseModel):
     """What `difficulty` prints."""
 
-    form: Form
+    forms: list[Form]
     network: Network
     patterns: list[PatternDifficulty]
     difficulty: float  #: of any of them
@@ -93,19 +94,22 @@ def difficulty(texts: tuple[str, ...], *, keys_per_s: float | None, as_json: boo
 
     With many patterns, any of them ends the search.
     """
-    wanted = read_wanted(texts, **how)
+    _, wanted = read_wish(texts, **how)
     show(_difficulty(wanted, keys_per_s), describe_difficulty(wanted, keys_per_s), as_json=as_json)
 
 
-def _difficulty(wanted: Patterns, keys_per_s: float | None) -> Difficulty:
+def _difficulty(wanted: Wanted, keys_per_s: float | None) -> Difficulty:
     def seconds(keys: float) -> float | None:
         return None if keys_per_s is None else keys / keys_per_s
 
     after = {chance: keys_for(wanted.difficulty, chance) for chance in CHANCES}
     return Difficulty(
-        form=wanted.form,
+        forms=list(wanted.forms),
         network=wanted.network,
-        patterns=[PatternDifficulty(pattern=one.text, difficulty=float(one.difficulty)) for one in wanted.patterns],
+        patterns=[
+            PatternDifficulty(pattern=one.text, form=one.form, difficulty=float(one.difficulty))
+            for one in wanted.wishes
+        ],
         difficulty=float(wanted.difficulty),
         mean_s=seconds(float(wanted.difficulty)),
         chances=[Chance(probability=chance, keys=keys, seconds=seconds(keys)) for chance, keys in after.items()],
@@ -141,7 +145,9 @@ def _fresh_part(path: Path) -> PartKey:
 class Order:
     """What to search for, and with which key: one that is given, or a fresh one."""
 
-    wanted: Patterns
+    wish: WishFields
+    wanted: Wanted
+    plain: bool
     public_key: str | None
     key_file: Path | None
 
@@ -158,17 +164,20 @@ class SearchedAddress(FoundAddress):
 @vanity.command(
     example="xwhep vanity search 1LoVE\n"
     "xwhep vanity search bc1qfun --ignore-case\n"
+    "xwhep vanity search 1Lo --suffix VE\n"
+    "xwhep vanity search --regex '1LoV[Ee].*[0-9]$'\n"
     "xwhep vanity search --patterns words.txt --public-key 02ab... --no-wait"
 )
 @click.argument("texts", metavar="[PATTERN]...", nargs=-1)
 @pattern_options
+@click.option("--plain", is_flag=True, help="Try fewer keys: those that tools which add two keys can combine.")
 @click.option("--public-key", metavar="HEX", help="A public key of `keygen`, in place of a fresh key made here.")
 @click.option("--key-file", type=KEY_FILE, help="The new file for the fresh key; by default in the home folder.")
 @click.option("--wait/--no-wait", default=True, show_default=True, help="Stay until the address is found.")
 @click.option("--timeout", type=click.FloatRange(min=0, min_open=True), help="Stay no longer than so many seconds.")
 @json_option
-def search(texts: tuple[str, ...], *, public_key: str | None, key_file: Path | None, **how: Any) -> None:
-    """Let the grid search for an address that begins with PATTERN, or with any of many.
+def search(texts: tuple[str, ...], *, public_key: str | None, key_file: Path | None, plain: bool, **how: Any) -> None:
+    """Let the grid search for an address that begins with PATTERN, or with any of many; or that ends or is so.
 
     A fresh key is made here first. Its secret stays in a file that only you can read; the grid gets the public key, and
     what it finds is of use to you alone. The private key is then written into a file beside, and the address printed.
@@ -176,8 +185,8 @@ def search(texts: tuple[str, ...], *, public_key: str | None, key_file: Path | N
     if public_key is not None and key_file is not None:
         raise click.UsageError("--key-file is for a fresh key: give it without --public-key")
     given = None if public_key is None else encode(parse_public_key(public_key)).hex()
-    wanted = read_wanted(texts, **{name: how.pop(name) for name in ("file", "form", "ignore_case")})
-    _search(Order(wanted, given, key_file), **how)
+    wish, wanted = read_wish(texts, **{name: how.pop(name) for name in OPTIONS})
+    _search(Order(wish, wanted, plain, given, key_file), **how)
 
 
 @on_grid
@@ -187,7 +196,7 @@ async def _search(client: OwnerClient, order: Order, *, wait: bool, timeout: flo
     path = order.key_file or key_path(str(uid))
     part = _fresh_part(path) if order.public_key is None else None
     public_key = part.public_key if part is not None else str(order.public_key)
-    batch = await _submit(client, uid, order.wanted, public_key, forget=None if part is None else path)
+    batch = await _submit(client, uid, order, public_key, forget=None if part is None else path)
     go_on = _how_to_go_on(uid, order.key_file)
     if not wait:
         show(batch, str(uid), as_json=as_json)
@@ -204,34 +213,24 @@ async def _search(client: OwnerClient, order: Order, *, wait: bool, timeout: flo
     tell(_searched(ended, found, public_key), as_json=as_json)
 
 
-async def _submit(
-    client: OwnerClient, uid: UUID, wanted: Patterns, public_key: str, *, forget: Path | None
-) -> BatchView:
+async def _submit(client: OwnerClient, uid: UUID, order: Order, public_key: str, *, forget: Path | None) -> BatchView:
     """Submit the search; the file of a key that the dispatcher refused is removed."""
     try:
-        batch = await client.submit_batch(_request(uid, wanted, public_key))
+        batch = await client.submit_batch(_request(uid, order, public_key))
     except UnavailableError:
         raise  # it may have got the request: the secret is kept
     except XwhepError:
         if forget is not None:
             await asyncio.to_thread(forget.unlink, missing_ok=True)
         raise
+    wanted = order.wanted
     remark(f"search {uid} for {wanted}: one key in {amount(float(wanted.difficulty))} matches")
     return batch
 
 
-def _request(uid: UUID, wanted: Patterns, public_key: str) -> SubmitSearch:
-    first, *further = wanted.patterns
-    return SubmitSearch(
-        uid=uid,
-        name=f"vanity-{wanted}".replace(" ", "-"),
-        pattern=first.text,
-        further_patterns=[pattern.text for pattern in further],
-        form=wanted.form,
-        network=wanted.network,
-        ignore_case=first.ignore_case,
-        public_key=public_key,
-    )
+def _request(uid: UUID, order: Order, public_key: str) -> SubmitSearch:
+    kind = "vanity"  # a name has few characters to choose from, and a pattern more
+    return SubmitSearch(uid=uid, name=kind, plain=order.plain, public_key=public_key, **order.wish.model_dump())
 
 
 async def _watch(client: OwnerClient, uid: UUID, timeout_s: float | None, go_on: str) -> BatchView:

@@ -14,12 +14,12 @@ import click
 from pydantic import BaseModel
 
 from xwhep import config
-from xwhep.bitcoin.addresses import Address, Form, address, decode_address
-from xwhep.bitcoin.pattern_lists import Patterns
-from xwhep.bitcoin.ranges import in_ranges
+from xwhep.bitcoin.addresses import Form, address, decode_address
 from xwhep.bitcoin.split_key import Hit, check, combine
+from xwhep.bitcoin.targets import target_of
+from xwhep.bitcoin.wanted import Found, Wanted
 from xwhep.cli.shell import Command, Split, json_option, on_grid, remark, show
-from xwhep.cli.wanted import pattern_options, read_wanted
+from xwhep.cli.wanted import OPTIONS, pattern_options, read_wish
 from xwhep.client.owner import OwnerClient
 from xwhep.errors import FalseResultError, NoResultError, PublicKeyError
 from xwhep.ids import parse_uid
@@ -35,7 +35,7 @@ class FoundAddress(BaseModel):
 
     address: str
     form: Form
-    patterns: list[str]  #: those of the wanted ones that the address begins with, the longest first
+    patterns: list[str]  #: those of the wanted texts that the address matches, the longest first
     key_file: Path | None  #: where the private key is; None when the secret is elsewhere
 
 
@@ -76,28 +76,29 @@ def read_hit(view: HitView) -> Hit:
         raise FalseResultError("s is not a number") from error
 
 
-def found_by(public_key: Point, hit: Hit, wanted: Patterns) -> FoundAddress:
+def found_by(public_key: Point, hit: Hit, wanted: Wanted) -> FoundAddress:
     """Return the address of a hit; its private key is elsewhere.
 
     Raises:
         FalseResultError: the hit is not what was asked for.
     """
-    digest = check(public_key, hit, wanted.ranges, wanted.form)
-    written = address(digest, wanted.form, wanted.network)
-    return FoundAddress(address=written, form=wanted.form, patterns=list(wanted.matching(digest)), key_file=None)
+    return _told(check(public_key, hit, wanted.find))
 
 
-def finish(part: PartKey, hit: Hit, wanted: Patterns, folder: Path) -> FoundAddress:
+def _told(found: Found, key_file: Path | None = None) -> FoundAddress:
+    return FoundAddress(address=found.address, form=found.form, patterns=list(found.texts), key_file=key_file)
+
+
+def finish(part: PartKey, hit: Hit, wanted: Wanted, folder: Path) -> FoundAddress:
     """Combine the requester's part with a hit and store the private key, in a file named by its address.
 
     Raises:
         FalseResultError: the hit is not what was asked for; nothing was written.
     """
-    key = combine(part.secret, hit, wanted.ranges, wanted.form)
-    found = found_by(parse_public_key(part.public_key), hit, wanted)
+    key, found = combine(part.secret, hit, wanted.find)
     path = folder / f"{found.address}.key"
-    write_whole(path, found.address, key, form=wanted.form, network=wanted.network)
-    return found.model_copy(update={"key_file": path})
+    write_whole(path, found.address, key, form=found.form, network=wanted.network)
+    return _told(found, path)
 
 
 async def search_of(client: OwnerClient, uid: UUID) -> tuple[SearchView, HitView]:
@@ -169,7 +170,7 @@ def combine_command(batch: UUID | None, *, key_file: Path | None, as_json: bool,
         _combine_batch(batch, read_secret(key_file, batch), folder, as_json=as_json)
         return
     hit = given_hit(given["s"], given["e"], given["sign"])
-    wanted = read_wanted(**{name: given[name] for name in ("texts", "file", "form", "ignore_case")})
+    _, wanted = read_wish(given["texts"], **{name: given[name] for name in OPTIONS})
     tell(finish(read_secret(key_file, None), hit, wanted, folder), as_json=as_json)
 
 
@@ -178,7 +179,7 @@ async def _combine_batch(client: OwnerClient, uid: UUID, part: PartKey, folder: 
     search, result = await search_of(client, uid)
     if search.public_key != part.public_key:
         raise FalseResultError("the search was for another public key than that of the secret")
-    tell(finish(part, read_hit(result), search.patterns(), folder), as_json=as_json)
+    tell(finish(part, read_hit(result), search.wanted(), folder), as_json=as_json)
 
 
 def tell(found: FoundAddress, *, as_json: bool) -> None:
@@ -215,22 +216,21 @@ def verify(what: str, *, public_key: str | None, as_json: bool, **given: Any) ->
     claimed = decode_address(what)
     if given["form"] is not None and claimed.form is Form.P2PKH_COMPRESSED:
         claimed = claimed._replace(form=Form.P2PKH_UNCOMPRESSED)
-    _tell_verified(point, given_hit(given["s"], given["e"], given["sign"]), claimed, as_json=as_json)
+    check(point, given_hit(given["s"], given["e"], given["sign"]), target_of(claimed.digest, claimed.form).match)
+    _tell_verified(point, address(*claimed), as_json=as_json)
 
 
 @on_grid
 async def _verify_batch(client: OwnerClient, uid: UUID, point: Point | None, *, as_json: bool) -> None:
     search, result = await search_of(client, uid)
-    wanted = search.patterns()
-    claimed = Address(decode_address(result.address).digest, wanted.form, wanted.network)
-    if address(*claimed) != result.address or not in_ranges(wanted.ranges, claimed.digest):
-        raise FalseResultError(f"{result.address} does not begin with {wanted}")
+    wanted = search.wanted()
     point = point or parse_public_key(search.public_key)
-    _tell_verified(point, read_hit(result), claimed, as_json=as_json)
+    found = check(point, read_hit(result), wanted.find)
+    if found.address != result.address:
+        raise FalseResultError(f"its address is {found.address} and not {result.address}")
+    _tell_verified(point, found.address, as_json=as_json)
 
 
-def _tell_verified(point: Point, hit: Hit, claimed: Address, *, as_json: bool) -> None:
-    number = int.from_bytes(claimed.digest, "big")
-    written = address(check(point, hit, ((number, number),), claimed.form), claimed.form, claimed.network)
+def _tell_verified(point: Point, written: str, *, as_json: bool) -> None:
     view = VerifiedAddress(address=written, public_key=encode(point).hex(), verified=True)
     show(view, f"{written} stands for the public key {view.public_key}", as_json=as_json)

@@ -3,18 +3,20 @@
 from __future__ import annotations
 
 from enum import StrEnum
-from typing import Annotated, Final, Literal
+from typing import Annotated, Any, Final, Literal
 from uuid import UUID
 
 from pydantic import BaseModel, Field, StringConstraints
 
 from xwhep.bitcoin.addresses import Form
-from xwhep.bitcoin.pattern_lists import MAX_RANGES
 from xwhep.lifecycle import AttemptStatus
 from xwhep.model.apps import Kind, Limits
 from xwhep.model.base import Argument, Cpu, Digest, Os, Reason, RelativePath, Reply, Request, VariableName
 from xwhep.model.data import BlobFields
 from xwhep.model.jobs import Input, Output
+from xwhep.model.targets import TargetFields
+from xwhep.secp256k1 import decode, encode
+from xwhep.units import MAX_STEPS, Unit
 
 #: the version of the protocol that this code speaks, and the oldest that the dispatcher serves
 PROTOCOL = 1
@@ -34,8 +36,6 @@ AttemptNumber = Annotated[int, Field(ge=1, le=1_000_000)]
 Hex33 = Annotated[str, StringConstraints(pattern=r"^0[23][0-9a-f]{64}$")]
 #: 32 bytes as lower-case hexadecimal
 Hex32 = Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{64}$")]
-#: a hash160: 20 bytes as lower-case hexadecimal
-Hex20 = Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{40}$")]
 
 
 class LeaseRequest(Request):
@@ -63,17 +63,37 @@ class NativeWork(Reply):
     limits: Limits
 
 
-class VanityWork(Reply):
-    """Search one unit: a deterministic slice of a vanity search (`xwhep.units`)."""
+class UnitFields(TargetFields):
+    """One unit of a vanity search (`xwhep.units`); what is wanted lies in its target, and each hit in it is a share."""
+
+    number: Annotated[int, Field(ge=0, lt=2**63)]
+    steps: Annotated[int, Field(ge=1, le=MAX_STEPS)]
+    public_key: Hex33  #: blinded: A + rG
+    plain: bool = False  #: whether only A' + sG itself is tried
+
+    def unit(self, batch: UUID) -> Unit:
+        """Return the unit of a batch.
+
+        Raises:
+            InvalidFieldError, PatternError: its target cannot be.
+            PublicKeyError: the public key is not on the curve.
+        """
+        key = decode(bytes.fromhex(self.public_key))
+        return Unit(batch, self.number, self.steps, key, self.target(), plain=self.plain)
+
+
+def unit_fields(unit: Unit) -> dict[str, Any]:
+    """Return the fields of a unit, but its batch."""
+    fields = TargetFields.of(unit.target).model_dump()
+    key = encode(unit.public_key).hex()
+    return {**fields, "number": unit.number, "steps": unit.steps, "public_key": key, "plain": unit.plain}
+
+
+class VanityWork(UnitFields, Reply):
+    """Search one unit."""
 
     kind: Literal[Kind.VANITY] = Kind.VANITY
     batch_uid: UUID
-    number: Annotated[int, Field(ge=0, lt=2**63)]
-    steps: Annotated[int, Field(ge=1, le=2**32)]
-    form: Form
-    public_key: Hex33  #: blinded: A + rG
-    #: inclusive, ascending, of what the form compares; what is wanted lies in them, and each hit in them is a share
-    ranges: Annotated[list[tuple[Hex20, Hex20]], Field(min_length=1, max_length=MAX_RANGES)]
 
 
 class Lease(Reply):
@@ -125,7 +145,7 @@ class HeartbeatReply(Reply):
 
 
 class ReportHit(ProgressFields, Request):
-    """A share, a key in the ranges of a unit: sign * lambda^e * (A' + sG) (`xwhep.bitcoin.split_key`)."""
+    """A share, a key in the target of a unit: sign * lambda^e * (A' + sG) (`xwhep.bitcoin.split_key`)."""
 
     s: Hex32
     e: Annotated[int, Field(ge=0, le=2)]

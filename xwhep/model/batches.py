@@ -9,11 +9,13 @@ from uuid import UUID
 from pydantic import BaseModel, Field
 
 from xwhep.bitcoin.addresses import Form, Network
-from xwhep.bitcoin.pattern_lists import Patterns, parse_patterns
+from xwhep.bitcoin.wanted import Wanted, want_ending, want_expression, want_patterns
+from xwhep.errors import PatternListError
 from xwhep.lifecycle import BatchStatus, Status
 from xwhep.model.attempts import Hex33
 from xwhep.model.base import EthereumAddress, Moment, Name, Reply, Request
 from xwhep.model.jobs import MAX_JOBS_A_REQUEST, SubmitJob
+from xwhep.model.targets import ExpressionText
 
 #: how many patterns one search of a grid has at most
 MAX_PATTERNS: Final = 1000
@@ -35,24 +37,46 @@ class BatchFields(BaseModel):
     requester: EthereumAddress | None = None  #: who asked for it on the chain; only a service says so
 
 
-class SearchFields(BaseModel):
-    """What a vanity search looks for: an address that begins with any of some patterns."""
+class WishFields(BaseModel):
+    """What an address shall be like: begin with any of some patterns, or end so, or match an expression."""
 
-    pattern: PatternText
-    further_patterns: Annotated[list[PatternText], Field(max_length=MAX_PATTERNS - 1)] = Field(default_factory=list)
-    form: Form = Form.P2PKH_COMPRESSED
+    patterns: Annotated[list[PatternText], Field(max_length=MAX_PATTERNS)] = Field(default_factory=list)
+    suffix: PatternText | None = None  #: what it ends with; then there is one pattern, or none
+    expression: ExpressionText | None = None  #: what it matches; then there is no pattern
+    #: the forms that an address may have; a pattern counts in those whose addresses can begin so
+    forms: Annotated[list[Form], Field(min_length=1, max_length=len(Form))] = Field(default=[Form.P2PKH_COMPRESSED])
     network: Network = Network.MAIN
-    ignore_case: bool = False
-    public_key: Hex33  #: the requester's A = aG
+    ignore_case: bool = False  #: of the patterns
 
-    def patterns(self) -> Patterns:
+    def wanted(self) -> Wanted:
         """Return what the texts stand for, which takes up to a second where case is ignored.
 
         Raises:
             PatternError, PatternListError: no search can be made for them.
         """
-        texts = (self.pattern, *self.further_patterns)
-        return parse_patterns(texts, self.form, self.network, ignore_case=self.ignore_case)
+        if self.suffix is None and self.expression is None:
+            return want_patterns(self.patterns, self.forms, self.network, ignore_case=self.ignore_case)
+        if len(self.forms) > 1:
+            raise PatternListError("an end, or an expression, is searched for in addresses of one form")
+        if self.ignore_case:
+            raise PatternListError("the case of an end and of an expression matters; in an expression write [aA]")
+        if self.expression is None:
+            return self._ending(str(self.suffix))
+        if self.patterns or self.suffix is not None:
+            raise PatternListError("an expression is searched for alone: begin it with the pattern, end it with $")
+        return want_expression(self.expression, self.forms[0], self.network)
+
+    def _ending(self, suffix: str) -> Wanted:
+        if len(self.patterns) > 1:
+            raise PatternListError("with an end there is one beginning, or none")
+        return want_ending(suffix, self.patterns[0] if self.patterns else "", self.forms[0], self.network)
+
+
+class SearchFields(WishFields):
+    """What a vanity search looks for, and with which key."""
+
+    plain: bool = False  #: whether only A + sG is tried, for tools that add two keys and no more
+    public_key: Hex33  #: the requester's A = aG
 
 
 class SubmitBag(BatchFields, Request):
