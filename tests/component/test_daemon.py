@@ -15,6 +15,7 @@ import pytest
 
 from dispatcher.services import utc_now
 from tests.support.grid import a_grid
+from tests.support.targets import of_pattern
 from tests.support.workers import (
     ROOT,
     a_worker,
@@ -32,7 +33,6 @@ from worker.daemon import Daemon
 from worker.offers import Offer
 from worker.sandbox.runner import probe
 from worker.status import read_status
-from xwhep.bitcoin.patterns import parse_pattern
 from xwhep.bitcoin.split_key import Hit, combine, keygen
 from xwhep.client.owner import OwnerClient
 from xwhep.errors import AlreadyRunningError, RevokedError
@@ -56,7 +56,7 @@ async def start_search(owner: OwnerClient, pattern: str) -> tuple[UUID, int]:
     """Submit a search; return its id and the requester's secret."""
     secret, public_key = keygen()
     uid = new_uid(utc_now())
-    await owner.submit_batch(SubmitSearch(uid=uid, name="search", pattern=pattern, public_key=public_key.hex()))
+    await owner.submit_batch(SubmitSearch(uid=uid, name="search", patterns=[pattern], public_key=public_key.hex()))
     return uid, secret
 
 
@@ -108,7 +108,7 @@ async def test_a_search_ends_with_the_requesters_address(tmp_path: Path) -> None
         assert batch.search is not None
         assert batch.search.result is not None
         hit = Hit(int(batch.search.result.s, 16), batch.search.result.e, batch.search.result.sign)
-        assert combine(secret, hit, parse_pattern(EASY).ranges) > 0
+        assert combine(secret, hit, of_pattern(EASY).match)
 
 
 async def test_a_real_worker_is_credited_with_about_the_keys_that_it_tried(tmp_path: Path) -> None:

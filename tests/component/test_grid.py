@@ -9,7 +9,8 @@ import pytest
 
 from dispatcher.services import utc_now
 from tests.support.grid import a_grid
-from xwhep.bitcoin.patterns import parse_pattern
+from tests.support.leases import first_hit
+from tests.support.targets import of_pattern
 from xwhep.bitcoin.split_key import Hit, combine, keygen
 from xwhep.client.owner import OwnerClient
 from xwhep.errors import FalseResultError, KeyUsedError, LeaseLostError
@@ -25,7 +26,6 @@ from xwhep.model.attempts import (
     LeaseRequest,
     NativeWork,
     Outcome,
-    ReportHit,
     VanityWork,
 )
 from xwhep.model.base import Cpu, Os
@@ -86,9 +86,8 @@ async def test_a_native_job_goes_the_whole_way(tmp_path: Path) -> None:
 
 async def test_a_search_ends_with_the_first_true_hit(tmp_path: Path) -> None:
     secret, public_key = keygen()
-    pattern = parse_pattern("1L")
     async with a_grid(tmp_path) as grid, grid.owner("alice") as alice, grid.host("bob") as bob, grid.host("eve") as eve:
-        search = SubmitSearch(uid=new_uid(utc_now()), name="mine", pattern="1L", public_key=public_key.hex())
+        search = SubmitSearch(uid=new_uid(utc_now()), name="mine", patterns=["1L"], public_key=public_key.hex())
         batch = await alice.submit_batch(search)
         with pytest.raises(KeyUsedError):
             await alice.submit_batch(search.model_copy(update={"uid": new_uid(utc_now())}))
@@ -96,7 +95,8 @@ async def test_a_search_ends_with_the_first_true_hit(tmp_path: Path) -> None:
         other = (await eve.lease(poll(Kind.VANITY))).lease
         assert lease is not None
         assert other is not None
-        hit = first_hit(lease)
+        assert isinstance(lease.work, VanityWork)
+        hit = first_hit(lease.work)
         with pytest.raises(FalseResultError):
             await eve.report_hit(other.job_uid, other.attempt, hit)
         await bob.report_hit(lease.job_uid, lease.attempt, hit)
@@ -110,27 +110,5 @@ async def test_a_search_ends_with_the_first_true_hit(tmp_path: Path) -> None:
     assert ended.search.result is not None
     result = ended.search.result
     assert result.address.startswith("1L")
-    assert combine(secret, Hit(int(result.s, 16), result.e, result.sign), pattern.ranges) > 0
+    assert combine(secret, Hit(int(result.s, 16), result.e, result.sign), of_pattern("1L").match)
     assert [ref.job_uid for ref in stop.stop] == [other.job_uid]
-
-
-def first_hit(lease: Lease) -> ReportHit:
-    """Search a unit on Python integers until something is found."""
-    from xwhep.bitcoin.split_key import check
-    from xwhep.secp256k1 import decode
-    from xwhep.units import offset
-
-    assert isinstance(lease.work, VanityWork)
-    key = decode(bytes.fromhex(lease.work.public_key))
-    ranges = tuple((int(low, 16), int(high, 16)) for low, high in lease.work.ranges)
-    for i in range(-256, 257):
-        for lane in range(16):
-            s = offset(lease.work.batch_uid, lease.work.number, lane, 0, i)
-            for e in range(3):
-                for sign in (1, -1):
-                    try:
-                        check(key, Hit(s, e, sign), ranges)
-                    except FalseResultError:
-                        continue
-                    return ReportHit(s=s.to_bytes(32, "big").hex(), e=e, sign=sign)
-    raise AssertionError("nothing found")

@@ -104,7 +104,7 @@ async def test_only_so_many_files_are_taken_and_each_of_them_again(scene: Scene)
 
 
 async def test_a_unit_of_a_search_leaves_no_files(scene: Scene) -> None:
-    search = SubmitSearch(uid=new_uid(utc_now()), name="s", pattern="1LoVE", public_key=keygen()[1].hex())
+    search = SubmitSearch(uid=new_uid(utc_now()), name="s", patterns=["1LoVE"], public_key=keygen()[1].hex())
     await scene.alice.submit_batch(search)
     lease = await scene.lease(Kind.VANITY)
 

@@ -15,10 +15,10 @@ from tests.support.dapps import a_market
 from tests.support.grid import a_grid
 from tests.support.oracles import BLOCK_S, a_world, an_oracle, between
 from tests.support.person import work_once
+from tests.support.targets import of_pattern
 from tests.support.tasks import native, vanity
 from tests.support.workers import PATIENCE_S, a_worker, enrol, eventually, register_script
 from worker.sandbox.runner import probe
-from xwhep.bitcoin.patterns import parse_pattern
 from xwhep.bitcoin.split_key import Hit, combine, keygen
 from xwhep.chain.development.start import Kind as ChainKind
 from xwhep.chain.parameters import decode_vanity_result, encode_vanity_order
@@ -54,7 +54,7 @@ async def test_two_dapps_go_the_whole_way(tmp_path: Path) -> None:
     assert told[words].result.split() == [b"3"]
     assert told[words].digest == sha256(told[words].result).digest()
     found = decode_vanity_result(told[search].result)
-    assert combine(secret, Hit(found.s, found.e, -1 if found.negative else 1), parse_pattern("1Lo").ranges)
+    assert combine(secret, Hit(found.s, found.e, -1 if found.negative else 1), of_pattern("1Lo").match)
     assert credit == RLC + RLC // 10
 
 

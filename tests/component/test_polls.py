@@ -16,10 +16,10 @@ from dispatcher.housekeeping import tend_leases
 from dispatcher.leases import FALSE_RESULTS_ALLOWED, FIRST_UNIT_KEYS, LEASE, SAME_HOST_PAUSE, TRUST, UNIT_S
 from dispatcher.services import utc_now
 from dispatcher.tables import Attempt, Fault, Host
-from tests.component.test_grid import first_hit
 from tests.support.content import put, register, submit
 from tests.support.desk import poll_request
 from tests.support.grid import GridUnderTest, a_grid
+from tests.support.leases import first_hit
 from tests.support.raw import raw_client
 from xwhep.bitcoin.split_key import keygen
 from xwhep.client.host import HostClient
@@ -44,7 +44,7 @@ from xwhep.model.jobs import SubmitJob
 from xwhep.model.members import HostView
 from xwhep.rights import Role
 from xwhep.shares import SHARES_A_UNIT, keys_proven
-from xwhep.units import KEYS_PER_STEP, keys_of
+from xwhep.units import keys_of
 
 
 class Scene:
@@ -62,7 +62,7 @@ class Scene:
         return await self.stack.enter_async_context(self.grid.owner(name))
 
     async def search(self, pattern: str = "1L") -> BatchView:
-        request = SubmitSearch(uid=new_uid(utc_now()), name="mine", pattern=pattern, public_key=keygen()[1].hex())
+        request = SubmitSearch(uid=new_uid(utc_now()), name="mine", patterns=[pattern], public_key=keygen()[1].hex())
         return await self.alice.submit_batch(request)
 
     def pass_time(self, elapsed: timedelta) -> None:
@@ -389,7 +389,8 @@ async def test_a_liar_is_refused_and_recorded_and_the_search_goes_on(scene: Scen
         records = {host.name: host.false_results async for host in OwnerClient(connection).hosts()}
     faults = await scene.grid.services.database.read(lambda session: session.exec(select(Fault)).all())
     lease = await leased(bob)
-    await bob.report_hit(lease.job_uid, lease.attempt, first_hit(lease))
+    assert isinstance(lease.work, VanityWork)
+    await bob.report_hit(lease.job_uid, lease.attempt, first_hit(lease.work))
     ended = await scene.alice.batch(search.uid)
 
     assert nothing is None
@@ -429,7 +430,7 @@ async def test_a_host_that_says_too_much_gets_units_of_the_rate_that_it_has_prov
     async def unit_keys(keys_per_s: float) -> int:
         lease = await leased(bob, Kind.VANITY, keys_per_s=keys_per_s)
         assert isinstance(lease.work, VanityWork)
-        return keys_of(lease.work.steps)
+        return keys_of(lease.work.steps, plain=False)
 
     lease, share = await leased_share(bob)
     before = await unit_keys(1e12)
@@ -443,7 +444,7 @@ async def test_a_host_that_says_too_much_gets_units_of_the_rate_that_it_has_prov
 
     assert before == pytest.approx(FIRST_UNIT_KEYS, rel=0.01)
     assert share_value(lease) / 60 < host.proven_keys_per_s <= share_value(lease) / 20
-    assert slow == pytest.approx(host.proven_keys_per_s * UNIT_S, abs=KEYS_PER_STEP)
+    assert slow == pytest.approx(host.proven_keys_per_s * UNIT_S, abs=keys_of(1, plain=False))
     assert honest == pytest.approx(2e7 * UNIT_S, rel=0.01)
     assert boastful == pytest.approx(TRUST * 1e7 * UNIT_S, rel=0.01)
 
@@ -468,7 +469,7 @@ async def test_a_share_of_anothers_unit_is_refused_recorded_and_not_credited(sce
     assert hosts == {"bob": (1, share_value(lease), 0), "eve": (0, 0, 1)}
 
 
-async def test_a_host_is_told_ranges_among_which_the_wanted_ones_cannot_be_seen(scene: Scene) -> None:
+async def test_a_host_is_told_a_target_in_which_what_is_wanted_cannot_be_seen(scene: Scene) -> None:
     bob = await scene.host("bob")
     await scene.search("1LoVELoVE")
 
@@ -476,7 +477,7 @@ async def test_a_host_is_told_ranges_among_which_the_wanted_ones_cannot_be_seen(
 
     for lease in units:
         assert isinstance(lease.work, VanityWork)
-        assert SHARES_A_UNIT <= keys_of(lease.work.steps) / share_value(lease) < 2 * SHARES_A_UNIT
+        assert SHARES_A_UNIT <= keys_of(lease.work.steps, plain=False) / share_value(lease) < 2 * SHARES_A_UNIT
 
 
 async def leased_share(host: HostClient) -> tuple[Lease, ReportHit]:
@@ -484,13 +485,14 @@ async def leased_share(host: HostClient) -> tuple[Lease, ReportHit]:
     for _ in range(3):
         lease = await leased(host, Kind.VANITY, keys_per_s=1)
         with contextlib.suppress(AssertionError):
-            return lease, first_hit(lease)
+            assert isinstance(lease.work, VanityWork)
+            return lease, first_hit(lease.work)
     raise AssertionError("three units have no share")
 
 
 def share_value(lease: Lease) -> int:
     assert isinstance(lease.work, VanityWork)
-    return keys_proven(tuple((int(low, 16), int(high, 16)) for low, high in lease.work.ranges))
+    return keys_proven(lease.work.target())
 
 
 async def records(scene: Scene) -> list[HostView]:

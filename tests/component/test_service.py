@@ -13,9 +13,9 @@ from dispatcher.services import utc_now
 from tests.support.content import register, submit
 from tests.support.grid import a_grid
 from tests.support.person import Person
+from tests.support.targets import of_pattern
 from tests.support.workers import a_worker, enrol, eventually, output, register_script
 from worker.sandbox.runner import probe
-from xwhep.bitcoin.patterns import parse_pattern
 from xwhep.bitcoin.split_key import Hit, combine, keygen
 from xwhep.client.owner import OwnerClient
 from xwhep.enrolment import join
@@ -61,7 +61,9 @@ def bag_of(task: int, app_uid: UUID, stdin: str | None = None) -> SubmitBag:
 def search_of(task: int, public_key: bytes, pattern: str = "1Lo") -> SubmitSearch:
     """Return a search that the first unit ends: one key in 1.3 thousand fits."""
     uid = name_of(task, "batch")
-    return SubmitSearch(uid=uid, name=f"task-{task}", requester=REQUESTER, pattern=pattern, public_key=public_key.hex())
+    return SubmitSearch(
+        uid=uid, name=f"task-{task}", requester=REQUESTER, patterns=[pattern], public_key=public_key.hex()
+    )
 
 
 async def ended(bridge: OwnerClient, uid: UUID) -> BatchView:
@@ -102,7 +104,7 @@ async def test_a_bridge_gets_the_offset_of_a_search(tmp_path: Path) -> None:
     assert batch.search is not None
     assert batch.search.result is not None
     hit = Hit(int(batch.search.result.s, 16), batch.search.result.e, batch.search.result.sign)
-    assert combine(secret, hit, parse_pattern(search.pattern).ranges) > 0
+    assert combine(secret, hit, of_pattern(search.patterns[0]).match)
 
 
 async def test_a_batch_of_a_bridge_is_one_batch_and_another_under_its_id_is_refused(tmp_path: Path) -> None:
@@ -115,7 +117,7 @@ async def test_a_batch_of_a_bridge_is_one_batch_and_another_under_its_id_is_refu
         for other in (
             bag.model_copy(update={"requester": "0x" + "1" * 40}),
             bag.model_copy(update={"jobs": [bag.jobs[0].model_copy(update={"arguments": ["x"]})]}),
-            search.model_copy(update={"pattern": "1Li"}),
+            search.model_copy(update={"patterns": ["1Li"]}),
             search.model_copy(update={"uid": bag.uid}),
         ):
             with pytest.raises(IdConflictError):
@@ -178,7 +180,7 @@ async def test_the_command_line_shows_who_asked_on_the_chain(tmp_path: Path) -> 
             grid.url, await grid.token(Role.SERVICE), MemberKind.SERVICE, "oracle", tmp_path / "home" / "user"
         )
         search = SubmitSearch(
-            uid=new_uid(utc_now()), name="s", requester=REQUESTER, pattern="1L", public_key=keygen()[1].hex()
+            uid=new_uid(utc_now()), name="s", requester=REQUESTER, patterns=["1L"], public_key=keygen()[1].hex()
         )
         async with grid.connect(identity) as connection:
             await OwnerClient(connection).submit_batch(search)
@@ -216,7 +218,7 @@ async def test_a_service_reaches_no_job_data_or_batch_of_somebody_else(tmp_path:
     async with a_grid(tmp_path) as grid, grid.owner("alice") as alice, grid.owner("oracle", Role.SERVICE) as oracle:
         (job,) = await submit(alice, await register(alice, tmp_path))
         (data,) = [data async for data in alice.datas()]
-        search = SubmitSearch(uid=new_uid(utc_now()), name="s", pattern="1L", public_key=keygen()[1].hex())
+        search = SubmitSearch(uid=new_uid(utc_now()), name="s", patterns=["1L"], public_key=keygen()[1].hex())
         await alice.submit_batch(search)
         for refused in (
             oracle.job(job.uid),

@@ -13,13 +13,14 @@ import pytest
 
 from tests.support.leases import vanity_lease
 from worker import local_search
+from worker.local_search import Order
 from worker.runs import vanity
-from worker.vanity.pipe import UnitMessage
-from xwhep.bitcoin.addresses import Form
-from xwhep.bitcoin.patterns import parse_pattern
+from xwhep.bitcoin.addresses import Form, hashed_as
 from xwhep.bitcoin.split_key import Hit, combine, keygen
+from xwhep.bitcoin.wanted import want_patterns
 from xwhep.errors import SearchFailedError
 from xwhep.model.attempts import Outcome, ProgressFields, ReportHit, VanityWork
+from xwhep.model.targets import FormRanges
 from xwhep.secp256k1 import decode
 from xwhep.units import keys_of, verify
 
@@ -45,16 +46,10 @@ class Sink:
         self.hits.append(hit)
 
 
-def unit(*, steps: int, ranges: tuple[str, str]) -> VanityWork:
+def unit(*, steps: int, ranges: tuple[str, str], form: Form = Form.P2PKH_COMPRESSED) -> VanityWork:
     work = vanity_lease(1, steps=steps, ranges=ranges).work
     assert isinstance(work, VanityWork)
-    return work
-
-
-def as_message(work: VanityWork) -> UnitMessage:
-    return UnitMessage.model_validate(
-        {"batch": work.batch_uid, **work.model_dump(include={"number", "steps", "form", "public_key", "ranges"})}
-    )
+    return work.model_copy(update={"targets": [FormRanges(form=hashed_as(form), ranges=[ranges])]})
 
 
 @pytest.fixture
@@ -71,11 +66,11 @@ async def test_a_unit_is_searched_to_its_end_and_its_hits_stand_up_to_checking()
     end = await vanity.search(work, sink)
 
     assert end.outcome is Outcome.FINISHED
-    assert end.keys_tried == keys_of(8)
+    assert end.keys_tried == keys_of(8, plain=False)
     assert end.fraction == 1
     assert sink.hits
     for hit in sink.hits:
-        verify(as_message(work).unit(), Hit(int(hit.s, 16), hit.e, hit.sign))
+        verify(work.unit(work.batch_uid), Hit(int(hit.s, 16), hit.e, hit.sign))
 
 
 @pytest.mark.usefixtures("no_child_left")
@@ -93,13 +88,13 @@ async def test_two_searches_of_a_unit_find_the_same_shares() -> None:
 @pytest.mark.usefixtures("no_child_left")
 @pytest.mark.parametrize("form", sorted(vanity.FORMS))
 async def test_hits_have_the_form_of_their_unit(form: Form) -> None:
-    work, sink = unit(steps=8, ranges=SOME).model_copy(update={"form": form}), Sink()
+    work, sink = unit(steps=8, ranges=SOME, form=form), Sink()
 
     await vanity.search(work, sink)
 
     assert sink.hits
     for hit in sink.hits:
-        verify(as_message(work).unit(), Hit(int(hit.s, 16), hit.e, hit.sign))
+        verify(work.unit(work.batch_uid), Hit(int(hit.s, 16), hit.e, hit.sign))
 
 
 @pytest.mark.usefixtures("no_child_left")
@@ -203,11 +198,11 @@ async def test_a_child_that_cannot_be_started_fails_the_search(tmp_path: Path, m
 @pytest.mark.usefixtures("no_child_left")
 async def test_a_search_on_this_machine_alone_finds_a_key_of_the_requester() -> None:
     secret, encoded = keygen()
-    pattern = parse_pattern("1Lo")
+    wanted = want_patterns(["1Lo"])
 
-    hit = await local_search.search(pattern, decode(encoded), slots=2, nice=0, show=lambda _: None)
+    hit = await local_search.search(Order(wanted, decode(encoded)), slots=2, nice=0, show=lambda _: None)
 
-    assert combine(secret, hit, pattern.ranges) > 0
+    assert combine(secret, hit, wanted.find)
 
 
 @pytest.mark.usefixtures("no_child_left")
@@ -215,5 +210,7 @@ async def test_a_search_on_this_machine_says_why_it_fails(tmp_path: Path, monkey
     (tmp_path / "cache").write_text("a file where a folder should be")
     monkeypatch.setenv("XWHEP_HOME", str(tmp_path))
 
+    order = Order(want_patterns(["1Lo"]), decode(keygen()[1]))
+
     with pytest.raises(SearchFailedError, match="compiled kernels cannot be kept"):
-        await local_search.search(parse_pattern("1Lo"), decode(keygen()[1]), slots=1, nice=0, show=lambda _: None)
+        await local_search.search(order, slots=1, nice=0, show=lambda _: None)

@@ -21,7 +21,7 @@ from dispatcher.tables import Attempt, Batch, Host, Job, Search
 from dispatcher.usecases import batches, jobs, leasing, members, results
 from dispatcher.usecases.leasing import Heard
 from tests.support.desk import Desk
-from xwhep.bitcoin.patterns import parse_pattern
+from tests.support.targets import of_pattern
 from xwhep.bitcoin.split_key import Hit, check
 from xwhep.errors import FalseResultError, IllegalTransitionError, LeaseLostError, RevokedError
 from xwhep.lifecycle import AttemptStatus, Status, is_final
@@ -36,7 +36,7 @@ from xwhep.model.attempts import (
 )
 from xwhep.rights import Caller, Role
 from xwhep.secp256k1 import decode
-from xwhep.units import keys_of, offset
+from xwhep.units import offset
 
 HOSTS = 3
 Held = tuple[Caller, Lease]
@@ -214,7 +214,7 @@ class JobLives(RuleBasedStateMachine):
         self.made[job.uid] = job.attempts_made
         for attempt in attempts:
             assert (attempt.ended_at is None) == (attempt.status is AttemptStatus.LEASED)
-            assert job.unit_steps is None or attempt.keys_tried <= keys_of(job.unit_steps)
+            assert job.unit_keys is None or attempt.keys_tried <= job.unit_keys
             if attempt.ended_at is not None:
                 assert self.ended.setdefault((job.uid, attempt.number), attempt.status) is attempt.status
         if is_final(job.status):
@@ -253,7 +253,7 @@ class JobLives(RuleBasedStateMachine):
         assert search.result_sign is not None
         assert search.result_address is not None
         hit = Hit(int(search.result_s, 16), search.result_e, search.result_sign)
-        check(decode(bytes.fromhex(search.public_key)), hit, parse_pattern(search.pattern).ranges)
+        check(decode(bytes.fromhex(search.public_key)), hit, of_pattern(search.patterns[0]).match)
         return search.result_address
 
 

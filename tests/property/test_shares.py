@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from functools import cache
 from itertools import pairwise
 from uuid import UUID
@@ -10,64 +11,95 @@ import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
+from tests.support.targets import ALL, of_pattern
 from worker.vanity import reference
-from xwhep.bitcoin.addresses import HASH_BITS, Form
-from xwhep.bitcoin.patterns import Ranges, in_ranges, parse_pattern
+from xwhep.bitcoin.addresses import HASH_BITS, Form, Network, hashed_as
+from xwhep.bitcoin.endings import Ending
+from xwhep.bitcoin.ranges import Ranges
 from xwhep.bitcoin.split_key import Hit
+from xwhep.bitcoin.targets import Sieve, Target
+from xwhep.bitcoin.wanted import want_ending
 from xwhep.errors import FalseResultError
 from xwhep.fast_secp256k1 import public_key_of
 from xwhep.secp256k1 import N, Point
-from xwhep.shares import SHARES_A_UNIT, keys_proven, share_ranges
+from xwhep.shares import SHARES_A_UNIT, keys_proven, share_target
 from xwhep.units import MAX_STEPS, Unit, keys_of, verify
 
 HASHES = 2**HASH_BITS
-PATTERN = parse_pattern("1LoVE")
+HASHED = [form for form in Form if form is hashed_as(form)]
+EXPRESSIONS = ["1LoV[Ee].*[0-9]$", "1Love.*", "1LoVE[a-z]+$"]
 
 
 @st.composite
-def ranges(draw: st.DrawFn) -> Ranges:
-    """Return a few disjoint ranges, narrow or wide, not side by side."""
-    ends = st.one_of(st.integers(0, HASHES - 1), st.integers(0, 1000), st.integers(HASHES - 1000, HASHES - 1))
+def ranges(draw: st.DrawFn, size: int = HASHES) -> Ranges:
+    """Return a few disjoint ranges below `size`, narrow or wide, not side by side."""
+    ends = st.one_of(
+        st.integers(0, size - 1), st.integers(0, min(1000, size - 1)), st.integers(max(0, size - 1000), size - 1)
+    )
     marks = sorted(draw(st.lists(ends, min_size=2, max_size=12, unique=True)))
     found = list(zip(marks[::2], marks[1::2], strict=False))
     assume(all(before[1] + 1 < after[0] for before, after in pairwise(found)))
     return tuple(found)
 
 
+@st.composite
+def targets(draw: st.DrawFn) -> Target:
+    """Return a target of one form or several, or of one with an ending or a sieve."""
+    forms = sorted(draw(st.sets(st.sampled_from(HASHED), min_size=1)), key=HASHED.index)
+    parts = tuple((form, draw(ranges())) for form in forms)
+    if len(forms) > 1:
+        return Target(parts)
+    ending = Ending(forms[0], Network.MAIN, draw(st.integers(1, 20)), ())
+    sieve = st.sampled_from(EXPRESSIONS).map(lambda text: Sieve(text, Form.P2PKH_COMPRESSED, Network.MAIN))
+    return draw(
+        st.one_of(
+            st.just(Target(parts)),
+            ranges(ending.size).map(lambda some: Target(parts, replace(ending, ranges=some))),
+            sieve.map(lambda sieve: Target(((Form.P2PKH_COMPRESSED, parts[0][1]),), sieve=sieve)),
+        )
+    )
+
+
 def covers(outer: Ranges, inner: Ranges) -> bool:
     return all(any(low <= first and last <= high for low, high in outer) for first, last in inner)
 
 
-@given(wanted=ranges(), steps=st.integers(1, MAX_STEPS))
-def test_what_is_wanted_lies_inside_and_a_unit_has_its_shares(wanted: Ranges, steps: int) -> None:
-    wide = share_ranges(wanted, steps)
-
-    assert covers(wide, wanted)
-    assert all(before[1] + 1 < after[0] for before, after in pairwise(wide))
-    assert all(0 <= low <= high < HASHES for low, high in wide)
-    hashes = sum(high - low + 1 for low, high in wide)
-    mean = keys_of(steps) * hashes / HASHES
-    assert mean >= SHARES_A_UNIT * (1 - 1e-9)
-    assert wide == wanted or mean < 2 * SHARES_A_UNIT
-    assert keys_proven(wide) == HASHES // hashes
+def is_wider(outer: Target, inner: Target) -> bool:
+    """Tell whether every key of one target is in another, made wider of it."""
+    if not all(covers(wide, narrow) for (_, wide), (_, narrow) in zip(outer.ranges, inner.ranges, strict=True)):
+        return False
+    if outer.ending is not None and (inner.ending is None or not covers(outer.ending.ranges, inner.ending.ranges)):
+        return False
+    return outer.sieve is None or (inner.sieve is not None and outer.sieve.zeros <= inner.sieve.zeros)
 
 
-@given(wanted=ranges(), steps=st.integers(1, MAX_STEPS), fewer=st.integers(1, MAX_STEPS))
-def test_units_of_many_sizes_tell_no_more_than_the_largest_of_them(wanted: Ranges, steps: int, fewer: int) -> None:
-    fewer, steps = sorted((fewer, steps))
+@given(wanted=targets(), keys=st.integers(keys_of(1, plain=True), keys_of(MAX_STEPS, plain=False)))
+def test_what_is_wanted_lies_inside_and_a_unit_has_its_shares(wanted: Target, keys: int) -> None:
+    wide = share_target(wanted, keys)
 
-    assert covers(share_ranges(wanted, fewer), share_ranges(wanted, steps))
+    assert is_wider(wide, wanted)
+    assert wide.forms == wanted.forms
+    assert keys * wide.chance >= min(SHARES_A_UNIT, keys)
+    assert wide == wanted or keys * wide.chance < 2 * SHARES_A_UNIT * len(wide.forms) * 1.01
+    assert keys_proven(wide) == int(1 / wide.chance)
 
 
-def test_a_rare_address_is_one_among_thousands_of_shares() -> None:
-    wanted = parse_pattern("1LoVELoVE").ranges
-    minute = 40_000
+@given(wanted=targets(), keys=st.integers(10_000, 2**50), fewer=st.integers(10_000, 2**50))
+def test_units_of_many_sizes_tell_no_more_than_the_largest_of_them(wanted: Target, keys: int, fewer: int) -> None:
+    fewer, keys = sorted((fewer, keys))
 
-    assert keys_proven(wanted) / keys_proven(share_ranges(wanted, minute)) > 10_000
+    assert is_wider(share_target(wanted, fewer), share_target(wanted, keys))
+
+
+@pytest.mark.parametrize("wanted", [of_pattern("1LoVELoVE"), want_ending("LoVELoVE").target])
+def test_a_rare_address_is_one_among_thousands_of_shares(wanted: Target) -> None:
+    minute = keys_of(40_000, plain=False)
+
+    assert keys_proven(wanted) / keys_proven(share_target(wanted, minute)) > 10_000
 
 
 def test_a_share_proves_no_less_than_a_key() -> None:
-    assert keys_proven(((0, HASHES - 1),)) == 1
+    assert keys_proven(ALL) == 1
 
 
 # --- claims
@@ -76,7 +108,7 @@ BATCH, KEY = UUID(int=5), public_key_of(0xC0FFEE)
 
 
 def unit(batch: UUID, number: int, key: Point) -> Unit:
-    return Unit(batch, number, 1, Form.P2PKH_COMPRESSED, key, share_ranges(PATTERN.ranges, 1))
+    return Unit(batch, number, 1, key, share_target(of_pattern("1LoVE"), keys_of(1, plain=False)))
 
 
 @cache
@@ -89,7 +121,7 @@ def test_every_share_of_a_unit_is_verified_to_its_hash() -> None:
     mine = unit(BATCH, 3, KEY)
 
     assert shares()
-    assert all(in_ranges(mine.ranges, verify(mine, share)) for share in shares())
+    assert all(mine.target.accepts(*verify(mine, share)) for share in shares())
 
 
 @given(batch=st.uuids() | st.just(BATCH), number=st.integers(0, 2**63 - 1), data=st.data())

@@ -2,28 +2,25 @@
 
 import coincurve
 import pytest
+from Crypto.Hash import keccak
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from tests.support.strategies import hits, secrets
-from xwhep.bitcoin.addresses import Form, Network, hash160
-from xwhep.bitcoin.patterns import Ranges, parse_pattern
-from xwhep.bitcoin.split_key import Hit, blind, check, combine, hit_hash160, hit_public_key, unblind
+from tests.support.targets import ALL
+from xwhep.bitcoin.addresses import Form, Network, hash160, hashed_as, key_hash
+from xwhep.bitcoin.split_key import Hit, blind, check, combine, hit_public_key, unblind
+from xwhep.bitcoin.targets import target_of
 from xwhep.bitcoin.wif import PrivateKey, decode_wif, encode_wif
 from xwhep.errors import FalseResultError
 from xwhep.fast_secp256k1 import public_key_of
 from xwhep.secp256k1 import LAMBDA, N, multiply
 
-ALL: Ranges = parse_pattern("1").ranges
-
-
-def exactly(digest: bytes) -> Ranges:
-    number = int.from_bytes(digest, "big")
-    return ((number, number),)
-
 
 def reference_hash160(key: int, form: Form = Form.P2PKH_COMPRESSED) -> bytes:
     public_key = coincurve.PrivateKey.from_int(key).public_key
+    if form is Form.ETHEREUM:
+        return keccak.new(digest_bits=256, data=public_key.format(compressed=False)[1:]).digest()[12:]
     digest = hash160(public_key.format(compressed=form is not Form.P2PKH_UNCOMPRESSED))
     return hash160(bytes.fromhex("0014") + digest) if form is Form.P2SH_P2WPKH else digest
 
@@ -32,22 +29,24 @@ def reference_hash160(key: int, form: Form = Form.P2PKH_COMPRESSED) -> bytes:
 def test_the_combined_key_has_the_address_that_was_found(secret: int, hit: Hit, form: Form) -> None:
     assume((secret + hit.s) % N != 0)
     public_key = public_key_of(secret)
-    found = hit_hash160(public_key, hit, form)
+    found = key_hash(hit_public_key(public_key, hit), form)
+    wanted = target_of(found, form).match
 
-    key = combine(secret, hit, exactly(found), form)
+    key, match = combine(secret, hit, wanted)
 
-    assert reference_hash160(key, form) == check(public_key, hit, exactly(found), form) == found
+    assert reference_hash160(key, form) == found
+    assert match == check(public_key, hit, wanted) == (hashed_as(form), found)
 
 
 @given(secret=secrets, hit=hits)
 def test_a_hit_of_one_form_is_none_of_another(secret: int, hit: Hit) -> None:
     assume((secret + hit.s) % N != 0)
     public_key = public_key_of(secret)
-    wanted = exactly(hit_hash160(public_key, hit, Form.P2PKH_UNCOMPRESSED))
+    found = key_hash(hit_public_key(public_key, hit), Form.P2PKH_UNCOMPRESSED)
 
-    for form in (Form.P2PKH_COMPRESSED, Form.P2WPKH, Form.P2SH_P2WPKH):
-        with pytest.raises(FalseResultError, match=f"its {form} hash is"):
-            combine(secret, hit, wanted, form)
+    for form in set(Form) - {Form.P2PKH_UNCOMPRESSED}:
+        with pytest.raises(FalseResultError, match=r"its public key is .* whose address was not asked for"):
+            combine(secret, hit, target_of(found, form).match)
 
 
 @given(secret=secrets, r=secrets, hit=hits)
@@ -57,11 +56,11 @@ def test_a_hit_of_the_blinded_key_unblinds_to_one_of_the_requesters(secret: int,
     public = public_key_of(secret)
     blinded = blind(public, r)
 
-    found = check(blinded, hit, ALL)
+    found = check(blinded, hit, ALL.match).digest
     result = unblind(hit, r)
 
-    assert hit_hash160(public, result) == found
-    assert reference_hash160(combine(secret, result, exactly(found))) == found
+    key, _ = combine(secret, result, target_of(found, Form.P2PKH_COMPRESSED).match)
+    assert reference_hash160(key) == found
     assert hit_public_key(blinded, hit) == hit_public_key(public, result)
 
 
@@ -69,7 +68,7 @@ def test_a_hit_of_the_blinded_key_unblinds_to_one_of_the_requesters(secret: int,
 def test_another_hit_is_refused(secret: int, hit: Hit, other: Hit) -> None:
     assume((secret + hit.s) % N != 0)
     public = public_key_of(secret)
-    wanted = exactly(hit_hash160(public, hit))
+    wanted = target_of(key_hash(hit_public_key(public, hit)), Form.P2PKH_COMPRESSED).match
     scale, other_scale = (one.sign * pow(LAMBDA, one.e, N) * (secret + one.s) % N for one in (hit, other))
     assume(scale != other_scale)
 

@@ -6,10 +6,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.support.strategies import points
+from tests.support.targets import ALL
 from xwhep import units
-from xwhep.bitcoin.addresses import Form
-from xwhep.bitcoin.patterns import parse_pattern
-from xwhep.bitcoin.split_key import Hit, hit_hash160
+from xwhep.bitcoin.addresses import Form, key_hash
+from xwhep.bitcoin.split_key import Hit, hit_public_key
 from xwhep.secp256k1 import N, Point
 from xwhep.units import GROUP, LANES, Unit
 
@@ -22,16 +22,16 @@ lanes = st.integers(0, LANES - 1)
 def test_each_key_of_a_unit_is_accepted_from_a_worker(
     batch: UUID, number: int, point: Point, lane: int, data: st.DataObject
 ) -> None:
-    unit = Unit(batch, number, 5, Form.P2PKH_COMPRESSED, point, parse_pattern("1").ranges)
+    unit = Unit(batch, number, 5, point, ALL)
     s = units.offset(batch, number, lane, data.draw(st.integers(0, 4)), data.draw(st.integers(-GROUP, GROUP)))
     hit = Hit(s, data.draw(st.integers(0, 2)), data.draw(st.sampled_from([1, -1])))
 
-    assert units.verify(unit, hit) == hit_hash160(point, hit)
+    assert units.verify(unit, hit) == (Form.P2PKH_COMPRESSED, key_hash(hit_public_key(point, hit)))
 
 
 @given(batch=batches, number=numbers, steps=st.integers(1, 4), lane=lanes, distance=st.integers(-3000, 3000))
 def test_a_unit_contains_what_its_steps_cover(batch: UUID, number: int, steps: int, lane: int, distance: int) -> None:
-    unit = Unit(batch, number, steps, Form.P2PKH_COMPRESSED, Point(0, 0), ((0, 0),))
+    unit = Unit(batch, number, steps, Point(0, 0), ALL)
     covered = {step * 513 + i for step in range(steps) for i in range(-256, 257)}
 
     assert units.contains(unit, (units.centre(batch, number, lane) + distance) % N) == (distance in covered)

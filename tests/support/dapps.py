@@ -11,8 +11,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from tests.support.chains import ChainUnderTest, running_chain
-from xwhep.bitcoin.patterns import Ranges, parse_pattern
-from xwhep.bitcoin.split_key import Hit, check
+from tests.support.targets import of_pattern
+from xwhep.bitcoin.split_key import Hit, hit_public_key
 from xwhep.chain.accounts import Account, create_keystore, open_keystore
 from xwhep.chain.deploying import Deployer, Plan
 from xwhep.chain.deployment import Deployment
@@ -22,7 +22,6 @@ from xwhep.chain.node import Node
 from xwhep.chain.parameters import VanityResult, encode_vanity_result
 from xwhep.chain.transactions import perform
 from xwhep.chain.values import Call, Receipt, TaskStatus
-from xwhep.errors import FalseResultError
 from xwhep.fast_secp256k1 import add_multiple
 from xwhep.secp256k1 import Point
 
@@ -90,20 +89,12 @@ async def a_market(kind: Kind, folder: Path, *, block_s: float = BLOCK_S) -> Asy
 
 def search(public_key: Point, pattern: str) -> bytes:
     """Return the result of a search for an easy pattern, as the hub takes it."""
-    ranges = parse_pattern(pattern).ranges
+    target = of_pattern(pattern)
     hit = next(
         hit
         for hit in map(Hit, itertools.count(1), itertools.repeat(2), itertools.repeat(-1))
-        if _is_found(public_key, hit, ranges)
+        if target.match(hit_public_key(public_key, hit))
     )
     point = add_multiple(public_key, hit.s)
     assert point is not None
     return encode_vanity_result(VanityResult(hit.s, hit.e, hit.sign < 0, *point))
-
-
-def _is_found(public_key: Point, hit: Hit, ranges: Ranges) -> bool:
-    try:
-        check(public_key, hit, ranges)
-    except FalseResultError:
-        return False
-    return True

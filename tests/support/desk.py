@@ -86,10 +86,14 @@ class Desk:
         request = SubmitJob(uid=uid or new_uid(self.now), app_uid=self.app_uid)
         return self.database.run_now(jobs.submit, self.owner, [request], now=self.now).jobs[0]
 
-    def search(self, pattern: str = "1L", **wanted: Any) -> BatchView:
-        """Submit a search, with more fields of `SubmitSearch` where they are given."""
+    def search(self, *patterns: str, **wanted: Any) -> BatchView:
+        """Submit a search, for an easy pattern if nothing is said, with more fields of `SubmitSearch`."""
         _, key = keygen()
-        request = SubmitSearch(uid=new_uid(self.now), name="search", pattern=pattern, public_key=key.hex(), **wanted)
+        if not patterns and not wanted:
+            patterns = ("1L",)
+        request = SubmitSearch(
+            uid=new_uid(self.now), name="search", patterns=list(patterns), public_key=key.hex(), **wanted
+        )
         return self.database.run_now(batches.submit, self.owner, request, now=self.now)
 
     def lease(

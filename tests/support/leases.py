@@ -5,9 +5,13 @@ from __future__ import annotations
 from uuid import UUID
 
 from xwhep.bitcoin.addresses import Form
+from xwhep.bitcoin.split_key import Hit
+from xwhep.errors import FalseResultError
 from xwhep.model.apps import Limits
-from xwhep.model.attempts import Lease, NativeWork, VanityWork
+from xwhep.model.attempts import Lease, NativeWork, ReportHit, VanityWork
 from xwhep.model.jobs import Input
+from xwhep.model.targets import FormRanges
+from xwhep.units import GROUP, LANES, offset, verify
 
 #: 2G, a point of secp256k1 (SEC 2, 2.4.1)
 PUBLIC_KEY = "02c6047f9441ed7d6d3045406e95c07cd85c778e4b8cef3ca7abac09b95c709ee5"
@@ -20,9 +24,8 @@ def vanity_lease(number: int, *, attempt: int = 1, steps: int = 1, ranges: tuple
         batch_uid=UUID(int=7),
         number=number,
         steps=steps,
-        form=Form.P2PKH_COMPRESSED,
         public_key=PUBLIC_KEY,
-        ranges=[ranges],
+        targets=[FormRanges(form=Form.P2PKH_COMPRESSED, ranges=[ranges])],
     )
     return Lease(job_uid=UUID(int=number + 1), attempt=attempt, lease_s=60, heartbeat_s=10, work=work)
 
@@ -42,3 +45,19 @@ def native_lease(number: int, program: str, *, inputs: list[Input] | None = None
         }
     )
     return Lease(job_uid=UUID(int=number + 1), attempt=1, lease_s=60, heartbeat_s=10, work=work)
+
+
+def first_hit(work: VanityWork) -> ReportHit:
+    """Search a unit on Python integers until something is found."""
+    unit = work.unit(work.batch_uid)
+    offsets = (
+        offset(work.batch_uid, work.number, lane, 0, i) for i in range(-GROUP, GROUP + 1) for lane in range(LANES)
+    )
+    for s in offsets:
+        for hit in (Hit(s, e, sign) for e in range(3) for sign in (1, -1)):
+            try:
+                verify(unit, hit)
+            except FalseResultError:
+                continue
+            return ReportHit(s=f"{s:064x}", e=hit.e, sign=1 if hit.sign == 1 else -1)
+    raise AssertionError("the unit holds no match")

@@ -14,12 +14,11 @@ import click
 from click.testing import CliRunner, Result
 
 from tests.support.grid import GridUnderTest
+from tests.support.leases import first_hit
 from xwhep.bitcoin.addresses import Form
-from xwhep.bitcoin.split_key import Hit, check
 from xwhep.cli.program import program
 from xwhep.client.host import HostClient
 from xwhep.enrolment import join
-from xwhep.errors import FalseResultError
 from xwhep.members import Kind as MemberKind
 from xwhep.model.apps import Kind
 from xwhep.model.attempts import (
@@ -29,14 +28,11 @@ from xwhep.model.attempts import (
     LeaseRequest,
     NativeWork,
     Outcome,
-    ReportHit,
     VanityWork,
 )
 from xwhep.model.base import Cpu, Os
 from xwhep.model.jobs import Output
 from xwhep.rights import Role
-from xwhep.secp256k1 import decode
-from xwhep.units import GROUP, LANES, offset
 
 
 @dataclass(slots=True)
@@ -95,21 +91,6 @@ async def _send(host: HostClient, lease: Lease, folder: Path, name: str, content
     file.write_bytes(content)
     await host.store(lease.job_uid, lease.attempt, output, file)
     return output
-
-
-def first_hit(work: VanityWork) -> ReportHit:
-    """Search a unit on Python integers until something is found."""
-    key = decode(bytes.fromhex(work.public_key))
-    ranges = tuple((int(first, 16), int(last, 16)) for first, last in work.ranges)
-    offsets = (offset(work.batch_uid, work.number, lane, 0, i) for i in range(GROUP) for lane in range(LANES))
-    for s in offsets:
-        for hit in (Hit(s, e, sign) for e in range(3) for sign in (1, -1)):
-            try:
-                check(key, hit, ranges, work.form)
-            except FalseResultError:
-                continue
-            return ReportHit(s=f"{s:064x}", e=hit.e, sign=1 if hit.sign == 1 else -1)
-    raise AssertionError("the unit holds no match")
 
 
 def every_command(group: click.Group = program, path: tuple[str, ...] = ()) -> Iterator[tuple[tuple[str, ...], Any]]:

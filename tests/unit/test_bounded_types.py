@@ -178,7 +178,10 @@ def test_a_request_submits_one_to_a_thousand_jobs(count: int) -> None:
 
 def test_a_batch_is_read_as_what_its_kind_says() -> None:
     bag = b'{"kind":"bag","uid":"%b","name":"n","jobs":[{"uid":"%b","app_uid":"%b"}]}' % ((UID.encode(),) * 3)
-    search = b'{"kind":"search","uid":"%b","name":"n","pattern":"1L","public_key":"%b"}' % (UID.encode(), KEY.encode())
+    search = b'{"kind":"search","uid":"%b","name":"n","patterns":["1L"],"public_key":"%b"}' % (
+        UID.encode(),
+        KEY.encode(),
+    )
 
     assert isinstance(validated(SubmitBatch, bag), SubmitBag)
     assert isinstance(validated(SubmitBatch, search), SubmitSearch)
@@ -186,7 +189,7 @@ def test_a_batch_is_read_as_what_its_kind_says() -> None:
 
 @pytest.mark.parametrize("kind", ['"sweep"', "null", "1", '"search","jobs":[]', '"bag"'])
 def test_a_batch_of_another_kind_or_with_the_fields_of_two_is_refused(kind: str) -> None:
-    text = f'{{"uid":"{UID}","name":"n","pattern":"1L","public_key":"{KEY}","kind":{kind}}}'
+    text = f'{{"uid":"{UID}","name":"n","patterns":["1L"],"public_key":"{KEY}","kind":{kind}}}'
 
     with pytest.raises(InvalidFieldError):
         validated(SubmitBatch, text.encode())
@@ -200,10 +203,9 @@ def test_a_lease_is_read_as_what_the_kind_of_its_work_says() -> None:
         "batch_uid": UID,
         "number": 0,
         "steps": 1,
-        "form": "p2pkh-compressed",
         "public_key": KEY,
+        "targets": [{"form": "p2pkh-compressed", "ranges": [["0" * 40, "f" * 40]]}],
     }
-    vanity |= {"ranges": [["0" * 40, "f" * 40]]}
     lease = {"job_uid": UID, "attempt": 1, "lease_s": 60, "heartbeat_s": 10}
 
     assert isinstance(Lease.model_validate(lease | {"work": native}).work, NativeWork)

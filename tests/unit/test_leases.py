@@ -23,8 +23,9 @@ from dispatcher.leases import (
     unit_steps,
 )
 from xwhep.model.attempts import HEARTBEAT_S
-from xwhep.units import KEYS_PER_STEP, MAX_STEPS, keys_of
+from xwhep.units import MAX_STEPS, keys_of
 
+STEP = keys_of(1, plain=False)
 NOON = datetime(2026, 1, 1, 12, tzinfo=UTC)
 
 
@@ -33,18 +34,18 @@ def test_a_lease_lasts_a_minute_and_outlives_some_lost_heartbeats() -> None:
     assert timedelta(seconds=3 * HEARTBEAT_S) <= LEASE < SAME_HOST_PAUSE
 
 
-@given(st.floats(KEYS_PER_STEP / UNIT_S, MAX_UNIT_KEYS / UNIT_S))
+@given(st.floats(STEP / UNIT_S, MAX_UNIT_KEYS / UNIT_S))
 def test_a_unit_lasts_about_a_minute(keys_per_s: float) -> None:
-    assert keys_of(unit_steps(keys_per_s, KEYS_PER_STEP)) / keys_per_s == pytest.approx(UNIT_S, rel=0.5)
+    assert STEP * unit_steps(keys_per_s, STEP) / keys_per_s == pytest.approx(UNIT_S, rel=0.5)
 
 
 @given(st.floats(0, 1e12))
 def test_a_unit_has_steps_within_bounds(keys_per_s: float) -> None:
-    assert 1 <= unit_steps(keys_per_s, KEYS_PER_STEP) <= MAX_STEPS
+    assert 1 <= unit_steps(keys_per_s, STEP) <= MAX_STEPS
 
 
 def test_the_first_unit_of_a_host_is_of_modest_size() -> None:
-    assert keys_of(unit_steps(0, KEYS_PER_STEP)) == pytest.approx(FIRST_UNIT_KEYS, rel=0.01)
+    assert STEP * unit_steps(0, STEP) == pytest.approx(FIRST_UNIT_KEYS, rel=0.01)
 
 
 @given(said=st.floats(0, 1e12), proven=st.floats(0, 1e12))

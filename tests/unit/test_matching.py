@@ -14,7 +14,7 @@ from xwhep.model.base import Cpu, Os
 LINUX = Profile(frozenset({Kind.NATIVE, Kind.VANITY}), Os.LINUX, Cpu.X86_64)
 
 platforms = st.tuples(st.sampled_from(Os), st.sampled_from(Cpu))
-forms = st.none() | st.sampled_from(Form)
+forms = st.frozensets(st.sampled_from(Form))
 requirements = st.builds(Requirement, st.sampled_from(Kind), st.frozensets(platforms), forms)
 profiles = st.builds(
     Profile,
@@ -41,7 +41,7 @@ def test_a_job_that_fits_a_host_has_a_target_there(requirement: Requirement, pro
 
     assert requirement.fits(profile) == (
         requirement.kind in profile.kinds
-        and requirement.form in {None, *profile.forms}
+        and requirement.forms <= profile.forms
         and (has_target or not requirement.platforms)
     )
 
@@ -63,8 +63,9 @@ def test_a_program_built_for_the_processor_goes_before_a_script() -> None:
     ("requirement", "fits"),
     [
         (Requirement(Kind.VANITY), True),
-        (Requirement(Kind.VANITY, form=Form.P2PKH_COMPRESSED), True),
-        (Requirement(Kind.VANITY, form=Form.P2SH_P2WPKH), False),
+        (Requirement(Kind.VANITY, forms=frozenset({Form.P2PKH_COMPRESSED})), True),
+        (Requirement(Kind.VANITY, forms=frozenset({Form.P2SH_P2WPKH})), False),
+        (Requirement(Kind.VANITY, forms=frozenset({Form.P2PKH_COMPRESSED, Form.P2SH_P2WPKH})), False),
         (Requirement(Kind.NATIVE, frozenset({(Os.LINUX, Cpu.ANY)})), True),
         (Requirement(Kind.NATIVE, frozenset({(Os.LINUX, Cpu.ARM64)})), False),
         (Requirement(Kind.NATIVE, frozenset({(Os.WINDOWS, Cpu.X86_64)})), False),

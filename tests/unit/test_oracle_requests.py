@@ -10,6 +10,7 @@ from eth_abi.abi import encode as abi_encode
 
 from oracle.requests import Answer, Order, batch_uid, failed, found, order_for, printed
 from oracle.settlement import Reason
+from tests.support.targets import of_pattern
 from tests.support.tasks import (
     APP_UID,
     NATIVE,
@@ -22,7 +23,6 @@ from tests.support.tasks import (
     native,
     vanity,
 )
-from xwhep.bitcoin.patterns import parse_pattern
 from xwhep.bitcoin.split_key import Hit, check, combine, keygen
 from xwhep.chain.parameters import decode_vanity_result
 from xwhep.chain.values import TaskStatus
@@ -37,10 +37,10 @@ SECRET, PUBLIC_KEY = keygen()
 
 def first_hit(pattern: str) -> Hit:
     """Search a pattern of two letters on Python integers."""
-    ranges, key = parse_pattern(pattern).ranges, decode(PUBLIC_KEY)
+    judge, key = of_pattern(pattern).match, decode(PUBLIC_KEY)
     for hit in (Hit(s, e, sign) for s in range(1, 10_000) for e in range(3) for sign in (1, -1)):
         try:
-            check(key, hit, ranges)
+            check(key, hit, judge)
         except FalseResultError:
             continue
         return hit
@@ -56,7 +56,7 @@ def test_a_search_is_asked_for_with_pattern_key_and_requester() -> None:
 
     assert isinstance(order, Order)
     assert isinstance(order.batch, SubmitSearch)
-    assert (order.batch.pattern, order.batch.public_key) == ("1Lo", PUBLIC_KEY.hex())
+    assert (order.batch.patterns, order.batch.public_key) == (["1Lo"], PUBLIC_KEY.hex())
     assert (order.batch.name, order.batch.requester) == ("task-7", REQUESTER.lower())
     assert order.upload is None
 
@@ -181,7 +181,7 @@ def test_a_true_hit_is_answered_with_the_sum_that_a_contract_checks() -> None:
     assert answer.digest == sha256(answer.result).digest()
     assert (result.s, result.e, result.negative) == (hit.s, hit.e, hit.sign == -1)
     assert (result.x, result.y) == public_key_of((SECRET + hit.s) % N)
-    assert combine(SECRET, hit, parse_pattern("1L").ranges)
+    assert combine(SECRET, hit, of_pattern("1L").match)
 
 
 @pytest.mark.parametrize(

@@ -2,15 +2,15 @@
 
 import pytest
 
-from xwhep.bitcoin.patterns import Ranges, parse_pattern
-from xwhep.bitcoin.split_key import Hit, blind, check, combine, hit_hash160, keygen, unblind
+from tests.support.targets import ALL, of_ranges
+from xwhep.bitcoin.addresses import key_hash
+from xwhep.bitcoin.split_key import Hit, blind, check, combine, hit_public_key, keygen, unblind
 from xwhep.errors import FalseResultError, PrivateKeyError, PublicKeyError
 from xwhep.fast_secp256k1 import public_key_of
 from xwhep.secp256k1 import N, decode, encode
 
 SECRET = 0xA5EC4E7
 PUBLIC = public_key_of(SECRET)
-ALL: Ranges = parse_pattern("1").ranges
 
 
 def test_keygen_makes_a_fresh_pair_each_time() -> None:
@@ -41,32 +41,32 @@ def test_the_hit_that_makes_infinity_is_refused() -> None:
     hit = Hit(N - SECRET, 1, -1)
 
     with pytest.raises(FalseResultError, match="its public key is the point at infinity"):
-        check(PUBLIC, hit, ALL)
+        check(PUBLIC, hit, ALL.match)
     with pytest.raises(FalseResultError, match="its private key is zero"):
-        combine(SECRET, hit, ALL)
+        combine(SECRET, hit, ALL.match)
 
 
 def test_the_offset_zero_gives_the_requesters_own_key() -> None:
-    assert combine(SECRET, Hit(0, 0, 1), ALL) == SECRET
+    assert combine(SECRET, Hit(0, 0, 1), lambda key: key) == (SECRET, PUBLIC)
 
 
 def test_combine_refuses_a_result_that_is_not_what_was_asked_for() -> None:
     hit = Hit(12345, 2, -1)
-    found = int.from_bytes(hit_hash160(PUBLIC, hit), "big")
+    found = int.from_bytes(key_hash(hit_public_key(PUBLIC, hit)), "big")
 
     with pytest.raises(
         FalseResultError,
-        match=r"refused: its p2pkh-compressed hash is \w{40}, which was not asked for",
+        match=r"refused: its public key is \w{66}, whose address was not asked for",
     ):
-        combine(SECRET, hit, ((0, found - 1), (found + 1, 2**160 - 1)))
+        combine(SECRET, hit, of_ranges((0, found - 1), (found + 1, 2**160 - 1)).match)
     with pytest.raises(FalseResultError, match="not asked for"):
-        combine(SECRET + 1, hit, ((found, found),))
+        combine(SECRET + 1, hit, of_ranges((found, found)).match)
 
 
 @pytest.mark.parametrize("secret", [0, -SECRET, N])
 def test_combine_refuses_a_secret_out_of_range(secret: int) -> None:
     with pytest.raises(PrivateKeyError):
-        combine(secret, Hit(1, 0, 1), ALL)
+        combine(secret, Hit(1, 0, 1), ALL.match)
 
 
 def test_a_key_that_its_blinding_cancels_is_refused() -> None:

@@ -1,15 +1,15 @@
 """Units: published layout, bounds, and what a share must satisfy."""
 
-from dataclasses import replace
 from hashlib import sha256
 from uuid import UUID
 
 import pytest
 
+from tests.support.targets import ALL, of_ranges
 from xwhep import units
-from xwhep.bitcoin.addresses import Form
-from xwhep.bitcoin.patterns import Ranges, parse_pattern
-from xwhep.bitcoin.split_key import Hit, hit_hash160
+from xwhep.bitcoin.addresses import Form, hashed_as, key_hash
+from xwhep.bitcoin.split_key import Hit, hit_public_key
+from xwhep.bitcoin.targets import Target, target_of
 from xwhep.errors import FalseResultError, InvalidFieldError
 from xwhep.fast_secp256k1 import public_key_of
 from xwhep.ids import DERIVED_VERSION
@@ -18,11 +18,10 @@ from xwhep.units import Unit
 
 BATCH = UUID("0190f3c2-8a4e-7b1d-9c3f-2e5d6a7b8c9d")
 REQUESTER = public_key_of(987654321)
-ALL: Ranges = parse_pattern("1").ranges
 
 
-def unit(*, number: int = 7, steps: int = 2, ranges: Ranges = ALL) -> Unit:
-    return Unit(BATCH, number, steps, Form.P2PKH_COMPRESSED, REQUESTER, ranges)
+def unit(*, number: int = 7, steps: int = 2, target: Target = ALL, plain: bool = False) -> Unit:
+    return Unit(BATCH, number, steps, REQUESTER, target, plain=plain)
 
 
 def test_a_centre_is_the_hash_that_the_protocol_names() -> None:
@@ -37,8 +36,9 @@ def test_the_layout_of_a_unit_never_changes() -> None:
 
 
 def test_a_step_of_a_unit_is_49248_keys() -> None:
-    assert units.keys_of(1) == 16 * 513 * 6 == 49_248
-    assert units.keys_of(300) == 14_774_400
+    assert units.keys_of(1, plain=False) == 16 * 513 * 6 == 49_248
+    assert units.keys_of(300, plain=False) == 14_774_400
+    assert units.keys_of(1, plain=True) == 16 * 513
 
 
 def test_a_lane_covers_a_row_of_offsets_each_once() -> None:
@@ -84,19 +84,22 @@ def test_steps_out_of_bounds_are_refused(steps: int) -> None:
         unit(steps=steps)
 
 
-@pytest.mark.parametrize("ranges", [(), ((5, 4),), ((5, 6), (1, 2)), ((1, 2), (2, 3)), ((-1, 4),), ((0, 2**160),)])
-def test_ranges_that_are_none_are_refused(ranges: Ranges) -> None:
-    with pytest.raises(InvalidFieldError, match="ranges: "):
-        unit(ranges=ranges)
-
-
 @pytest.mark.parametrize(("e", "sign"), [(e, sign) for e in range(3) for sign in (1, -1)])
 def test_a_hit_of_a_unit_is_verified_to_its_hash(e: int, sign: int) -> None:
     hit = Hit(units.offset(BATCH, 7, 9, 1, 100), e, sign)
-    digest = hit_hash160(REQUESTER, hit)
+    digest = key_hash(hit_public_key(REQUESTER, hit))
     number = int.from_bytes(digest, "big")
 
-    assert units.verify(unit(ranges=((0, 1), (number, number))), hit) == digest
+    assert units.verify(unit(target=of_ranges((0, 1), (number, number))), hit).digest == digest
+
+
+@pytest.mark.parametrize(("e", "sign"), [(1, 1), (2, 1), (0, -1)])
+def test_in_a_plain_search_only_the_point_itself_is_a_hit(e: int, sign: int) -> None:
+    plain, s = unit(plain=True), units.offset(BATCH, 7, 9, 1, 100)
+
+    assert units.verify(plain, Hit(s, 0, 1))
+    with pytest.raises(FalseResultError, match="in a plain search e is 0 and sign is 1"):
+        units.verify(plain, Hit(s, e, sign))
 
 
 def test_a_hit_from_outside_the_unit_is_refused() -> None:
@@ -108,16 +111,14 @@ def test_a_hit_from_outside_the_unit_is_refused() -> None:
 
 def test_a_hit_whose_address_was_not_asked_for_is_refused() -> None:
     hit = Hit(units.centre(BATCH, 7, 0), 0, 1)
-    digest = hit_hash160(REQUESTER, hit).hex()
 
-    with pytest.raises(FalseResultError, match=f"its p2pkh-compressed hash is {digest}, which was not asked for"):
-        units.verify(unit(ranges=((0, 0),)), hit)
+    with pytest.raises(FalseResultError, match=r"its public key is \w{66}, whose address was not asked for"):
+        units.verify(unit(target=of_ranges((0, 0))), hit)
 
 
 @pytest.mark.parametrize("form", Form)
-def test_a_hit_has_the_form_of_its_unit(form: Form) -> None:
+def test_a_hit_has_a_form_of_its_unit(form: Form) -> None:
     hit = Hit(units.centre(BATCH, 7, 0), 1, -1)
-    digest = hit_hash160(REQUESTER, hit, form)
-    number = int.from_bytes(digest, "big")
+    digest = key_hash(hit_public_key(REQUESTER, hit), form)
 
-    assert units.verify(replace(unit(ranges=((number, number),)), form=form), hit) == digest
+    assert units.verify(unit(target=target_of(digest, form)), hit) == (hashed_as(form), digest)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from io import BytesIO
 from typing import Any
 from uuid import UUID
@@ -11,32 +12,47 @@ import pytest
 from hypothesis import given
 
 from tests.support import strategies
+from tests.support.targets import of_pattern
 from worker.vanity import pipe
 from worker.vanity.pipe import Command, Event, Found, Order, UnitMessage
-from xwhep.bitcoin.addresses import Form
-from xwhep.bitcoin.pattern_lists import MAX_RANGES
-from xwhep.bitcoin.patterns import parse_pattern
 from xwhep.bitcoin.split_key import Hit
+from xwhep.bitcoin.wanted import MAX_RANGES, want_ending, want_expression
 from xwhep.errors import BadRequestError, InvalidFieldError, PublicKeyError, TooLargeError
 from xwhep.secp256k1 import G
 from xwhep.units import Unit
 
-UNIT = Unit(UUID(int=1), 2, 3, Form.P2PKH_COMPRESSED, G, parse_pattern("1LoVE").ranges)
+UNIT = Unit(UUID(int=1), 2, 3, G, of_pattern("1LoVE"))
+
+
+ALL = ["0" * 40, "f" * 40]
+
+
+def ranges(ranges: list[list[str]], form: str = "p2pkh-compressed") -> list[dict[str, Any]]:
+    return [{"form": form, "ranges": ranges}]
 
 
 def line_of(**changes: Any) -> bytes:
     """Return the line of a good unit with some fields changed, or left out where the value is None."""
-    fields = json.loads(pipe.render(UnitMessage.of(UNIT))) | changes
+    fields = json.loads(pipe.render(UnitMessage.for_unit(UNIT))) | changes
     return json.dumps({name: value for name, value in fields.items() if value is not None}).encode()
 
 
-def test_a_unit_survives_the_pipe() -> None:
-    message = UnitMessage.of(UNIT, first_step=1, nice=10)
+@pytest.mark.parametrize(
+    "unit",
+    [
+        UNIT,
+        replace(UNIT, plain=True),
+        replace(UNIT, target=want_ending("LoVE", "1Lo").target),
+        replace(UNIT, target=want_expression("1LoV.*[0-9]$").target),
+    ],
+)
+def test_a_unit_survives_the_pipe(unit: Unit) -> None:
+    message = UnitMessage.for_unit(unit, first_step=1, nice=10)
 
     received = pipe.parse_unit(pipe.render(message))
 
     assert received == message
-    assert received.unit() == UNIT
+    assert received.checked_unit() == unit
     assert (received.first_step, received.nice) == (1, 10)
 
 
@@ -74,14 +90,15 @@ def test_a_command_survives_the_pipe(order: Order) -> None:
         ({"steps": 0}, "steps"),
         ({"steps": 2**32 + 1}, "steps"),
         ({"number": -1}, "number"),
-        ({"number": 2**64}, "number"),
+        ({"number": 2**63}, "number"),
         ({"batch": "x"}, "batch"),
         ({"batch": None}, "batch"),
-        ({"form": "p2tr"}, "form"),
+        ({"targets": []}, "targets"),
+        ({"targets": ranges([ALL], form="p2tr")}, "targets.0.form"),
         ({"nice": 20}, "nice"),
-        ({"ranges": []}, "ranges"),
-        ({"ranges": [["0" * 40, "f" * 40]] * (MAX_RANGES + 1)}, "ranges"),
-        ({"ranges": [["0" * 40, "f" * 41]]}, "ranges.0.1"),
+        ({"targets": ranges([])}, "targets.0.ranges"),
+        ({"targets": ranges([ALL] * (MAX_RANGES + 1))}, "targets.0.ranges"),
+        ({"targets": ranges([["0" * 40, "f" * 41]])}, "targets.0.ranges.0.1"),
         ({"public_key": "04" + "0" * 64}, "public_key"),
         ({"private_key": "1"}, "private_key"),
     ],
@@ -95,17 +112,17 @@ def test_a_unit_with_a_bad_field_is_refused_by_its_name(changes: dict[str, Any],
 
 def test_a_first_step_beyond_the_unit_is_refused() -> None:
     with pytest.raises(InvalidFieldError, match="first_step: 3 is beyond the unit's 3 steps"):
-        pipe.parse_unit(line_of(first_step=3)).unit()
+        pipe.parse_unit(line_of(first_step=3)).checked_unit()
 
 
 def test_a_range_that_ends_before_it_begins_is_refused() -> None:
     with pytest.raises(InvalidFieldError, match="ranges"):
-        pipe.parse_unit(line_of(ranges=[["1" * 40, "0" * 40]])).unit()
+        pipe.parse_unit(line_of(targets=ranges([["1" * 40, "0" * 40]]))).checked_unit()
 
 
 def test_a_public_key_off_the_curve_is_refused() -> None:
     with pytest.raises(PublicKeyError):
-        pipe.parse_unit(line_of(public_key="02" + f"{5:064x}")).unit()
+        pipe.parse_unit(line_of(public_key="02" + f"{5:064x}")).checked_unit()
 
 
 @pytest.mark.parametrize("line", [b"", b"{", b"\xff\xff", b"[" * 5000])
@@ -135,8 +152,8 @@ def test_a_line_over_its_bound_is_refused() -> None:
 
 def test_the_largest_unit_fits_in_a_line() -> None:
     line = line_of(
-        ranges=[[f"{2 * i:040x}", f"{2 * i + 1:040x}"] for i in range(MAX_RANGES)], number=2**64 - 1, steps=2**32
+        targets=ranges([[f"{2 * i:040x}", f"{2 * i:040x}"] for i in range(MAX_RANGES)]), number=2**63 - 1, steps=2**32
     )
 
     assert pipe.read_line(BytesIO(line)) == line
-    pipe.parse_unit(line).unit()
+    pipe.parse_unit(line).checked_unit()
