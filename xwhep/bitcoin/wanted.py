@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterable, Sequence
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
-from itertools import pairwise
 from typing import Final, NamedTuple
 
 from xwhep.bitcoin.addresses import HASH_BITS, Form, Network, address, hashed_as, key_hash
@@ -154,25 +154,35 @@ def _difficulty(patterns: Sequence[Pattern]) -> Fraction:
 
 def _chance(patterns: Sequence[Pattern]) -> Fraction:
     """Return the part of the digests that match any of these patterns, all of one hash."""
-    if all(pattern.letters == 0 for pattern in patterns):
-        return 1 / difficulty_of(union(one for pattern in patterns for one in pattern.ranges))
-    marks = {end for pattern in patterns for first, last in pattern.ranges for end in (first, last + 1)}
-    pieces = pairwise(sorted(marks))
-    return Fraction(sum((high - low) * _chance_within(low, patterns) for low, high in pieces), 1 << HASH_BITS)
+    if any(pattern.letters for pattern in patterns):
+        return _chance_with_checksums(patterns)
+    return 1 / difficulty_of(union(one for pattern in patterns for one in pattern.ranges))
 
 
-def _chance_within(number: int, patterns: Sequence[Pattern]) -> Fraction:
-    """Return the probability that the checksum lets a digest match any of the patterns that have it in their ranges.
+def _chance_with_checksums(patterns: Sequence[Pattern]) -> Fraction:
+    """Return the part of the digests, with any checksums, that match any of these patterns of Ethereum.
 
-    Of two texts one begins with the other, and adds nothing to it, or no address begins with both.
+    A text adds nothing to one that it begins with, and no address begins with two others that ask for checksums. So
+    what is left of those is summed up, and of each text that asks for none what they do not take away of it.
     """
-    texts = {one.text: one for one in patterns if any(first <= number <= last for first, last in one.ranges)}
-    if any(one.letters == 0 for one in texts.values()):
-        return Fraction(1)
-    shortest = [
-        one for text, one in texts.items() if not any(text != other and text.startswith(other) for other in texts)
-    ]
-    return Fraction(sum(Fraction(1, 1 << one.letters) for one in shortest))
+    plain = {one.text.lower(): one for one in patterns if not one.letters}
+    plain = {text: one for text, one in plain.items() if plain.keys().isdisjoint(_beginnings(text))}
+    cased = {one.text: one for one in patterns if one.letters}
+    cased = {text: one for text, one in cased.items() if cased.keys().isdisjoint(_beginnings(text))}
+    chance, taken = Fraction(0), Counter[str]()
+    for text, one in cased.items():
+        if plain.keys().isdisjoint([*_beginnings(text.lower()), text.lower()]):
+            chance += 1 / one.difficulty
+            taken[text.lower()] += (1 << HASH_BITS) >> one.letters
+    for text, one in plain.items():
+        taken_of_it = Fraction(sum(taken[part] for part in _beginnings(text)), 1 << HASH_BITS)
+        chance += (1 - taken_of_it) / one.difficulty
+    return chance
+
+
+def _beginnings(text: str) -> Iterator[str]:
+    """Yield what a text begins with, itself left out."""
+    return (text[:end] for end in range(1, len(text)))
 
 
 def guess_common_forms(texts: Iterable[str]) -> tuple[tuple[Form, ...], Network]:
