@@ -91,8 +91,9 @@ def test_ctrl_c_stops_and_removes_everything(tmp_path: Path) -> None:
     assert list(tmp_path.iterdir()) == []
 
 
-def test_an_impossible_pattern_is_refused_before_anything_starts(tmp_path: Path) -> None:
-    ended = play("1O0Il", **environment(tmp_path))
+@pytest.mark.parametrize("pattern", ["1O0Il", "1LoVELoVE"])
+def test_a_pattern_for_no_demonstration_is_refused_before_anything_starts(tmp_path: Path, pattern: str) -> None:
+    ended = play(pattern, **environment(tmp_path))
 
     assert ended.returncode == 2
     assert "impossible-pattern" in ended.stderr

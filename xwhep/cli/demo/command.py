@@ -9,6 +9,7 @@ import signal
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Final
 
 import click
 
@@ -16,6 +17,10 @@ from xwhep.bitcoin.patterns import parse_pattern
 from xwhep.cli.demo.processes import Stage
 from xwhep.cli.demo.story import tell
 from xwhep.cli.shell import Command, remark
+from xwhep.errors import PatternError
+
+#: keys on average that a search of the demonstration may take: what its oracle takes too
+HARDEST: Final = 10**12
 
 
 @click.command(cls=Command, example="xwhep demo\nxwhep demo 1Grid --keep")
@@ -29,6 +34,9 @@ def demo(pattern: str, *, keep: bool) -> None:
     last line is one JSON object.
     """
     wanted = parse_pattern(pattern)
+    if wanted.difficulty > HARDEST:
+        why = f"it takes {float(wanted.difficulty):.1e} keys on average, and this machine would search for days"
+        raise PatternError(pattern, f"{why}; show a shorter one")
     with _folder(keep=keep) as folder, _terminable():
         stage = Stage(folder)
         try:
