@@ -15,102 +15,20 @@ clock (each event brings `now`, seconds of a monotonic clock) and no disk, netwo
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass, field
-from enum import Enum, auto
 from functools import singledispatchmethod
 from typing import Final
 
-from worker.events import (
-    POLL_S,
-    AbandonPoll,
-    Cause,
-    DeliveryFailed,
-    DeliveryPostponed,
-    Event,
-    Forget,
-    GiveBack,
-    HeartbeatAnswered,
-    HeartbeatFailed,
-    HitAnswered,
-    HitFound,
-    Instruction,
-    KindWithdrawn,
-    Paused,
-    Poll,
-    PollAnswered,
-    PollFailed,
-    Ref,
-    ReportAnswered,
-    RunEnded,
-    SendHeartbeat,
-    SendHit,
-    SendReport,
-    ShutdownRequested,
-    Started,
-    StartRun,
-    StopRun,
-    TimePassed,
-    ref_of,
-)
+from worker import events
+from worker.events import Cause, Event, Instruction, Ref, ref_of
+from worker.holdings import Held, Holdings, Phase
+from worker.pauses import LONGEST_TROUBLE_S, Pause
 from xwhep.model.apps import Kind
 from xwhep.model.attempts import HEARTBEAT_S
 
-#: the first and the longest pause while the dispatcher is away, seconds; the longest is half of a lease, so that a
-#: dispatcher that comes back hears of a running attempt before it gives the job to another
-FIRST_PAUSE_S: Final = 0.5
-LONGEST_PAUSE_S: Final = 30.0
-#: the longest pause of a machine on which nothing runs to its end: its disk is full, or its sandbox broken, seconds
-LONGEST_TROUBLE_S: Final = 600.0
 #: the least time between two polls that brought nothing, seconds
 POLL_PAUSE_S: Final = 1.0
 #: how long a poll is held open that asks for less than may run here as soon as a search ends, seconds
 BRIEF_POLL_S: Final = 2.0
-#: how many ends are delivered at the same time
-DELIVERIES: Final = 4
-#: how many attempts one heartbeat may name
-MAX_BEATING: Final = 1024
-
-
-class Phase(Enum):
-    """Where an attempt is on this machine."""
-
-    RUNNING = auto()
-    STOPPING = auto()  #: told to stop, still there
-    ENDED = auto()  #: kept until acknowledged
-
-
-@dataclass(slots=True)
-class Pause:
-    """Growing pauses between tries that fail."""
-
-    not_before: float = 0.0
-    failures: int = 0
-    longest_s: float = LONGEST_PAUSE_S
-
-    def lengthen(self, now: float, jitter: float) -> None:
-        """Wait longer than the last time; `jitter`, in [0, 1), spreads those who failed together."""
-        if now < self.not_before:
-            return  # several requests failed together: that is one failure
-        longest = min(self.longest_s, FIRST_PAUSE_S * 2.0 ** min(self.failures, 16))
-        self.not_before = now + longest * (0.5 + jitter / 2)
-        self.failures += 1
-
-    def end(self) -> None:
-        """Go on at once: something succeeded."""
-        self.not_before, self.failures = 0.0, 0
-
-
-@dataclass(slots=True)
-class Held:
-    """An attempt that this worker answers for."""
-
-    phase: Phase
-    kind: Kind | None = None  #: None of what an earlier worker left
-    wanted: bool = True  #: False once the dispatcher took the lease away
-    hits: list[int] = field(default_factory=list)  #: numbers of those not acknowledged, oldest first
-    sending: bool = False  #: one request about it is under way
-    size_bytes: int = 0
-    pause: Pause = field(default_factory=Pause)
 
 
 class Agent:
@@ -129,7 +47,7 @@ class Agent:
         jitter: Callable[[], float],
         threads: int | None = None,
     ) -> None:
-        self.held: dict[Ref, Held] = {}
+        self.held = Holdings()
         self.stopping = False
         self.paused = False  #: asks for no searches; those that run are for the shell to pause
         self.kinds = frozenset(kinds)
@@ -178,16 +96,16 @@ class Agent:
         raise TypeError(event)
 
     @_on.register
-    def _(self, event: TimePassed) -> None:
+    def _(self, event: events.TimePassed) -> None:
         pass
 
     @_on.register
-    def _(self, event: Started) -> None:
+    def _(self, event: events.Started) -> None:
         for kept in event.kept:
             self.held[kept.ref] = Held(Phase.ENDED, hits=list(kept.hits), size_bytes=kept.size_bytes)
 
     @_on.register
-    def _(self, event: PollAnswered) -> None:
+    def _(self, event: events.PollAnswered) -> None:
         self._polling = False
         self._reach()
         if event.lease is None:
@@ -202,16 +120,16 @@ class Agent:
             self._heartbeat_at = event.now + event.lease.heartbeat_s
         self._heartbeat_s = event.lease.heartbeat_s
         self.held[ref] = Held(Phase.RUNNING if is_wanted else Phase.STOPPING, event.lease.work.kind)
-        self._do(StartRun(event.lease) if is_wanted else GiveBack(event.lease))
+        self._do(events.StartRun(event.lease) if is_wanted else events.GiveBack(event.lease))
 
     @_on.register
-    def _(self, event: PollFailed) -> None:
+    def _(self, event: events.PollFailed) -> None:
         self._polling = False
         if not self.stopping:  # a poll that was abandoned says nothing about the dispatcher
             self._miss(event.now)
 
     @_on.register
-    def _(self, event: HeartbeatAnswered) -> None:
+    def _(self, event: events.HeartbeatAnswered) -> None:
         self._beating = False
         self._reach()
         for ref in event.stop & self.held.keys():
@@ -222,17 +140,17 @@ class Agent:
                 held.wanted = False
 
     @_on.register
-    def _(self, event: HeartbeatFailed) -> None:
+    def _(self, event: events.HeartbeatFailed) -> None:
         self._beating = False
         self._heartbeat_at = event.now
         self._miss(event.now)
 
     @_on.register
-    def _(self, event: HitFound) -> None:
+    def _(self, event: events.HitFound) -> None:
         self.held[event.ref].hits.append(event.number)
 
     @_on.register
-    def _(self, event: HitAnswered) -> None:
+    def _(self, event: events.HitAnswered) -> None:
         held = self._delivered(event.ref)
         held.hits.remove(event.number)
         if event.over is not None:
@@ -242,7 +160,7 @@ class Agent:
                 self._stop(event.ref, held, event.over)
 
     @_on.register
-    def _(self, event: RunEnded) -> None:
+    def _(self, event: events.RunEnded) -> None:
         held = self.held[event.ref]
         if event.by_machine and held.phase is Phase.RUNNING:
             self._lengthen(self._trouble, event.now)
@@ -252,35 +170,35 @@ class Agent:
         held.size_bytes = event.size_bytes
 
     @_on.register
-    def _(self, event: ReportAnswered) -> None:
+    def _(self, event: events.ReportAnswered) -> None:
         self._delivered(event.ref)
         self._forget(event.ref)
 
     @_on.register
-    def _(self, event: DeliveryFailed) -> None:
+    def _(self, event: events.DeliveryFailed) -> None:
         self.held[event.ref].sending = False
         self._miss(event.now)
 
     @_on.register
-    def _(self, event: DeliveryPostponed) -> None:
+    def _(self, event: events.DeliveryPostponed) -> None:
         held = self.held[event.ref]
         held.sending = False
         self._lengthen(held.pause, event.now)
 
     @_on.register
-    def _(self, event: KindWithdrawn) -> None:
+    def _(self, event: events.KindWithdrawn) -> None:
         self.kinds -= {event.kind}
 
     @_on.register
-    def _(self, event: Paused) -> None:
+    def _(self, event: events.Paused) -> None:
         self.paused = event.is_on
 
     @_on.register
-    def _(self, event: ShutdownRequested) -> None:  # noqa: ARG002 - its kind says it all
+    def _(self, event: events.ShutdownRequested) -> None:  # noqa: ARG002 - its kind says it all
         self.stopping = True
         self._away.not_before = 0.0
         if self._polling:
-            self._do(AbandonPoll())
+            self._do(events.AbandonPoll())
         for ref, held in self.held.items():
             if held.phase is Phase.RUNNING:
                 self._stop(ref, held, Cause.SHUTDOWN)
@@ -297,64 +215,50 @@ class Agent:
         if self._is_beat_due(now):
             self._beating = True
             self._heartbeat_at = now + self._heartbeat_s
-            self._do(SendHeartbeat(self._leased()))
+            self._do(events.SendHeartbeat(self.held.leased()))
         if self._may_poll() and now >= self._next_poll_at():
             self._polling = True
             self._poll_at = now + POLL_PAUSE_S
             self._asked = self._askable()
-            self._do(Poll(self._asked, POLL_S if self._asked == self.kinds else BRIEF_POLL_S))
+            self._do(events.Poll(self._asked, events.POLL_S if self._asked == self.kinds else BRIEF_POLL_S))
 
     def _plan_deliveries(self, now: float) -> None:
-        room = self._room()
-        for ref, held in self._waiting():
+        room = self.held.room()
+        for ref, held in self.held.waiting():
             if now < held.pause.not_before:
                 continue
             if held.hits:
                 held.sending = True
-                self._do(SendHit(ref, held.hits[0]))
+                self._do(events.SendHit(ref, held.hits[0]))
             elif room > 0:
                 held.sending = True
                 room -= 1
-                self._do(SendReport(ref))
-
-    def _room(self) -> int:
-        """Return how many more ends may be under way; hits wait for nobody."""
-        return DELIVERIES - sum(held.sending and not held.hits for held in self.held.values())
-
-    def _waiting(self) -> Iterator[tuple[Ref, Held]]:
-        """Yield the attempts that have something to deliver and are not at it."""
-        for ref, held in self.held.items():
-            if not held.sending and (held.hits or (held.phase is Phase.ENDED and held.wanted)):
-                yield ref, held
+                self._do(events.SendReport(ref))
 
     def _times(self) -> Iterator[float]:
-        if self._leased() and not self._beating:
+        if self.held.leased() and not self._beating:
             yield self._heartbeat_at
         if self._may_poll():
             yield self._next_poll_at()
-        room = self._room()
-        yield from (held.pause.not_before for _, held in self._waiting() if held.hits or room > 0)
+        room = self.held.room()
+        yield from (held.pause.not_before for _, held in self.held.waiting() if held.hits or room > 0)
 
     def _may_poll(self) -> bool:
-        running = sum(held.phase is not Phase.ENDED for held in self.held.values())
-        kept_bytes = sum(held.size_bytes for held in self.held.values())
-        may_take = running < self._slots and kept_bytes < self._most_kept_bytes and bool(self._askable())
-        return may_take and not self._polling and not self.stopping
+        has_room = self.held.running() < self._slots and self.held.kept_bytes() < self._most_kept_bytes
+        return has_room and bool(self._askable()) and not self._polling and not self.stopping
 
     def _askable(self) -> frozenset[Kind]:
         """Return the kinds of which one more attempt may run."""
-        searches = sum(held.kind is Kind.VANITY and held.phase is not Phase.ENDED for held in self.held.values())
-        return self.kinds if searches < self._threads and not self.paused else self.kinds - {Kind.VANITY}
+        return self.kinds if self._may_search() else self.kinds - {Kind.VANITY}
+
+    def _may_search(self) -> bool:
+        return self.held.searches() < self._threads and not self.paused
 
     def _next_poll_at(self) -> float:
         return max(self._poll_at, self._trouble.not_before)
 
     def _is_beat_due(self, now: float) -> bool:
-        return not self._beating and now >= self._heartbeat_at and bool(self._leased())
-
-    def _leased(self) -> tuple[Ref, ...]:
-        """Return the attempts whose leases are to be prolonged: also of what has ended and is not delivered yet."""
-        return tuple(ref for ref, held in self.held.items() if held.wanted)[:MAX_BEATING]
+        return not self._beating and now >= self._heartbeat_at and bool(self.held.leased())
 
     # --- steps
 
@@ -363,7 +267,7 @@ class Agent:
 
     def _stop(self, ref: Ref, held: Held, cause: Cause) -> None:
         held.phase = Phase.STOPPING
-        self._do(StopRun(ref, cause))
+        self._do(events.StopRun(ref, cause))
 
     def _delivered(self, ref: Ref) -> Held:
         held = self.held[ref]
@@ -374,7 +278,7 @@ class Agent:
 
     def _forget(self, ref: Ref) -> None:
         del self.held[ref]
-        self._do(Forget(ref))
+        self._do(events.Forget(ref))
 
     def _reach(self) -> None:
         """Take in that the dispatcher answered."""

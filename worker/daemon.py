@@ -15,10 +15,11 @@ from datetime import UTC, datetime
 from typing import Any, Final, TypeVar
 
 from worker import events
-from worker.agent import Agent, Phase
+from worker.agent import Agent
 from worker.cache import Cache
 from worker.config import Folders, WorkerSettings
 from worker.events import Event
+from worker.holdings import Phase
 from worker.offers import Offer, find_offer
 from worker.shell import Shell
 from worker.spool import Spool

@@ -9,7 +9,7 @@ import pytest
 
 from tests.support.leases import native_lease, vanity_lease
 from worker import events
-from worker.agent import BRIEF_POLL_S, DELIVERIES, LONGEST_PAUSE_S, LONGEST_TROUBLE_S, POLL_PAUSE_S, Agent, Pause
+from worker.agent import BRIEF_POLL_S, POLL_PAUSE_S, Agent
 from worker.events import (
     AbandonPoll,
     Cause,
@@ -40,6 +40,8 @@ from worker.events import (
     TimePassed,
     ref_of,
 )
+from worker.holdings import DELIVERIES
+from worker.pauses import LONGEST_PAUSE_S, LONGEST_TROUBLE_S, Pause
 from xwhep.model.apps import Kind
 
 KINDS = frozenset({Kind.VANITY})

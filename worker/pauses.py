@@ -1,0 +1,37 @@
+"""Growing pauses between tries that fail: for a dispatcher that is away, a delivery, a machine in trouble.
+
+This module knows no clock: `now` is seconds of a monotonic one.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Final
+
+#: the first and the longest pause while the dispatcher is away, seconds; the longest is half of a lease, so that a
+#: dispatcher that comes back hears of a running attempt before it gives the job to another
+FIRST_PAUSE_S: Final = 0.5
+LONGEST_PAUSE_S: Final = 30.0
+#: the longest pause of a machine on which nothing runs to its end: its disk is full, or its sandbox broken, seconds
+LONGEST_TROUBLE_S: Final = 600.0
+
+
+@dataclass(slots=True)
+class Pause:
+    """Growing pauses between tries that fail."""
+
+    not_before: float = 0.0
+    failures: int = 0
+    longest_s: float = LONGEST_PAUSE_S
+
+    def lengthen(self, now: float, jitter: float) -> None:
+        """Wait longer than the last time; `jitter`, in [0, 1), spreads those who failed together."""
+        if now < self.not_before:
+            return  # several requests failed together: that is one failure
+        longest = min(self.longest_s, FIRST_PAUSE_S * 2.0 ** min(self.failures, 16))
+        self.not_before = now + longest * (0.5 + jitter / 2)
+        self.failures += 1
+
+    def end(self) -> None:
+        """Go on at once: something succeeded."""
+        self.not_before, self.failures = 0.0, 0
