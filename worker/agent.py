@@ -6,6 +6,7 @@ clock (each event brings `now`, seconds of a monotonic clock) and no disk, netwo
 * nothing runs of a kind that it did not ask for, whatever the dispatcher says;
 * never more runs than slots, and no new work while the results that wait for the dispatcher pass their bound;
 * an attempt is held until the dispatcher has acknowledged its hits, one after the other, and then its end;
+* a search that an earlier worker left goes on where it was, and the first answer tells whether its lease has held;
 * a lost lease stops its run, and only its hits are still sent: the dispatcher may want them all the same;
 * a machine that loses its runs asks for more work only after growing pauses, so that it does not use up many jobs;
 * while the dispatcher is away nothing is sent but, after growing pauses, one new try of all that is due;
@@ -19,14 +20,18 @@ from functools import singledispatchmethod
 from typing import Final
 
 from worker import events
+from worker.bounds import Bounds
 from worker.events import Cause, Event, Instruction, Ref, ref_of
 from worker.holdings import Held, Holdings, Phase
 from worker.pauses import LONGEST_TROUBLE_S, Pause
 from xwhep.model.apps import Kind
-from xwhep.model.attempts import HEARTBEAT_S
+from xwhep.model.attempts import HEARTBEAT_S, Lease
 
 #: the least time between two polls that brought nothing, seconds
 POLL_PAUSE_S: Final = 1.0
+#: how often the progress of searches is written down, seconds: half of what a restart may cost of a unit, so that a
+#: slow disk does not make it more
+SAVE_S: Final = 15.0
 #: how long a poll is held open that asks for less than may run here as soon as a search ends, seconds
 BRIEF_POLL_S: Final = 2.0
 
@@ -49,12 +54,8 @@ class Agent:
     ) -> None:
         self.held = Holdings()
         self.stopping = False
-        self.paused = False  #: asks for no searches; those that run are for the shell to pause
-        self.kinds = frozenset(kinds)
-        self._slots = slots
-        self._threads = slots if threads is None else threads
+        self.bounds = Bounds(slots, slots if threads is None else threads, frozenset(kinds), most_kept_bytes)
         self._asked: frozenset[Kind] = frozenset()  #: for what the last poll asked
-        self._most_kept_bytes = most_kept_bytes
         self._jitter = jitter
         self._away = Pause()
         self._gave_up = False  #: whether the dispatcher was away when last tried since the request to stop
@@ -62,6 +63,7 @@ class Agent:
         self._heartbeat_s = float(HEARTBEAT_S)
         self._heartbeat_at = 0.0
         self._beating = False
+        self._save_at = 0.0
         self._poll_at = 0.0
         self._polling = False
         self._instructions: list[Instruction] = []
@@ -86,7 +88,10 @@ class Agent:
     def wake_at(self) -> float | None:
         """Return when something becomes due although nothing happens; None when nothing does."""
         times = list(self._times())
-        return max(min(times), self._away.not_before) if times else None
+        due = [max(min(times), self._away.not_before)] if times else []
+        if self.held.searching():
+            due.append(self._save_at)
+        return min(due, default=None)
 
     # --- events
 
@@ -102,7 +107,10 @@ class Agent:
     @_on.register
     def _(self, event: events.Started) -> None:
         for kept in event.kept:
-            self.held[kept.ref] = Held(Phase.ENDED, hits=list(kept.hits), size_bytes=kept.size_bytes)
+            held = Held(Phase.ENDED, hits=list(kept.hits), size_bytes=kept.size_bytes)
+            if kept.lease is not None:
+                self._go_on(kept, kept.lease, held, event.now)
+            self.held[kept.ref] = held
 
     @_on.register
     def _(self, event: events.PollAnswered) -> None:
@@ -110,7 +118,7 @@ class Agent:
         self._reach()
         if event.lease is None:
             return
-        is_wanted = not self.stopping and event.lease.work.kind in self._asked & self.kinds
+        is_wanted = not self.stopping and event.lease.work.kind in self._asked & self.bounds.kinds
         if is_wanted:
             self._poll_at = event.now
         ref = ref_of(event.lease)
@@ -119,8 +127,11 @@ class Agent:
         if not self.held:
             self._heartbeat_at = event.now + event.lease.heartbeat_s
         self._heartbeat_s = event.lease.heartbeat_s
-        self.held[ref] = Held(Phase.RUNNING if is_wanted else Phase.STOPPING, event.lease.work.kind)
-        self._do(events.StartRun(event.lease) if is_wanted else events.GiveBack(event.lease))
+        held = self.held[ref] = Held(Phase.STOPPING, event.lease.work.kind)
+        if is_wanted:
+            self._start(held, events.StartRun(event.lease), event.now)
+        else:
+            self._do(events.GiveBack(event.lease))
 
     @_on.register
     def _(self, event: events.PollFailed) -> None:
@@ -187,11 +198,11 @@ class Agent:
 
     @_on.register
     def _(self, event: events.KindWithdrawn) -> None:
-        self.kinds -= {event.kind}
+        self.bounds.kinds -= {event.kind}
 
     @_on.register
     def _(self, event: events.Paused) -> None:
-        self.paused = event.is_on
+        self.bounds.paused = event.is_on
 
     @_on.register
     def _(self, event: events.ShutdownRequested) -> None:  # noqa: ARG002 - its kind says it all
@@ -206,21 +217,28 @@ class Agent:
     # --- what follows from the state
 
     def _plan(self, now: float) -> None:
+        self._plan_saving(now)
         for ref, held in list(self.held.items()):
             if held.phase is Phase.ENDED and not held.wanted and not held.hits and not held.sending:
                 self._forget(ref)
         if now < self._away.not_before:
             return
         self._plan_deliveries(now)
-        if self._is_beat_due(now):
+        if self.held.leased() and not self._beating and now >= self._heartbeat_at:
             self._beating = True
             self._heartbeat_at = now + self._heartbeat_s
             self._do(events.SendHeartbeat(self.held.leased()))
         if self._may_poll() and now >= self._next_poll_at():
             self._polling = True
             self._poll_at = now + POLL_PAUSE_S
-            self._asked = self._askable()
-            self._do(events.Poll(self._asked, events.POLL_S if self._asked == self.kinds else BRIEF_POLL_S))
+            self._asked = self.bounds.askable(self.held)
+            self._do(events.Poll(self._asked, events.POLL_S if self._asked == self.bounds.kinds else BRIEF_POLL_S))
+
+    def _plan_saving(self, now: float) -> None:
+        searching = self.held.searching()
+        if searching and now >= self._save_at:
+            self._save_at = now + SAVE_S
+            self._do(events.SaveProgress(searching))
 
     def _plan_deliveries(self, now: float) -> None:
         room = self.held.room()
@@ -244,26 +262,29 @@ class Agent:
         yield from (held.pause.not_before for _, held in self.held.waiting() if held.hits or room > 0)
 
     def _may_poll(self) -> bool:
-        has_room = self.held.running() < self._slots and self.held.kept_bytes() < self._most_kept_bytes
-        return has_room and bool(self._askable()) and not self._polling and not self.stopping
-
-    def _askable(self) -> frozenset[Kind]:
-        """Return the kinds of which one more attempt may run."""
-        return self.kinds if self._may_search() else self.kinds - {Kind.VANITY}
-
-    def _may_search(self) -> bool:
-        return self.held.searches() < self._threads and not self.paused
+        return not self._polling and not self.stopping and bool(self.bounds.askable(self.held))
 
     def _next_poll_at(self) -> float:
         return max(self._poll_at, self._trouble.not_before)
-
-    def _is_beat_due(self, now: float) -> bool:
-        return not self._beating and now >= self._heartbeat_at and bool(self.held.leased())
 
     # --- steps
 
     def _do(self, instruction: Instruction) -> None:
         self._instructions.append(instruction)
+
+    def _go_on(self, kept: events.Kept, lease: Lease, held: Held, now: float) -> None:
+        """Go on with what an earlier worker left, if it may still run here; its lease may be lost by now."""
+        held.phase, held.kind = Phase.STOPPING, lease.work.kind
+        if self.bounds.allow(held.kind, self.held):
+            self._start(held, events.StartRun(lease, kept.next_step, max(kept.hits, default=-1) + 1), now)
+        else:
+            self._do(events.GiveBack(lease))
+
+    def _start(self, held: Held, run: events.StartRun, now: float) -> None:
+        if not self.held.searching():
+            self._save_at = now + SAVE_S
+        held.phase = Phase.RUNNING
+        self._do(run)
 
     def _stop(self, ref: Ref, held: Held, cause: Cause) -> None:
         held.phase = Phase.STOPPING

@@ -89,8 +89,7 @@ class Daemon:
         """
         spool = Spool(self._folders.attempts)
         kept = await asyncio.to_thread(spool.recover, datetime.now(UTC))
-        if kept:
-            log.info("%s results of an earlier run are delivered first", len(kept))
+        self._tell_kept(kept)
         cache = Cache(self._folders.cache, self._settings.cache_bytes)
         context = client_context(self._identity)
         with _signals(self.stop):
@@ -153,6 +152,14 @@ class Daemon:
 
     # --- for people
 
+    @staticmethod
+    def _tell_kept(kept: tuple[events.Kept, ...]) -> None:
+        interrupted = sum(one.lease is not None for one in kept)
+        if interrupted:
+            log.info("%s searches of an earlier run go on where they were, if their leases have held", interrupted)
+        if len(kept) > interrupted:
+            log.info("%s results of an earlier run are delivered first", len(kept) - interrupted)
+
     def _tell_people(self, shell: Shell) -> None:
         away = self._agent.is_away()
         if away != self._was_away:
@@ -172,9 +179,9 @@ class Daemon:
             name=self._identity.name,
             connected=not self._agent.is_away(),
             stopping=self._agent.stopping,
-            paused=self._agent.paused,
+            paused=self._agent.bounds.paused,
             slots=self._settings.slots,
-            kinds=self._agent.kinds,
+            kinds=self._agent.bounds.kinds,
             keys_per_s=shell.keys_per_s,
             keys_proven=shell.keys_proven,
             running=[

@@ -14,7 +14,7 @@ from pydantic import ValidationError
 
 from worker import events
 from worker.events import Cause, Ref
-from worker.spool import Spool
+from worker.spool import Checkpoint, Spool
 from worker.trouble import Mailbox, code_of, is_fatal, status_of, told
 from xwhep.client.host import HostClient
 from xwhep.errors import LeaseLostError, ShareClaimedError, StorageFullError, XwhepError
@@ -42,6 +42,7 @@ class Delivery:
         self._mailbox = mailbox
         self._unsaved: dict[Ref, FinishAttempt] = {}  #: ends that the disk did not take
         self._hits: dict[tuple[Ref, int], ReportHit] = {}
+        self._unsaved_hits: set[tuple[Ref, int]] = set()  #: of those, the ones that the disk did not take
         self._room = asyncio.Semaphore(MAX_HITS)
         self.keys_proven: int | None = None  #: by this host's shares, as the dispatcher last told
 
@@ -53,7 +54,17 @@ class Delivery:
             await asyncio.to_thread(self._spool.add_hit, ref, number, hit)
         except OSError as error:
             log.warning("a hit could not be written to the disk (%s); it is sent all the same", error.strerror)
+            self._unsaved_hits.add((ref, number))
         self._mailbox.tell(events.HitFound, ref, number)
+
+    async def keep_progress(self, ref: Ref, next_step: int) -> None:
+        """Record how far a search is, unless a hit from before that is in memory alone."""
+        if any(known == ref for known, _ in self._unsaved_hits):
+            return
+        try:
+            await asyncio.to_thread(self._spool.save, ref, Checkpoint(next_step=next_step))
+        except OSError as error:
+            log.debug("how far a search is could not be written to the disk (%s)", error.strerror)
 
     async def keep_end(self, ref: Ref, end: FinishAttempt) -> None:
         """Record an end and tell the agent; where the disk does not take it, the attempt is given back."""
@@ -91,6 +102,7 @@ class Delivery:
             self._mailbox.tell(events.HitAnswered, ref, number, over)
             for known in [known for known in self._hits if known == (ref, number) or (over and known[0] == ref)]:
                 del self._hits[known]
+                self._unsaved_hits.discard(known)
                 self._room.release()
 
     async def report(self, ref: Ref) -> None:

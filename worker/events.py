@@ -39,11 +39,13 @@ class Cause(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Kept:
-    """An attempt that has ended and that the dispatcher does not know about yet."""
+    """An attempt that an earlier worker left: it has ended and the dispatcher does not know yet, or it can go on."""
 
     ref: Ref
     hits: tuple[int, ...]  #: numbers of the hits that are not acknowledged
     size_bytes: int
+    lease: Lease | None = None  #: of a search that was interrupted
+    next_step: int = 0  #: where that goes on
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,7 +62,7 @@ class TimePassed(Event):
 
 @dataclass(frozen=True, slots=True)
 class Started(Event):
-    """The worker starts, with what an earlier one left behind; an interrupted attempt counts as ended."""
+    """The worker starts, with what an earlier one left behind."""
 
     kept: tuple[Kept, ...] = ()
 
@@ -180,9 +182,18 @@ class SendHeartbeat:
 
 @dataclass(frozen=True, slots=True)
 class StartRun:
-    """Run an attempt."""
+    """Run an attempt, or go on with one that an earlier worker left."""
 
     lease: Lease
+    first_step: int = 0  #: of a unit: those before are done
+    first_hit: int = 0  #: the number of the next hit; those below may be on the disk
+
+
+@dataclass(frozen=True, slots=True)
+class SaveProgress:
+    """Write down how far these searches are, so that they can go on from there."""
+
+    refs: tuple[Ref, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -223,5 +234,5 @@ class Forget:
 
 
 Instruction: TypeAlias = (
-    Poll | AbandonPoll | SendHeartbeat | StartRun | GiveBack | StopRun | SendHit | SendReport | Forget
+    Poll | AbandonPoll | SendHeartbeat | StartRun | SaveProgress | GiveBack | StopRun | SendHit | SendReport | Forget
 )

@@ -52,6 +52,10 @@ class Holdings(dict[Ref, Held]):
         """Return how many of those are searches."""
         return sum(held.kind is Kind.VANITY and held.phase is not Phase.ENDED for held in self.values())
 
+    def searching(self) -> tuple[Ref, ...]:
+        """Return the searches that go on."""
+        return tuple(ref for ref, held in self.items() if held.kind is Kind.VANITY and held.phase is Phase.RUNNING)
+
     def kept_bytes(self) -> int:
         """Return how large the results are that wait for the dispatcher."""
         return sum(held.size_bytes for held in self.values())

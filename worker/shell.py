@@ -35,6 +35,7 @@ from xwhep.model.attempts import (
     NativeWork,
     ProgressFields,
     ReportHit,
+    VanityWork,
 )
 
 log = logging.getLogger(__name__)
@@ -56,7 +57,9 @@ class Run:
     is_working: bool = False  #: from its first step to the last that may be cut short
     stopped: Cause | None = None
     latest: ProgressFields = field(default_factory=ProgressFields)
-    hits: int = 0
+    hits: int = 0  #: the number of the next one
+    bookmark: vanity.Bookmark = field(default_factory=vanity.Bookmark)
+    saved_step: int = 0  #: up to where the disk knows of it
 
     def stop(self, cause: Cause) -> None:
         """End the run; it is recorded all the same, with the first cause that there was."""
@@ -108,8 +111,12 @@ class Shell:
             case events.AbandonPoll():
                 assert self._poll is not None
                 self._poll.cancel()
-            case events.StartRun(lease):
-                run = self.runs[ref_of(lease)] = Run(lease, self._delivery)
+            case events.StartRun(lease, first_step, first_hit):
+                bookmark = vanity.Bookmark(first_step)
+                run = Run(lease, self._delivery, hits=first_hit, bookmark=bookmark, saved_step=first_step)
+                if isinstance(lease.work, VanityWork):
+                    run.latest = vanity.progress_at(lease.work, first_step)
+                self.runs[ref_of(lease)] = run
                 run.task = self._tasks.create_task(self._run(run))
             case events.StopRun(ref, cause):
                 self.runs[ref].stop(cause)
@@ -129,6 +136,8 @@ class Shell:
         match instruction:
             case events.SendHeartbeat(refs):
                 return self._beat(refs)
+            case events.SaveProgress(refs):
+                return self._save(refs)
             case events.GiveBack(lease):
                 return self._give_back(lease)
             case events.SendHit(ref, number):
@@ -186,6 +195,14 @@ class Shell:
 
     # --- running
 
+    async def _save(self, refs: tuple[Ref, ...]) -> None:
+        """Write down how far searches have come since the last time; a failure is made good with the next time."""
+        for run in [self.runs[ref] for ref in refs if ref in self.runs]:
+            next_step = run.bookmark.next_step
+            if next_step > run.saved_step:
+                run.saved_step = next_step
+                await self._delivery.keep_progress(ref_of(run.lease), next_step)
+
     async def _run(self, run: Run) -> None:
         ref = ref_of(run.lease)
         log.info("job %s, attempt %s: started (%s)", *ref, run.lease.work.kind)
@@ -217,7 +234,7 @@ class Shell:
     async def _work(self, run: Run, workplace: Workplace) -> FinishAttempt:
         work, ref = run.lease.work, ref_of(run.lease)
         if not isinstance(work, NativeWork):
-            return await vanity.search(work, run, share=self.share, brake=self.brake)
+            return await vanity.search(work, run, share=self.share, brake=self.brake, bookmark=run.bookmark)
 
         async def provide(digest: str, destination: Path) -> None:
             await self._cache.provide(digest, destination, fetch)

@@ -1,13 +1,15 @@
 """What the worker must not lose: leases, hits and ends, on the disk until the dispatcher has acknowledged them.
 
     <job>-<attempt>/lease.json       written before the run starts
+    <job>-<attempt>/checkpoint.json  how far a search is; written after the hits before it
     <job>-<attempt>/hit-<n>.json     written before it is sent, removed when acknowledged
     <job>-<attempt>/inputs/          what the run needs, removed with its end
     <job>-<attempt>/run/             what the run left, with its outputs
     <job>-<attempt>/end.json         written last, when the outputs are on the disk
 
-A folder with a lease and no end is an attempt that was interrupted: it is given back at once. Nothing here knows the
-network. The methods block and are for other threads than the event loop's.
+A folder with a lease and no end is an attempt that was interrupted: a search goes on from its checkpoint, anything
+else is given back at once. Nothing here knows the network. The methods block and are for other threads than the event
+loop's.
 """
 
 from __future__ import annotations
@@ -22,20 +24,28 @@ from pathlib import Path
 from typing import Final, NamedTuple, TypeVar
 from uuid import UUID
 
-from pydantic import BaseModel, ValidationError
+from pydantic import BaseModel, Field, ValidationError
 
 from worker.events import Kept, Ref, ref_of
 from xwhep.files import PRIVATE, make_private_folder, replace_file, sync_folder
-from xwhep.model.attempts import FinishAttempt, Lease, Outcome, ReportHit
+from xwhep.model.attempts import FinishAttempt, Lease, Outcome, ReportHit, VanityWork
+from xwhep.units import MAX_STEPS
 
 log = logging.getLogger(__name__)
 
 #: how long what nobody takes is kept
 KEEP: Final = timedelta(days=30)
 INTERRUPTED: Final = FinishAttempt(outcome=Outcome.LOST, reason="the worker was interrupted")
-_LEASE, _END, _INPUTS, _RUN, _GONE = "lease.json", "end.json", "inputs", "run", ".gone"
+_LEASE, _CHECKPOINT, _END = "lease.json", "checkpoint.json", "end.json"
+_INPUTS, _RUN, _GONE = "inputs", "run", ".gone"
 
 MessageT = TypeVar("MessageT", bound=BaseModel)
+
+
+class Checkpoint(BaseModel):
+    """How far the search of a unit is: all steps before this one are done, and their hits on the disk or delivered."""
+
+    next_step: int = Field(default=0, ge=0, le=MAX_STEPS)
 
 
 class Workplace(NamedTuple):
@@ -53,18 +63,24 @@ class Spool:
         make_private_folder(folder)
 
     def open(self, lease: Lease) -> Workplace:
-        """Record a lease; return the folders to run it in.
+        """Record a lease, unless it is, with what is kept of its attempt; return the folders to run it in.
 
         Raises:
             OSError: the disk does not take it.
         """
         attempt = self._attempt(ref_of(lease))
-        shutil.rmtree(attempt, ignore_errors=True)
+        if not (attempt / _LEASE).exists():
+            shutil.rmtree(attempt, ignore_errors=True)
         workplace = Workplace(attempt / _INPUTS, attempt / _RUN)
         for folder in workplace:
             make_private_folder(folder)
-        _write(attempt / _LEASE, lease)
+        if not (attempt / _LEASE).exists():
+            _write(attempt / _LEASE, lease)
         return workplace
+
+    def save(self, ref: Ref, checkpoint: Checkpoint) -> None:
+        """Record how far a search is; the hits before that are recorded."""
+        _write(self._attempt(ref) / _CHECKPOINT, checkpoint)
 
     def add_hit(self, ref: Ref, number: int, hit: ReportHit) -> None:
         """Record a hit; on return it is on the disk."""
@@ -103,9 +119,10 @@ class Spool:
         shutil.rmtree(gone, ignore_errors=True)
 
     def recover(self, now: datetime) -> tuple[Kept, ...]:
-        """Return what an earlier worker left, oldest first; what was interrupted has an end from now on.
+        """Return what an earlier worker left, oldest first.
 
-        What cannot be read, and what is older than `KEEP` at `now`, is removed.
+        What was interrupted and is no search has an end from now on. What cannot be read, and what is older than `KEEP`
+        at `now`, is removed.
         """
         for leftover in self._folder.glob(f"{_GONE}-*"):
             shutil.rmtree(leftover, ignore_errors=True)
@@ -119,15 +136,25 @@ class Spool:
                 log.warning("attempt %s of job %s was kept for %s days; it is dropped", ref[1], ref[0], KEEP.days)
                 self.forget(ref)
                 return None
+            hits = tuple(self._hits(ref))
             if not (attempt / _END).exists():
                 shutil.rmtree(attempt / _RUN, ignore_errors=True)
+                if isinstance(lease.work, VanityWork):
+                    return Kept(ref, hits, 0, lease, self._next_step(attempt, lease.work))
                 self.end(ref, INTERRUPTED)
             self.end_of(ref)
-            return Kept(ref, tuple(self._hits(ref)), self._size(attempt))
+            return Kept(ref, hits, self._size(attempt))
         except (OSError, ValidationError):
             log.warning("what is kept of attempt %s of job %s cannot be read; it is dropped", ref[1], ref[0])
             self.forget(ref)
             return None
+
+    @staticmethod
+    def _next_step(attempt: Path, work: VanityWork) -> int:
+        """Return where the search of a unit goes on; one that was never written down begins anew."""
+        path = attempt / _CHECKPOINT
+        checkpoint = _read(path, Checkpoint) if path.exists() else Checkpoint()
+        return min(checkpoint.next_step, work.steps)
 
     def _refs(self) -> list[Ref]:
         folders = [path for path in self._folder.iterdir() if path.is_dir() and not path.name.startswith(".")]

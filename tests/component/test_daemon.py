@@ -276,63 +276,6 @@ async def test_what_goes_wrong_in_a_search_is_told_without_the_volunteers_folder
     assert str(tmp_path / "nowhere") in caplog.text
 
 
-async def test_a_killed_worker_gives_its_unit_back_when_it_starts_again(tmp_path: Path) -> None:
-    async with a_grid(tmp_path) as grid, grid.owner("alice") as alice:
-        await start_search(alice, HARD)
-        folders = await enrol(grid, tmp_path / "bob")
-
-        async def is_leased() -> bool:
-            return bool(await asyncio.to_thread(lambda: list(folders.attempts.glob("*/lease.json"))))
-
-        async with a_worker_process(tmp_path / "bob", "--slots", "1") as process:
-            await eventually(is_leased)
-            process.send_signal(signal.SIGKILL)
-            await process.wait()
-        (attempt,) = list(folders.attempts.iterdir())
-        unit = UUID(attempt.name.rpartition("-")[0])
-
-        async def is_lost() -> bool:
-            return (await alice.job(unit)).attempts[0].status is AttemptStatus.LOST
-
-        async with a_worker(folders, Kind.VANITY):
-            await eventually(is_lost)
-
-        assert (await alice.job(unit)).attempts[0].reason == "the worker was interrupted"
-
-
-async def test_what_a_killed_worker_has_proven_of_its_unit_stays_proven(tmp_path: Path) -> None:
-    async with a_grid(tmp_path) as grid, grid.owner("alice") as alice, grid.connect(grid.administrator()) as admin:
-        batch_uid, _ = await start_search(alice, HARD)
-        folders = await enrol(grid, tmp_path / "bob")
-
-        async def credit() -> int:
-            (host,) = [host async for host in OwnerClient(admin).hosts()]
-            return host.keys_proven
-
-        async def has_some() -> bool:
-            return await credit() > 0
-
-        async with a_worker_process(tmp_path / "bob", "--slots", "1") as process:
-            await eventually(has_some)
-            process.send_signal(signal.SIGKILL)
-            await process.wait()
-        proven, search = await credit(), (await alice.batch(batch_uid)).search
-        (attempt,) = list(folders.attempts.iterdir())
-        unit = UUID(attempt.name.rpartition("-")[0])
-
-        async def is_lost() -> bool:
-            return (await alice.job(unit)).attempts[0].status is AttemptStatus.LOST
-
-        async with a_worker(folders, Kind.VANITY):
-            await eventually(is_lost)
-        after = (await alice.batch(batch_uid)).search
-
-        assert await credit() >= proven
-        assert search is not None
-        assert after is not None
-        assert after.keys_tried >= search.keys_tried > 0
-
-
 async def test_a_signal_ends_the_process_in_good_order(tmp_path: Path) -> None:
     async with a_grid(tmp_path) as grid, grid.owner("alice") as alice:
         await start_search(alice, HARD)

@@ -8,9 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from tests.support.leases import vanity_lease
+from tests.support.leases import native_lease, vanity_lease
 from worker.events import Kept, Ref, ref_of
-from worker.spool import INTERRUPTED, KEEP, Spool
+from worker.spool import INTERRUPTED, KEEP, Checkpoint, Spool
 from xwhep.model.attempts import FinishAttempt, Outcome, ReportHit
 from xwhep.model.jobs import Output
 
@@ -48,16 +48,55 @@ def test_a_result_survives_a_restart_with_its_hits_and_outputs(tmp_path: Path) -
     assert spool.output(REF, "stdout").read_bytes() == b""
 
 
-def test_an_interrupted_attempt_is_given_back_and_its_hits_are_kept(tmp_path: Path) -> None:
-    spool = Spool(tmp_path)
-    spool.open(LEASE)
-    spool.add_hit(REF, 0, HIT)
+def test_an_interrupted_job_is_given_back(tmp_path: Path) -> None:
+    lease = native_lease(1, EMPTY_DIGEST)
+    Spool(tmp_path).open(lease)
 
     spool, (kept,) = restart(tmp_path)
 
-    assert kept.hits == (0,)
-    assert spool.end_of(REF) == INTERRUPTED
+    assert kept.lease is None
+    assert spool.end_of(ref_of(lease)) == INTERRUPTED
     assert restart(tmp_path)[1] == (kept,)
+
+
+def test_an_interrupted_search_can_go_on_from_its_checkpoint_and_its_hits_are_kept(tmp_path: Path) -> None:
+    lease = vanity_lease(1, steps=9)
+    spool = Spool(tmp_path)
+    spool.open(lease)
+    spool.add_hit(REF, 0, HIT)
+    spool.save(REF, Checkpoint(next_step=3))
+    spool.save(REF, Checkpoint(next_step=5))
+
+    for _ in range(2):
+        spool, (kept,) = restart(tmp_path)
+        assert kept == Kept(REF, (0,), 0, lease, next_step=5)
+        spool.open(lease)
+
+
+def test_a_search_that_was_interrupted_before_its_first_checkpoint_begins_anew(tmp_path: Path) -> None:
+    Spool(tmp_path).open(LEASE)
+
+    assert restart(tmp_path)[1] == (Kept(REF, (), 0, LEASE, next_step=0),)
+
+
+def test_a_search_whose_end_is_known_does_not_go_on(tmp_path: Path) -> None:
+    spool = Spool(tmp_path)
+    spool.open(LEASE)
+    spool.save(REF, Checkpoint(next_step=1))
+    spool.end(REF, END)
+
+    (kept,) = restart(tmp_path)[1]
+
+    assert kept.lease is None
+
+
+@pytest.mark.parametrize("content", [b'{"next_step": -1}', b'{"next_ste', b"\xff"])
+def test_a_search_whose_checkpoint_cannot_be_read_is_dropped(tmp_path: Path, content: bytes) -> None:
+    Spool(tmp_path).open(LEASE)
+    (tmp_path / f"{REF.job_uid}-1" / "checkpoint.json").write_bytes(content)
+
+    assert restart(tmp_path)[1] == ()
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_what_was_acknowledged_is_gone(tmp_path: Path) -> None:

@@ -27,6 +27,9 @@ from xwhep.units import keys_of, verify
 NOTHING = ("ff" * 20, "ff" * 20)
 #: one hash in 65,536
 SOME = ("0000" + "00" * 18, "0000" + "ff" * 18)
+#: one hash in 2**22, and steps for some ten of them
+FEW = ("00" * 20, "000003" + "ff" * 17)
+ENOUGH_STEPS = 1024
 ENDLESS_STEPS = 2**31
 
 
@@ -44,6 +47,26 @@ class Sink:
 
     async def hit(self, hit: ReportHit) -> None:
         self.hits.append(hit)
+
+
+class KillingSink(Sink):
+    """Kills the child when it says how far it is, so many times."""
+
+    def __init__(self, kills: int) -> None:
+        super().__init__()
+        self.kills = kills
+        self.tried: list[int] = []
+
+    def progress(self, progress: ProgressFields) -> None:
+        self.tried.append(progress.keys_tried)
+        if self.kills:
+            self.kills -= 1
+            for child in psutil.Process().children():
+                child.kill()
+
+
+def shares(sink: Sink) -> set[tuple[str, int, int]]:
+    return {(hit.s, hit.e, hit.sign) for hit in sink.hits}
 
 
 def unit(*, steps: int, ranges: tuple[str, str], form: Form = Form.P2PKH_COMPRESSED) -> VanityWork:
@@ -80,7 +103,7 @@ async def test_two_searches_of_a_unit_find_the_same_shares() -> None:
     for sink in sinks:
         await vanity.search(work, sink)
 
-    first, second = ({(hit.s, hit.e, hit.sign) for hit in sink.hits} for sink in sinks)
+    first, second = map(shares, sinks)
     assert first == second
     assert len(first) == len(sinks[0].hits)
 
@@ -164,6 +187,71 @@ async def test_a_child_that_goes_wrong_fails_the_search_and_says_why(
 
     with pytest.raises(SearchFailedError, match=reason):
         await vanity.search(unit(steps=1, ranges=NOTHING), Sink())
+
+
+@pytest.mark.usefixtures("no_child_left")
+async def test_a_child_that_is_killed_is_started_again_where_it_was_and_no_share_is_missed() -> None:
+    work = unit(steps=ENOUGH_STEPS, ranges=FEW)
+    undisturbed, disturbed, bookmark = Sink(), KillingSink(kills=2), vanity.Bookmark()
+
+    await vanity.search(work, undisturbed)
+    end = await vanity.search(work, disturbed, bookmark=bookmark)
+
+    assert end.outcome is Outcome.FINISHED
+    assert end.keys_tried == keys_of(ENOUGH_STEPS, plain=False)
+    assert disturbed.kills == 0
+    assert disturbed.tried == sorted(disturbed.tried)
+    assert undisturbed.hits
+    assert shares(disturbed) == shares(undisturbed)
+
+
+@pytest.mark.usefixtures("no_child_left")
+async def test_a_search_goes_on_at_its_bookmark() -> None:
+    work, whole, rest, bookmark = unit(steps=8, ranges=SOME), Sink(), Sink(), vanity.Bookmark(5)
+    begun = Sink()
+
+    await vanity.search(work, whole)
+    await vanity.search(work.model_copy(update={"steps": 5}), begun)
+    end = await vanity.search(work, rest, bookmark=bookmark)
+
+    assert shares(begun) | shares(rest) == shares(whole)
+    assert len(shares(rest)) < len(shares(whole))
+    assert (end.keys_tried, end.fraction) == (keys_of(8, plain=False), 1)
+
+
+async def test_a_unit_that_was_searched_to_its_end_needs_no_child(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sys, "executable", str(tmp_path / "nowhere"))
+
+    end = await vanity.search(unit(steps=8, ranges=SOME), Sink(), bookmark=vanity.Bookmark(8))
+
+    assert (end.outcome, end.keys_tried, end.fraction) == (Outcome.FINISHED, keys_of(8, plain=False), 1)
+
+
+@pytest.mark.usefixtures("no_child_left")
+@pytest.mark.skipif(os.name == "nt", reason="the child is played by a shell script")
+@pytest.mark.parametrize(
+    ("end", "starts"),
+    [
+        ("kill -9 $$", vanity.STARTS),
+        ("""echo '{"event":"failed","code":"miscalculation","text":"a wrong key"}'; cat > /dev/null""", 1),
+        ("echo rubbish; cat > /dev/null", 1),
+    ],
+    ids=["died", "failed", "garbled"],
+)
+async def test_a_child_that_dies_is_started_a_few_times_and_one_that_says_why_it_fails_once(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, end: str, starts: int
+) -> None:
+    child = tmp_path / "python"
+    child.write_text(f"#!/bin/sh\necho started >> {tmp_path}/starts\n{end}\n")
+    child.chmod(0o755)
+    monkeypatch.setattr(sys, "executable", str(child))
+
+    with pytest.raises(SearchFailedError):
+        await vanity.search(unit(steps=1, ranges=NOTHING), Sink())
+
+    assert (tmp_path / "starts").read_text().count("started") == starts
 
 
 @pytest.mark.usefixtures("no_child_left")

@@ -7,29 +7,30 @@ import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import suppress
+from dataclasses import replace
 from pathlib import Path
 from uuid import UUID
 
 import psutil
 import pytest
 
+from tests.support.targets import of_pattern, of_ranges
 from worker.vanity import pipe, reference
 from worker.vanity.pipe import Command, Done, Event, Failed, Found, Message, Order, Progress, Started, UnitMessage
 from xwhep.bitcoin import split_key
-from xwhep.bitcoin.addresses import Form
-from xwhep.bitcoin.patterns import Ranges, parse_pattern
+from xwhep.bitcoin.targets import Target
 from xwhep.secp256k1 import G, multiply
-from xwhep.units import KEYS_PER_STEP, Unit, keys_of
+from xwhep.units import Unit, keys_of
 
 ROOT = Path(__file__).parents[2]
-NOTHING: Ranges = ((2**160 - 1, 2**160 - 1),)
+NOTHING = of_ranges((2**160 - 1, 2**160 - 1))
 ENDLESS = 2**32
 
 
-def unit_of(ranges: Ranges, steps: int) -> Unit:
+def unit_of(target: Target, steps: int) -> Unit:
     public_key = multiply(G, 0xBEEF)
     assert public_key is not None
-    return Unit(UUID(int=9), 1, steps, Form.P2PKH_COMPRESSED, public_key, ranges)
+    return Unit(UUID(int=9), 1, steps, public_key, target)
 
 
 class Child:
@@ -79,42 +80,61 @@ def start(kernel_root: Path) -> Iterator[Callable[..., Child]]:
 
 
 def test_a_child_reports_every_hit_of_its_unit_and_ends(start: Callable[..., Child]) -> None:
-    unit = unit_of(parse_pattern("1Ab").ranges, steps=1)
+    unit = unit_of(of_pattern("1Ab"), steps=1)
     child = start()
 
-    child.tell(UnitMessage.of(unit, nice=5))
+    child.tell(UnitMessage.for_unit(unit, nice=5))
     events = list(child.events())
 
     hits = [event.hit() for event in events if isinstance(event, Found)]
     assert set(hits) == reference.hits(unit)
-    assert events[-1] == Done(keys=KEYS_PER_STEP, next_step=1)
+    assert events[-1] == Done(keys=keys_of(1, plain=False), next_step=1)
     assert child.exit_status() == 0
 
 
 def test_a_resumed_unit_counts_only_its_own_keys(start: Callable[..., Child]) -> None:
     child = start()
 
-    child.tell(UnitMessage.of(unit_of(NOTHING, steps=5), first_step=3))
+    child.tell(UnitMessage.for_unit(unit_of(NOTHING, steps=5), first_step=3))
 
-    assert child.until(Done) == Done(keys=keys_of(2), next_step=5)
+    assert child.until(Done) == Done(keys=keys_of(2, plain=False), next_step=5)
+
+
+def test_a_child_says_up_to_which_step_its_unit_is_done_and_all_its_hits_reported(start: Callable[..., Child]) -> None:
+    unit = unit_of(of_pattern("1Lo"), steps=2048)
+    child, first_step, hits = start(), 7, set()
+
+    child.tell(UnitMessage.for_unit(unit, first_step=first_step))
+    for event in child.events():
+        if isinstance(event, Found):
+            hits.add(event.hit())
+        if isinstance(event, Progress):
+            break
+    assert isinstance(event, Progress)
+    child.hang_up()
+
+    assert event.keys == keys_of(event.next_step - first_step, plain=False)
+    resumed = start()
+    resumed.tell(UnitMessage.for_unit(replace(unit, steps=event.next_step), first_step=first_step))
+    assert hits == {found.hit() for found in resumed.events() if isinstance(found, Found)}
 
 
 def test_a_stopped_child_says_how_far_it_came(start: Callable[..., Child]) -> None:
     child = start()
-    child.tell(UnitMessage.of(unit_of(NOTHING, ENDLESS)))
+    child.tell(UnitMessage.for_unit(unit_of(NOTHING, ENDLESS)))
     child.until(Progress)
 
     child.tell(Command(do=Order.STOP))
     done = child.until(Done)
 
     assert isinstance(done, Done)
-    assert 0 < done.keys == keys_of(done.next_step)
+    assert 0 < done.keys == keys_of(done.next_step, plain=False)
     assert child.exit_status() == 0
 
 
 def test_a_child_ends_when_its_parent_does(start: Callable[..., Child]) -> None:
     child = start()
-    child.tell(UnitMessage.of(unit_of(NOTHING, ENDLESS)))
+    child.tell(UnitMessage.for_unit(unit_of(NOTHING, ENDLESS)))
     child.until(Started)
 
     child.hang_up()
@@ -124,7 +144,7 @@ def test_a_child_ends_when_its_parent_does(start: Callable[..., Child]) -> None:
 
 def test_a_child_to_which_nobody_listens_ends(start: Callable[..., Child]) -> None:
     child = start()
-    child.tell(UnitMessage.of(unit_of(NOTHING, ENDLESS)))
+    child.tell(UnitMessage.for_unit(unit_of(NOTHING, ENDLESS)))
     child.until(Started)
 
     assert child.process.stdout is not None
@@ -135,19 +155,19 @@ def test_a_child_to_which_nobody_listens_ends(start: Callable[..., Child]) -> No
 
 def test_a_child_that_checks_a_flood_of_hits_stops_at_once(start: Callable[..., Child]) -> None:
     child = start()
-    child.tell(UnitMessage.of(unit_of(parse_pattern("1").ranges, ENDLESS)))
+    child.tell(UnitMessage.for_unit(unit_of(of_pattern("1"), ENDLESS)))
     hit = child.until(Found)
     assert isinstance(hit, Found)
 
     child.tell(Command(do=Order.STOP))
 
     assert child.until(Done) == Done(keys=0, next_step=0)
-    split_key.check(unit_of(NOTHING, 1).public_key, hit.hit(), parse_pattern("1").ranges)
+    split_key.check(unit_of(NOTHING, 1).public_key, hit.hit(), of_pattern("1").match)
 
 
 def test_a_paused_child_goes_on_when_resumed(start: Callable[..., Child]) -> None:
     child = start()
-    child.tell(UnitMessage.of(unit_of(NOTHING, ENDLESS)))
+    child.tell(UnitMessage.for_unit(unit_of(NOTHING, ENDLESS)))
     child.until(Started)
 
     child.tell(Command(do=Order.PAUSE))
@@ -158,7 +178,7 @@ def test_a_paused_child_goes_on_when_resumed(start: Callable[..., Child]) -> Non
 
 def test_a_paused_child_stops_when_told(start: Callable[..., Child]) -> None:
     child = start()
-    child.tell(UnitMessage.of(unit_of(NOTHING, ENDLESS)))
+    child.tell(UnitMessage.for_unit(unit_of(NOTHING, ENDLESS)))
     child.until(Started)
 
     child.tell(Command(do=Order.PAUSE))
@@ -179,7 +199,7 @@ def cpu_s_of_a_while(child: Child, while_s: float) -> tuple[float, float]:
 
 def test_a_paused_child_uses_no_processor(start: Callable[..., Child]) -> None:
     child = start()
-    child.tell(UnitMessage.of(unit_of(NOTHING, ENDLESS)))
+    child.tell(UnitMessage.for_unit(unit_of(NOTHING, ENDLESS)))
     child.until(Progress)
 
     child.tell(Command(do=Order.PAUSE))
@@ -191,7 +211,7 @@ def test_a_paused_child_uses_no_processor(start: Callable[..., Child]) -> None:
 
 def test_a_child_with_a_share_of_a_processor_uses_no_more(start: Callable[..., Child]) -> None:
     child = start()
-    child.tell(UnitMessage.of(unit_of(NOTHING, ENDLESS)).model_copy(update={"share": 0.2}))
+    child.tell(UnitMessage.for_unit(unit_of(NOTHING, ENDLESS)).model_copy(update={"share": 0.2}))
     child.until(Progress)
 
     cpu_s, elapsed_s = cpu_s_of_a_while(child, 5)
@@ -201,7 +221,7 @@ def test_a_child_with_a_share_of_a_processor_uses_no_more(start: Callable[..., C
 
 def test_a_child_that_rests_stops_at_once(start: Callable[..., Child]) -> None:
     child = start()
-    child.tell(UnitMessage.of(unit_of(NOTHING, ENDLESS)).model_copy(update={"share": 0.01}))
+    child.tell(UnitMessage.for_unit(unit_of(NOTHING, ENDLESS)).model_copy(update={"share": 0.01}))
     child.until(Progress)
 
     child.tell(Command(do=Order.STOP))
@@ -228,13 +248,13 @@ def test_a_bad_unit_ends_the_child_with_a_reason(start: Callable[..., Child]) ->
     failed = child.until(Failed)
     assert isinstance(failed, Failed)
     assert failed.code == "invalid-field"
-    assert failed.text.startswith("batch: ")
+    assert failed.text == "targets: Field required"
     assert child.exit_status() == 1
 
 
 def test_a_bad_command_ends_the_child_with_a_reason(start: Callable[..., Child]) -> None:
     child = start()
-    child.tell(UnitMessage.of(unit_of(NOTHING, ENDLESS)))
+    child.tell(UnitMessage.for_unit(unit_of(NOTHING, ENDLESS)))
 
     child.write(b'{"do":"dance"}\n')
 

@@ -1,4 +1,4 @@
-"""The agent in any order of events, with a dispatcher that comes and goes."""
+"""The agent in any order of events, with a dispatcher that comes and goes, and a worker that is killed and started."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
 
 from tests.support.leases import vanity_lease
-from worker.agent import Agent
+from worker.agent import SAVE_S, Agent
 from worker.events import (
     AbandonPoll,
     Cause,
@@ -28,6 +28,7 @@ from worker.events import (
     Ref,
     ReportAnswered,
     RunEnded,
+    SaveProgress,
     SendHeartbeat,
     SendHit,
     SendReport,
@@ -55,6 +56,11 @@ class WorkerLife(RuleBasedStateMachine):
         self.leases = 0
         self.open: list[Instruction] = []  #: requests under way
         self.runs: set[Ref] = set()
+        self.next_hit: dict[Ref, int] = {}  #: the number of the next hit of a run
+        self.steps: dict[Ref, int] = {}  #: of units, done by those that run now
+        self.saved: dict[Ref, int] = {}  #: on the disk: what is done of units
+        self.saved_at: float | None = None  #: when that was last written, in this life of the worker
+        self.recorded: dict[Ref, Lease] = {}  #: on the disk
         self.told_to_stop: set[Ref] = set()
         self.lost: set[Ref] = set()  #: attempts whose lease the dispatcher took away, and said so
         self.hits: set[tuple[Ref, int]] = set()  #: on the disk
@@ -65,14 +71,28 @@ class WorkerLife(RuleBasedStateMachine):
 
     @initialize(kept=st.lists(st.integers(0, 2), max_size=6), chance=st.floats(0, 0.999))
     def start(self, kept: list[int], chance: float) -> None:
-        self.agent = Agent(SLOTS, {Kind.VANITY}, 2**40, lambda: chance)
-        left = []
+        self.chance = chance
         for hits in kept:
             ref = ref_of(self.next_lease())
             self.ends.add(ref)
             self.hits |= {(ref, number) for number in range(hits)}
-            left.append(Kept(ref, tuple(range(hits)), 1))
-        self.tell(Started(self.now, tuple(left)))
+        self.begin(SLOTS)
+
+    def begin(self, slots: int) -> None:
+        """Start a worker with what is on the disk."""
+        self.slots = slots
+        self.agent = Agent(slots, {Kind.VANITY}, 2**40, lambda: self.chance)
+        cut_short = self.recorded.keys() - self.ends
+        kept = [Kept(ref, self.hits_of(ref), 1) for ref in sorted(self.ends)]
+        kept += [
+            Kept(ref, self.hits_of(ref), 0, self.recorded[ref], self.saved.get(ref, 0)) for ref in sorted(cut_short)
+        ]
+        self.tell(Started(self.now, tuple(kept)))
+        assert self.runs | self.ends >= cut_short
+        assert len(self.runs) == min(slots, len(cut_short))
+
+    def hits_of(self, ref: Ref) -> tuple[int, ...]:
+        return tuple(sorted(number for known, number in self.hits if known == ref))
 
     # --- what may happen
 
@@ -90,6 +110,18 @@ class WorkerLife(RuleBasedStateMachine):
     def a_run_finds_something(self, data: st.DataObject) -> None:
         if self.runs:
             self.find(data.draw(st.sampled_from(sorted(self.runs))))
+
+    @rule(data=st.data(), steps=st.integers(1, 9))
+    def a_run_comes_further(self, data: st.DataObject, steps: int) -> None:
+        if self.runs:
+            self.steps[data.draw(st.sampled_from(sorted(self.runs)))] += steps
+
+    @rule(slots=st.integers(0, SLOTS))
+    def the_worker_is_killed_and_started_again(self, slots: int) -> None:
+        self.open, self.runs, self.told_to_stop, self.lost = [], set(), set(), set()
+        self.hits_delivered, self.delivered, self.next_hit, self.steps = set(), set(), {}, {}
+        self.saved_at, self.stopping = None, False
+        self.begin(slots)
 
     @rule(data=st.data())
     def a_run_ends(self, data: st.DataObject) -> None:
@@ -116,7 +148,15 @@ class WorkerLife(RuleBasedStateMachine):
 
     @invariant()
     def never_more_runs_than_slots(self) -> None:
-        assert len(self.runs) <= SLOTS
+        assert len(self.runs) <= self.slots
+
+    @invariant()
+    def progress_is_written_down_in_time(self) -> None:
+        """At the moment it is due at the latest: the worker wakes up for it, whether or not anybody answers."""
+        if self.runs - self.told_to_stop:
+            due = self.agent.wake_at()
+            assert due is not None
+            assert due <= self.now + SAVE_S
 
     @invariant()
     def one_poll_and_one_heartbeat_at_a_time(self) -> None:
@@ -161,9 +201,14 @@ class WorkerLife(RuleBasedStateMachine):
 
     def perform(self, instruction: Instruction) -> None:
         match instruction:
-            case StartRun(lease):
+            case StartRun(lease, first_step, first_hit):
                 assert not self.stopping
-                self.runs.add(ref_of(lease))
+                self.run(lease, first_step, first_hit)
+            case SaveProgress(refs):
+                assert self.saved_at is None or self.now >= self.saved_at + SAVE_S
+                assert set(refs) == self.runs - self.told_to_stop
+                self.saved_at = self.now
+                self.saved |= {ref: self.steps[ref] for ref in refs}
             case GiveBack(lease):
                 self.ends.add(ref_of(lease))
                 self.runs.add(ref_of(lease))
@@ -176,22 +221,23 @@ class WorkerLife(RuleBasedStateMachine):
                 assert not [hit for hit in self.hits if hit[0] == ref]
                 assert ref not in self.runs
                 self.ends.discard(ref)
+                self.recorded.pop(ref, None)
+                self.saved.pop(ref, None)
             case AbandonPoll():
                 poll = next(request for request in self.open if isinstance(request, Poll))
                 self.answer(poll, "failed", gives_work=False)
-            case SendReport(ref):
-                assert ref in self.ends
-                assert ref not in self.delivered
-                assert not [hit for hit in self.hits if hit[0] == ref]
-                self.send(instruction)
-            case SendHit(ref, number):
-                assert (ref, number) in self.hits
-                assert (ref, number) not in self.hits_delivered
-                self.send(instruction)
             case _:
                 self.send(instruction)
 
     def send(self, request: Instruction) -> None:
+        match request:
+            case SendReport(ref):
+                assert ref in self.ends
+                assert ref not in self.delivered
+                assert not self.hits_of(ref)
+            case SendHit(ref, number):
+                assert (ref, number) in self.hits
+                assert (ref, number) not in self.hits_delivered
         assert request not in self.open
         self.open.append(request)
 
@@ -228,8 +274,17 @@ class WorkerLife(RuleBasedStateMachine):
         self.leases += 1
         return vanity_lease(self.leases)
 
+    def run(self, lease: Lease, first_step: int, first_hit: int) -> None:
+        ref = ref_of(lease)
+        assert first_step == self.saved.get(ref, 0)
+        assert all(number < first_hit for number in self.hits_of(ref))
+        self.recorded[ref] = lease
+        self.steps[ref], self.next_hit[ref] = first_step, first_hit
+        self.runs.add(ref)
+
     def find(self, ref: Ref) -> None:
-        number = sum(known == ref for known, _ in self.hits | self.hits_delivered)
+        number = self.next_hit[ref]
+        self.next_hit[ref] += 1
         self.hits.add((ref, number))
         self.tell(HitFound(self.now, ref, number))
 

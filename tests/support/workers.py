@@ -13,6 +13,7 @@ from uuid import UUID
 
 from dispatcher.services import utc_now
 from tests.support.grid import GridUnderTest
+from worker.agent import SAVE_S
 from worker.config import Folders, WorkerSettings
 from worker.daemon import Daemon
 from worker.offers import Offer
@@ -63,11 +64,17 @@ async def a_worker(folders: Folders, *kinds: Kind, slots: int = 1) -> AsyncItera
 
 
 @contextlib.asynccontextmanager
-async def a_worker_process(home: Path, *options: str) -> AsyncIterator[asyncio.subprocess.Process]:
-    """Return a worker that is a process of its own; at the end it is killed if it still runs."""
+async def a_worker_process(
+    home: Path, *options: str, save_s: float = SAVE_S
+) -> AsyncIterator[asyncio.subprocess.Process]:
+    """Return a worker that is a process of its own; at the end it is killed if it still runs.
+
+    Every `save_s` seconds it writes down how far its searches are.
+    """
     await asyncio.to_thread(share_kernels, home)
+    program = f"from worker import agent, cli; agent.SAVE_S = {save_s}; cli.main()"
     process = await asyncio.create_subprocess_exec(
-        *(sys.executable, "-P", "-m", "worker.cli", "run", *options),
+        *(sys.executable, "-P", "-c", program, "run", *options),
         stdout=asyncio.subprocess.DEVNULL,
         stderr=asyncio.subprocess.PIPE,
         env={**os.environ, "PYTHONPATH": str(ROOT), "XWHEP_HOME": str(home), "XWHEP_WORKER__NICE": "0"},

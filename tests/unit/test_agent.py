@@ -9,7 +9,7 @@ import pytest
 
 from tests.support.leases import native_lease, vanity_lease
 from worker import events
-from worker.agent import BRIEF_POLL_S, POLL_PAUSE_S, Agent
+from worker.agent import BRIEF_POLL_S, POLL_PAUSE_S, SAVE_S, Agent
 from worker.events import (
     AbandonPoll,
     Cause,
@@ -30,6 +30,7 @@ from worker.events import (
     PollFailed,
     ReportAnswered,
     RunEnded,
+    SaveProgress,
     SendHeartbeat,
     SendHit,
     SendReport,
@@ -92,6 +93,7 @@ def test_the_server_says_how_often_it_wants_to_hear() -> None:
     assert agent.wake_at() == FIRST.heartbeat_s
     assert agent.handle(TimePassed(FIRST.heartbeat_s)) == [SendHeartbeat((ONE,))]
     assert agent.handle(HeartbeatAnswered(11.0, frozenset())) == []
+    agent.handle(TimePassed(SAVE_S))
     assert agent.wake_at() == 2 * FIRST.heartbeat_s
 
 
@@ -215,6 +217,49 @@ def test_what_an_earlier_worker_left_is_delivered_hits_first() -> None:
         SendHeartbeat((ONE, TWO)),
         Poll(KINDS),
     ]
+
+
+def test_a_search_that_an_earlier_worker_left_goes_on_where_it_was() -> None:
+    agent = make_agent()
+
+    assert agent.handle(Started(0.0, (Kept(ONE, (2, 4), 5, FIRST, next_step=7),))) == [
+        StartRun(FIRST, first_step=7, first_hit=5),
+        SendHit(ONE, 2),
+        SendHeartbeat((ONE,)),
+    ]
+
+
+def test_a_search_that_goes_on_ends_when_the_dispatcher_has_given_up_on_it() -> None:
+    agent = make_agent()
+    agent.handle(Started(0.0, (Kept(ONE, (), 5, FIRST, next_step=7),)))
+
+    assert agent.handle(HeartbeatAnswered(0.1, frozenset({ONE}))) == [StopRun(ONE, Cause.TAKEN_BACK)]
+    assert agent.handle(RunEnded(0.2, ONE, 5, by_machine=True)) == [Forget(ONE), Poll(KINDS)]
+
+
+@pytest.mark.parametrize(
+    "agent",
+    [
+        Agent(1, {Kind.NATIVE}, 100, lambda: 0.0),
+        Agent(0, KINDS, 100, lambda: 0.0),
+        Agent(1, KINDS, 100, lambda: 0.0, threads=0),
+    ],
+    ids=["of a kind that is not run any more", "without a slot", "without a thread"],
+)
+def test_a_search_that_may_not_go_on_is_given_back(agent: Agent) -> None:
+    assert GiveBack(FIRST) in agent.handle(Started(0.0, (Kept(ONE, (), 5, FIRST, next_step=7),)))
+    assert agent.handle(RunEnded(0.1, ONE, 5))[:1] == [SendReport(ONE)]
+
+
+def test_the_progress_of_searches_is_written_down_again_and_again_also_without_a_dispatcher() -> None:
+    agent = running()
+    agent.handle(TimePassed(10.0))
+    agent.handle(HeartbeatFailed(SAVE_S - 0.1))
+
+    assert agent.wake_at() == SAVE_S
+    assert agent.handle(TimePassed(SAVE_S)) == [SaveProgress((ONE,))]
+    assert SaveProgress((ONE,)) not in agent.handle(TimePassed(2 * SAVE_S - 0.1))
+    assert SaveProgress((ONE,)) in agent.handle(TimePassed(2 * SAVE_S))
 
 
 def test_only_a_few_ends_are_delivered_at_the_same_time() -> None:
@@ -357,7 +402,7 @@ def test_a_paused_worker_asks_for_no_search_until_it_goes_on() -> None:
     agent = running(slots=2)
     agent.handle(PollFailed(0.1))
 
-    assert agent.handle(Paused(20.0, is_on=True)) == [SendHeartbeat((ONE,))]
+    assert agent.handle(Paused(20.0, is_on=True)) == [SaveProgress((ONE,)), SendHeartbeat((ONE,))]
     assert Poll(KINDS) in agent.handle(Paused(21.0, is_on=False))
 
 

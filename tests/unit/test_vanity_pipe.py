@@ -70,7 +70,7 @@ def test_a_hit_survives_the_pipe(hit: Hit) -> None:
         pipe.Compiling(),
         pipe.Compiled(kernel="field", why="any", keys_per_s=1e6, keys_per_cpu_s=2e6, bound_keys_per_cpu_s=3e6),
         pipe.Started(kernel="field"),
-        pipe.Progress(keys=2**63, keys_per_s=3.5e7),
+        pipe.Progress(keys=2**63, next_step=2**32, keys_per_s=3.5e7),
         pipe.Done(keys=12, next_step=4),
         pipe.Failed(code="miscalculation", text="this machine computed a wrong key"),
     ],

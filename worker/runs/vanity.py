@@ -1,17 +1,21 @@
 """One unit of a vanity search, in a child process of its own.
 
 The child is this very installation's `worker.vanity`; the daemon itself never imports numba. The pipe to the child is
-its life: when it closes, the child ends. A child that dies, falls silent or says what is no message loses the attempt.
+its life: when it closes, the child ends. A child that dies is started again where it was, a few times: most often
+something outside ended it, such as a machine short of memory, and what it had done stands. One that says that it
+failed, falls silent or says what is no message loses the attempt: there is no reason why a second should do better.
 """
 
 from __future__ import annotations
 
 import asyncio
 import contextlib
+import logging
 import os
 import subprocess
 import sys
 from collections.abc import AsyncIterator, Iterator
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final, Protocol
 
@@ -22,10 +26,14 @@ from xwhep.errors import SearchFailedError, XwhepError
 from xwhep.model.attempts import FinishAttempt, Outcome, ProgressFields, ReportHit, UnitFields, VanityWork
 from xwhep.units import keys_of
 
+log = logging.getLogger(__name__)
+
 #: the forms of address that the kernels compute
 FORMS: Final = frozenset(Form) - {Form.ETHEREUM}
 #: how long a child may say nothing, seconds: compiling takes the longest, and the machine may be busy
 SILENCE_S: Final = 600.0
+#: how often the children of a unit may be started
+STARTS: Final = 3
 #: how long a child that was told to stop may take, seconds
 GRACE_S: Final = 3.0
 #: how much of what a child says on standard error is kept, bytes
@@ -40,6 +48,17 @@ class Sink(Protocol):
 
     async def hit(self, hit: ReportHit) -> None:
         """Take a hit; on return it is safe."""
+
+
+@dataclass(slots=True)
+class Bookmark:
+    """Where the search of a unit goes on: all steps before are done, and the sink has taken their hits."""
+
+    next_step: int = 0
+
+
+class _ChildDiedError(SearchFailedError):
+    """The child ended without a word of why."""
 
 
 class Brake:
@@ -74,9 +93,17 @@ class Brake:
 
 
 async def search(
-    work: VanityWork, sink: Sink, *, nice: int = 0, share: float = 1.0, brake: Brake | None = None
+    work: VanityWork,
+    sink: Sink,
+    *,
+    nice: int = 0,
+    share: float = 1.0,
+    brake: Brake | None = None,
+    bookmark: Bookmark | None = None,
 ) -> FinishAttempt:
     """Search a unit to its end, with a share, 0.01 to 1, of one processor's time; a cancellation stops it.
+
+    It begins at the bookmark, which moves with it.
 
     Raises:
         SearchFailedError: it did not work; every trouble is the machine's own, so the outcome is never `failed`.
@@ -84,27 +111,38 @@ async def search(
     unknown = [one.form for one in work.targets if one.form not in FORMS]
     if unknown:
         raise SearchFailedError(f"this worker cannot search for {unknown[0]} addresses; install its latest version")
-    brake = brake or Brake()
-    async with _child() as child:
-        child.stdin.write(pipe.render(_unit(work, nice, share)))
-        with brake.holding(child.stdin):
-            return await _follow(work, child, sink, brake)
+    brake, bookmark = brake or Brake(), bookmark or Bookmark()
+    starts = 0
+    while bookmark.next_step < work.steps:
+        starts += 1
+        try:
+            async with _child() as child:
+                child.stdin.write(pipe.render(_unit(work, bookmark, nice, share)))
+                with brake.holding(child.stdin):
+                    return await _follow(work, child, sink, brake, bookmark)
+        except _ChildDiedError as error:
+            if starts == STARTS:
+                raise
+            log.warning("%s; it is started again at step %s of %s", error, bookmark.next_step, work.steps)
+    return _end(work, work.steps, ProgressFields())
 
 
-async def _follow(work: VanityWork, child: _Child, sink: Sink, brake: Brake) -> FinishAttempt:
+async def _follow(work: VanityWork, child: _Child, sink: Sink, brake: Brake, bookmark: Bookmark) -> FinishAttempt:
     """Hand on what a child says, to its end."""
-    latest = ProgressFields(fraction=0)
+    latest = progress_at(work, bookmark.next_step)
+    before = latest.keys_tried
     while not isinstance(event := await child.event(brake), pipe.Done):
         match event:
             case pipe.Progress():
-                latest = _progress(work, event.keys, event.keys_per_s)
+                latest = _progress(work, before + event.keys, event.keys_per_s)
                 sink.progress(latest)
+                bookmark.next_step = event.next_step
             case pipe.Found():
-                latest = _progress(work, event.keys, latest.keys_per_s)
+                latest = _progress(work, before + event.keys, latest.keys_per_s)
                 await sink.hit(ReportHit(s=event.s, e=event.e, sign=event.sign, **latest.model_dump()))
             case _:
                 pass
-    return _end(work, event, latest)
+    return _end(work, event.next_step, latest)
 
 
 async def compile_kernel() -> pipe.Compiled:
@@ -119,9 +157,15 @@ async def compile_kernel() -> pipe.Compiled:
         return event
 
 
-def _unit(work: VanityWork, nice: int, share: float) -> pipe.UnitMessage:
+def _unit(work: VanityWork, bookmark: Bookmark, nice: int, share: float) -> pipe.UnitMessage:
     unit = work.model_dump(include=set(UnitFields.model_fields))
-    return pipe.UnitMessage(**unit, batch=work.batch_uid, nice=nice, share=share)
+    first_step = bookmark.next_step
+    return pipe.UnitMessage(**unit, batch=work.batch_uid, first_step=first_step, nice=nice, share=share)
+
+
+def progress_at(work: VanityWork, next_step: int) -> ProgressFields:
+    """Return how far a search is that goes on at a step."""
+    return _progress(work, keys_of(next_step, plain=work.plain), 0)
 
 
 def _progress(work: VanityWork, keys: int, keys_per_s: float) -> ProgressFields:
@@ -129,10 +173,10 @@ def _progress(work: VanityWork, keys: int, keys_per_s: float) -> ProgressFields:
     return ProgressFields(fraction=fraction, keys_tried=keys, keys_per_s=keys_per_s)
 
 
-def _end(work: VanityWork, done: pipe.Done, latest: ProgressFields) -> FinishAttempt:
-    final = _progress(work, done.keys, latest.keys_per_s)
-    if done.next_step < work.steps:
+def _end(work: VanityWork, next_step: int, latest: ProgressFields) -> FinishAttempt:
+    if next_step < work.steps:
         raise SearchFailedError("its process stopped before the unit's end")
+    final = _progress(work, keys_of(work.steps, plain=work.plain), latest.keys_per_s)
     return FinishAttempt(outcome=Outcome.FINISHED, **final.model_dump())
 
 
@@ -162,7 +206,7 @@ class _Child:
         except (ValueError, XwhepError) as error:
             raise SearchFailedError(f"its process said what cannot be understood ({error})") from error
         if event is None:
-            raise SearchFailedError(_obituary(await self._process.wait(), await self._errors))
+            raise _ChildDiedError(_obituary(await self._process.wait(), await self._errors))
         if isinstance(event, pipe.Failed):
             raise SearchFailedError(event.text)
         return event

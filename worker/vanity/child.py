@@ -81,13 +81,14 @@ class Meter:
         self._elapsed_s = 0.0
         self.total_keys = 0
 
-    def count(self, keys: int, elapsed_s: float) -> None:
-        """Add a slice; report when enough of them have come together."""
+    def count(self, keys: int, elapsed_s: float, next_step: int) -> None:
+        """Add a slice, which ends before a step; report when enough of them have come together."""
         self.total_keys += keys
         self._keys += keys
         self._elapsed_s += elapsed_s
         if self._elapsed_s >= PROGRESS_S:
-            self.emit(pipe.Progress(keys=self.total_keys, keys_per_s=self._keys / self._elapsed_s))
+            rate = self._keys / self._elapsed_s
+            self.emit(pipe.Progress(keys=self.total_keys, next_step=next_step, keys_per_s=rate))
             self._keys, self._elapsed_s = 0, 0.0
 
 
@@ -191,7 +192,7 @@ def _search(unit_search: UnitSearch, listener: Listener, meter: Meter, share: fl
         finished = unit_search.next_step
         worked_s = time.monotonic() - started_s
         rest_s = worked_s / share - worked_s
-        meter.count(keys_of(done, plain=unit_search.unit.plain), worked_s + rest_s)
+        meter.count(keys_of(done, plain=unit_search.unit.plain), worked_s + rest_s, finished)
         steps = next_slice(done, elapsed_s)
     return pipe.Done(keys=meter.total_keys, next_step=finished)
 

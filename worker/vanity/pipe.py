@@ -102,6 +102,7 @@ class Progress(Message):
 
     event: Literal["progress"] = "progress"
     keys: Keys
+    next_step: int = Field(ge=0, le=MAX_STEPS)  #: all steps before it are done, and their hits were reported
     keys_per_s: float = Field(ge=0)  #: since the progress before, rests included and pauses left out
 
 

@@ -1,0 +1,181 @@
+"""Hits on their way from the worker's disk to a real dispatcher, when answers are lost and disks are full."""
+
+from __future__ import annotations
+
+import errno
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack
+from dataclasses import dataclass, field
+from pathlib import Path
+from uuid import UUID
+
+import pytest
+from sqlmodel import select
+
+from dispatcher.services import utc_now
+from dispatcher.tables import Attempt, Fault, Host
+from tests.support.desk import poll_request
+from tests.support.grid import GridUnderTest, a_grid
+from tests.support.leases import first_hit
+from worker.delivery import Delivery
+from worker.events import DeliveryFailed, Event, HitAnswered, HitFound, Ref, ref_of
+from worker.spool import Checkpoint, Spool
+from worker.trouble import Mailbox
+from xwhep.bitcoin.split_key import keygen
+from xwhep.client.connection import Connection
+from xwhep.client.host import HostClient
+from xwhep.errors import UnavailableError
+from xwhep.ids import new_uid
+from xwhep.lifecycle import AttemptStatus
+from xwhep.model.apps import Kind
+from xwhep.model.attempts import AttemptReply, Lease, ReportHit, VanityWork
+from xwhep.model.batches import SubmitSearch
+from xwhep.rights import Role
+
+
+class Forgetful(HostClient):
+    """A way to the dispatcher on which the first answer to a hit is lost."""
+
+    def __init__(self, connection: Connection) -> None:
+        super().__init__(connection)
+        self.lost = 0
+
+    async def report_hit(self, job_uid: UUID, attempt: int, hit: ReportHit) -> AttemptReply:
+        reply = await super().report_hit(job_uid, attempt, hit)
+        if not self.lost:
+            self.lost = 1
+            raise UnavailableError("the answer was lost")
+        return reply
+
+
+class FullDisk(Spool):
+    """A spool that takes no hits until there is room."""
+
+    has_room = False
+
+    def add_hit(self, ref: Ref, number: int, hit: ReportHit) -> None:
+        if not self.has_room:
+            raise OSError(errno.ENOSPC, "No space left on device")
+        super().add_hit(ref, number, hit)
+
+
+@dataclass
+class Scene:
+    """A host with a unit and a share of it."""
+
+    grid: GridUnderTest
+    client: Forgetful
+    folder: Path
+    lease: Lease
+    share: ReportHit
+    mailbox: Mailbox = field(default_factory=Mailbox)
+
+    @property
+    def ref(self) -> Ref:
+        return ref_of(self.lease)
+
+    def delivery(self, spool: Spool) -> Delivery:
+        spool.open(self.lease)
+        return Delivery(self.client, spool, self.mailbox)
+
+    async def next_event(self) -> Event:
+        return await self.mailbox.events.get()
+
+    async def attempt(self) -> Attempt:
+        return await self.grid.services.database.read(lambda session: session.get_one(Attempt, self.ref))
+
+    async def host(self) -> Host:
+        uid = (await self.attempt()).host_uid
+        return await self.grid.services.database.read(lambda session: session.get_one(Host, uid))
+
+    def checkpoint(self) -> Path:
+        return self.folder / f"{self.ref.job_uid}-{self.ref.attempt}" / "checkpoint.json"
+
+
+@pytest.fixture
+async def scene(tmp_path: Path) -> AsyncIterator[Scene]:
+    async with AsyncExitStack() as stack:
+        grid = await stack.enter_async_context(a_grid(tmp_path))
+        alice = await stack.enter_async_context(grid.owner("alice"))
+        connection = await stack.enter_async_context(grid.connect(await grid.member(Role.HOST, "bob")))
+        key = keygen()[1].hex()
+        await alice.submit_batch(SubmitSearch(uid=new_uid(utc_now()), name="s", patterns=["1LoVELoVE"], public_key=key))
+        client = Forgetful(connection)
+        for _ in range(3):  # one unit in three thousand has no share
+            lease = (await client.lease(poll_request(Kind.VANITY, keys_per_s=1))).lease
+            assert lease is not None
+            assert isinstance(lease.work, VanityWork)
+            try:
+                share = first_hit(lease.work)
+            except AssertionError:
+                continue
+            yield Scene(grid, client, tmp_path / "attempts", lease, share)
+            return
+    raise AssertionError("three units have no share")
+
+
+async def test_a_share_whose_answer_was_lost_is_sent_again_counts_once_and_harms_nobody(scene: Scene) -> None:
+    delivery = scene.delivery(Spool(scene.folder))
+    await delivery.keep_hit(scene.ref, 0, scene.share)
+    found = await scene.next_event()
+
+    await delivery.send_hit(scene.ref, 0)
+    first = await scene.next_event()
+    await delivery.send_hit(scene.ref, 0)
+    second = await scene.next_event()
+
+    assert isinstance(found, HitFound)
+    assert isinstance(first, DeliveryFailed)
+    assert isinstance(second, HitAnswered)
+    assert second.over is None, "the attempt goes on"
+    assert list(scene.folder.glob("*/hit-*")) == []
+    await expect_one_share(scene)
+
+
+async def test_a_share_that_is_found_again_after_a_start_from_the_checkpoint_counts_once(scene: Scene) -> None:
+    scene.client.lost = 1
+    before = scene.delivery(Spool(scene.folder))
+    await before.keep_hit(scene.ref, 0, scene.share)
+    await before.send_hit(scene.ref, 0)
+
+    after = scene.delivery(Spool(scene.folder))
+    await after.keep_hit(scene.ref, 0, scene.share)
+    await after.send_hit(scene.ref, 0)
+
+    answers = [await scene.next_event() for _ in range(4)]
+    assert [answer.over for answer in answers if isinstance(answer, HitAnswered)] == [None, None]
+    await expect_one_share(scene)
+
+
+async def test_no_checkpoint_covers_a_share_that_is_in_memory_alone(scene: Scene) -> None:
+    scene.client.lost = 1
+    spool = FullDisk(scene.folder)
+    delivery = scene.delivery(spool)
+
+    await delivery.keep_hit(scene.ref, 0, scene.share)
+    await delivery.keep_progress(scene.ref, 5)
+    early = scene.checkpoint().exists()
+    await delivery.send_hit(scene.ref, 0)
+    await delivery.keep_progress(scene.ref, 7)
+
+    assert not early
+    assert Checkpoint.model_validate_json(scene.checkpoint().read_bytes()).next_step == 7
+    await expect_one_share(scene)
+
+
+async def test_a_checkpoint_that_the_disk_does_not_take_harms_nobody(scene: Scene) -> None:
+    spool = Spool(scene.folder)
+    delivery = scene.delivery(spool)
+    spool.forget(scene.ref)
+
+    await delivery.keep_progress(scene.ref, 5)
+
+    assert list(scene.folder.iterdir()) == []
+
+
+async def expect_one_share(scene: Scene) -> None:
+    attempt, host = await scene.attempt(), await scene.host()
+    faults = await scene.grid.services.database.read(lambda session: session.exec(select(Fault)).all())
+    assert attempt.status is AttemptStatus.LEASED
+    assert attempt.keys_proven == host.keys_proven > 0
+    assert (host.shares, host.false_results, faults) == (1, 0, [])
