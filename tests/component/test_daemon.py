@@ -296,6 +296,28 @@ async def test_a_signal_ends_the_process_in_good_order(tmp_path: Path) -> None:
         assert list(folders.attempts.iterdir()) == []
 
 
+@pytest.mark.skipif(sys.platform != "linux", reason="what a process has loaded is read where Linux tells it")
+async def test_a_worker_that_searches_has_the_compiler_in_its_child_alone(tmp_path: Path) -> None:
+    async with a_grid(tmp_path) as grid, grid.owner("alice") as alice:
+        await start_search(alice, HARD)
+        folders = await enrol(grid, tmp_path / "bob")
+
+        async def searches() -> bool:
+            status = read_status(folders.status)
+            return status is not None and any(run.keys_tried for run in status.running)
+
+        async with a_worker_process(tmp_path / "bob", "--slots", "1") as process:
+            await eventually(searches)
+            worker = psutil.Process(process.pid)
+            loaded = [has_compiler(one) for one in [worker, *worker.children()]]
+
+    assert loaded == [False, True]
+
+
+def has_compiler(process: psutil.Process) -> bool:
+    return any("llvmlite" in mapped.path for mapped in process.memory_maps())
+
+
 async def test_a_worker_that_is_stopped_while_it_compiles_leaves_no_process(tmp_path: Path) -> None:
     async with a_grid(tmp_path) as grid:
         await enrol(grid, tmp_path / "bob")

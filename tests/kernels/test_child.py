@@ -8,7 +8,9 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import suppress
 from dataclasses import replace
+from itertools import pairwise
 from pathlib import Path
+from statistics import median
 from uuid import UUID
 
 import psutil
@@ -197,16 +199,61 @@ def cpu_s_of_a_while(child: Child, while_s: float) -> tuple[float, float]:
     return after.user + after.system - before.user - before.system, time.monotonic() - started_s
 
 
+def most_bytes_of(child: Child) -> int:
+    """Return how much memory a child that runs has had at most."""
+    status = Path(f"/proc/{child.process.pid}/status").read_text(encoding="ascii")
+    (kib,) = [line.split()[1] for line in status.splitlines() if line.startswith("VmHWM:")]
+    return int(kib) * 1024
+
+
 def test_a_paused_child_uses_no_processor(start: Callable[..., Child]) -> None:
     child = start()
     child.tell(UnitMessage.for_unit(unit_of(NOTHING, ENDLESS)))
     child.until(Progress)
 
+    searching_cpu_s, _ = cpu_s_of_a_while(child, 1.5)
     child.tell(Command(do=Order.PAUSE))
-    cpu_s_of_a_while(child, 0.5)
-    cpu_s, elapsed_s = cpu_s_of_a_while(child, 1.5)
+    last_cpu_s, _ = cpu_s_of_a_while(child, 0.75)
+    paused_cpu_s, _ = cpu_s_of_a_while(child, 1.5)
 
-    assert cpu_s < 0.03 * elapsed_s
+    assert paused_cpu_s < 0.05 * searching_cpu_s
+    assert last_cpu_s < 0.5, "after the order it searches on for half a second at most"
+
+
+def test_a_child_says_how_far_it_is_and_obeys_within_half_a_second_of_searching(start: Callable[..., Child]) -> None:
+    child = start()
+    child.tell(UnitMessage.for_unit(unit_of(NOTHING, ENDLESS)))
+    child.until(Progress)
+    process, told_s = psutil.Process(child.process.pid), []
+
+    for _ in range(6):
+        child.until(Progress)
+        told_s.append(sum(process.cpu_times()[:2]))
+    child.tell(Command(do=Order.STOP))
+    before_s = time.monotonic()
+    child.until(Done)
+
+    assert median(later - earlier for earlier, later in pairwise(told_s)) < 0.75  # its clock ticks in hundredths
+    assert time.monotonic() - before_s < 5 * 0.5
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="the most memory that a process had is read where Linux tells it")
+def test_a_search_whose_kernel_is_in_the_cache_begins_soon_and_stays_small(start: Callable[..., Child]) -> None:
+    unit = UnitMessage.for_unit(unit_of(of_pattern("1Love"), ENDLESS))
+    first, second = start(), start()
+    first.tell(unit)
+    first.until(Started)
+    first.hang_up()
+    first.exit_status()
+
+    second.tell(unit)
+    assert isinstance(next(second.events()), Started), "there is nothing to compile"
+    cpu_s = sum(psutil.Process(second.process.pid).cpu_times()[:2])
+    for _ in range(3):
+        second.until(Progress)
+
+    assert cpu_s < 2
+    assert most_bytes_of(second) < 200e6
 
 
 def test_a_child_with_a_share_of_a_processor_uses_no_more(start: Callable[..., Child]) -> None:
