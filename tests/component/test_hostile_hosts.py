@@ -10,18 +10,21 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
+from sqlmodel import select
 
 from dispatcher.services import utc_now
+from dispatcher.tables import Fault
 from tests.support.desk import poll_request
 from tests.support.grid import GridUnderTest, a_grid
+from tests.support.leases import first_hit
 from xwhep.bitcoin.split_key import keygen
 from xwhep.client.contents import Uploads
 from xwhep.client.host import HostClient
 from xwhep.client.owner import OwnerClient
-from xwhep.errors import InvalidFieldError, TooLargeError, XwhepError
+from xwhep.errors import FalseResultError, InvalidFieldError, LeaseLostError, TooLargeError, XwhepError
 from xwhep.ids import new_uid
 from xwhep.model.apps import MIB, Kind, Limits, RegisterApp, Target
-from xwhep.model.attempts import FinishAttempt, Lease, Outcome
+from xwhep.model.attempts import FinishAttempt, Lease, Outcome, VanityWork
 from xwhep.model.base import Cpu, Os
 from xwhep.model.batches import SubmitSearch
 from xwhep.model.jobs import Output, SubmitJob, SubmitJobs
@@ -40,9 +43,13 @@ class Scene:
 
     async def lease(self, kind: Kind) -> Lease:
         """Return the lease of the one job that waits."""
-        lease = (await self.mallory.lease(poll_request(kind))).lease
-        assert lease is not None
-        return lease
+        return await leased(self.mallory, kind)
+
+    async def records(self) -> dict[str, tuple[int, int]]:
+        """Return how many shares and how many false results each host has on its record."""
+        async with self.grid.connect(self.grid.administrator()) as connection:
+            hosts = [host async for host in OwnerClient(connection).hosts()]
+        return {host.name: (host.shares, host.false_results) for host in hosts}
 
     async def native_lease(self) -> Lease:
         program = self.folder / "run.sh"
@@ -72,6 +79,12 @@ class Scene:
         """Return how much content the dispatcher has on its disk."""
         blobs = self.grid.installation.folder / "blobs"
         return sum(path.stat().st_size for path in blobs.rglob("*") if path.is_file())
+
+
+async def leased(host: HostClient, kind: Kind) -> Lease:
+    lease = (await host.lease(poll_request(kind))).lease
+    assert lease is not None
+    return lease
 
 
 @pytest.fixture
@@ -111,6 +124,28 @@ async def test_a_unit_of_a_search_leaves_no_files(scene: Scene) -> None:
     with pytest.raises(InvalidFieldError):
         await scene.send(lease, b"content")
     assert scene.stored_bytes() == 0
+
+
+async def test_a_share_of_anothers_unit_is_false_and_goes_on_the_record_of_who_claims_it(scene: Scene) -> None:
+    search = SubmitSearch(uid=new_uid(utc_now()), name="s", patterns=["1Lo"], public_key=keygen()[1].hex())
+    await scene.alice.submit_batch(search)
+    async with scene.grid.host("bob") as bob:
+        bobs = await leased(bob, Kind.VANITY)
+        assert isinstance(bobs.work, VanityWork)
+        share = first_hit(bobs.work)
+        own = await scene.lease(Kind.VANITY)
+
+        with pytest.raises(FalseResultError, match=f"its offset is not in unit 1 of batch {search.uid}"):
+            await scene.mallory.report_hit(own.job_uid, own.attempt, share)
+        with pytest.raises(LeaseLostError, match="no longer leased to this host"):
+            await scene.mallory.report_hit(bobs.job_uid, bobs.attempt, share)
+        refused = await scene.records()
+        await bob.report_hit(bobs.job_uid, bobs.attempt, share)
+        faults = await scene.grid.services.database.read(lambda session: session.exec(select(Fault)).all())
+
+    assert refused == {"mallory": (0, 1), "bob": (0, 0)}
+    assert await scene.records() == {"mallory": (0, 1), "bob": (1, 0)}
+    assert [(fault.code, fault.job_uid) for fault in faults] == [(FalseResultError.code, own.job_uid)]
 
 
 @pytest.mark.parametrize("name", [".bashrc", ".git/hooks/post-checkout", "Makefile", "outer/a", "stdout/a"])

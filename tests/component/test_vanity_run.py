@@ -31,6 +31,7 @@ SOME = ("0000" + "00" * 18, "0000" + "ff" * 18)
 FEW = ("00" * 20, "000003" + "ff" * 17)
 ENOUGH_STEPS = 1024
 ENDLESS_STEPS = 2**31
+BACKWARDS = FormRanges(form=Form.P2PKH_COMPRESSED, ranges=[("ff" * 20, "00" * 20)])
 
 
 class Sink:
@@ -126,6 +127,21 @@ async def test_a_unit_of_a_form_that_no_kernel_knows_is_refused(monkeypatch: pyt
 
     with pytest.raises(SearchFailedError, match="this worker cannot search for p2pkh-compressed addresses"):
         await vanity.search(unit(steps=1, ranges=SOME), Sink())
+
+
+@pytest.mark.usefixtures("no_child_left")
+@pytest.mark.parametrize(
+    ("lie", "reason"),
+    [
+        ({"public_key": "02" + f"{5:064x}"}, "not on the curve"),
+        ({"targets": [BACKWARDS]}, "not ascending ranges"),
+    ],
+)
+async def test_a_unit_that_cannot_be_is_no_search_and_the_volunteer_is_told_why(
+    lie: dict[str, object], reason: str
+) -> None:
+    with pytest.raises(SearchFailedError, match=reason):
+        await vanity.search(unit(steps=1, ranges=SOME).model_copy(update=lie), Sink())
 
 
 @pytest.mark.usefixtures("no_child_left")

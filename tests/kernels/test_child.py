@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import json
 import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import suppress
 from dataclasses import replace
+from io import BytesIO
 from itertools import pairwise
 from pathlib import Path
 from statistics import median
@@ -18,15 +20,18 @@ import pytest
 
 from tests.support.targets import of_pattern, of_ranges
 from worker.vanity import pipe, reference
+from worker.vanity.child import run
 from worker.vanity.pipe import Command, Done, Event, Failed, Found, Message, Order, Progress, Started, UnitMessage
 from xwhep.bitcoin import split_key
 from xwhep.bitcoin.targets import Target
-from xwhep.secp256k1 import G, multiply
-from xwhep.units import Unit, keys_of
+from xwhep.secp256k1 import G, N, multiply
+from xwhep.units import Unit, keys_of, offset
 
 ROOT = Path(__file__).parents[2]
 NOTHING = of_ranges((2**160 - 1, 2**160 - 1))
 ENDLESS = 2**32
+#: as a message says it: ranges that end before they begin
+BACKWARDS = [{"form": "p2pkh-compressed", "ranges": [["f" * 40, "0" * 40]]}]
 
 
 def unit_of(target: Target, steps: int) -> Unit:
@@ -297,6 +302,61 @@ def test_a_bad_unit_ends_the_child_with_a_reason(start: Callable[..., Child]) ->
     assert failed.code == "invalid-field"
     assert failed.text == "targets: Field required"
     assert child.exit_status() == 1
+
+
+@pytest.mark.parametrize(
+    ("changes", "code", "text"),
+    [
+        ({"number": 2**63}, "invalid-field", "number: Input should be less than 9223372036854775808"),
+        ({"number": -1}, "invalid-field", "number: Input should be greater than or equal to 0"),
+        ({"steps": 2**32 + 1}, "invalid-field", "steps: Input should be less than or equal to 4294967296"),
+        ({"first_step": 3}, "invalid-field", "first_step: 3 is beyond the unit's 3 steps"),
+        ({"public_key": "02" + f"{5:064x}"}, "bad-public-key", "not on the curve"),
+        ({"targets": BACKWARDS}, "invalid-field", "not ascending ranges"),
+        ({"private_key": "1"}, "invalid-field", "private_key: Extra inputs are not permitted"),
+    ],
+)
+def test_a_unit_that_cannot_be_is_refused_with_a_sentence_and_a_code(
+    tmp_path: Path, changes: dict[str, object], code: str, text: str
+) -> None:
+    message = json.loads(pipe.render(UnitMessage.for_unit(unit_of(NOTHING, steps=3)))) | changes
+    said = BytesIO()
+
+    status = run(BytesIO(json.dumps(message).encode() + b"\n"), said, tmp_path, None)
+
+    failed = pipe.parse_event(said.getvalue())
+    assert isinstance(failed, Failed)
+    assert failed.code == code
+    assert text in failed.text
+    assert status == 1
+
+
+def test_a_unit_whose_key_is_no_secret_is_refused_with_a_code(start: Callable[..., Child]) -> None:
+    unit = unit_of(NOTHING, steps=1)
+    public_key = multiply(G, N - offset(unit.batch, unit.number, 3, 0, 0))
+    assert public_key is not None
+    child = start()
+
+    child.tell(UnitMessage.for_unit(replace(unit, public_key=public_key)))
+
+    failed = child.until(Failed)
+    assert isinstance(failed, Failed)
+    assert failed.code == "bad-public-key"
+    assert "known multiple of the generator" in failed.text
+    assert child.exit_status() == 1
+
+
+@pytest.mark.parametrize(
+    ("line", "code"), [(b"{", "bad-request"), (b"\xff\n", "bad-request"), (b"x" * (2**19 + 2), "too-large")]
+)
+def test_a_garbled_unit_is_refused_with_a_code(tmp_path: Path, line: bytes, code: str) -> None:
+    said = BytesIO()
+
+    status = run(BytesIO(line), said, tmp_path, None)
+
+    failed = pipe.parse_event(said.getvalue())
+    assert isinstance(failed, Failed)
+    assert (failed.code, status) == (code, 1)
 
 
 def test_a_bad_command_ends_the_child_with_a_reason(start: Callable[..., Child]) -> None:
