@@ -67,7 +67,7 @@ def uid() -> str:
 
 
 def search(pattern: str = "1L", key: str | None = None, **changes: Any) -> dict[str, Any]:
-    body = {"kind": "search", "uid": uid(), "name": "s", "pattern": pattern, "public_key": key or keygen()[1].hex()}
+    body = {"kind": "search", "uid": uid(), "name": "s", "patterns": [pattern], "public_key": key or keygen()[1].hex()}
     return {"json": body | changes}
 
 
@@ -196,22 +196,50 @@ async def test_searches_that_cannot_be(scene: Scene) -> None:
         ("POST", "/v1/batches", search("2L"), 422, "impossible-pattern", "those of p2sh-p2wpkh on the test network"),
         ("POST", "/v1/batches", search("1" + "L" * 34), 422, "impossible-pattern", "at most 34 characters"),
         ("POST", "/v1/batches", search("1" + "z" * 33), 422, "impossible-pattern", "none of the 2^160 addresses"),
-        ("POST", "/v1/batches", search(further_patterns=["1Lo", "mLo"]), 422, "impossible-pattern", "begin with 1"),
-        ("POST", "/v1/batches", search(further_patterns=["1Lo"] * 1000), 422, "invalid-field", "at most 999 items"),
-        ("POST", "/v1/batches", search(form="p2tr"), 422, "invalid-field", "form: "),
+        ("POST", "/v1/batches", search(patterns=["1Lo", "mLo"]), 422, "impossible-pattern", "begin with 1"),
+        ("POST", "/v1/batches", search(patterns=["1Lo"] * 1001), 422, "invalid-field", "at most 1000 items"),
+        ("POST", "/v1/batches", search(patterns=[]), 422, "impossible-patterns", "there is none"),
+        ("POST", "/v1/batches", search(""), 422, "invalid-field", "patterns.0: string should have at least 1"),
+        ("POST", "/v1/batches", search(forms=["p2tr"]), 422, "invalid-field", "forms.0: "),
+        ("POST", "/v1/batches", search(forms=[]), 422, "invalid-field", "forms: list should have at least 1"),
         ("POST", "/v1/batches", search(network="moon"), 422, "invalid-field", "network: "),
         (
             "POST",
             "/v1/batches",
-            search("1" + "a" * 12, further_patterns=["1" + "b" * 11], ignore_case=True),
+            search(patterns=["1" + "a" * 12, "1" + "b" * 11], ignore_case=True),
             422,
             "impossible-patterns",
             "more than 4,096 ranges",
         ),
         ("POST", "/v1/batches", search("1LoVELoVELoVELoVE"), 422, "impossible-pattern", "more than the 2^80"),
+        ("POST", "/v1/batches", search("0xg", forms=["ethereum"]), 422, "impossible-pattern", "hexadecimal digits"),
         ("POST", "/v1/batches", search(key="02" + "0" * 63 + "5"), 422, "bad-public-key", "cannot be used"),
         ("POST", "/v1/batches", search(key="04" + "0" * 64), 422, "invalid-field", "public_key: string should match"),
         ("POST", "/v1/batches", search(key=used), 409, "key-used", "make a fresh one"),
+    )
+
+
+async def test_ends_and_expressions_that_cannot_be(scene: Scene) -> None:
+    def post(code: str, sentence: str, **wanted: Any) -> Case:
+        body = search(**{"patterns": [], **wanted})
+        return "POST", "/v1/batches", body, 422, code, sentence
+
+    two = ["p2pkh-compressed", "p2pkh-uncompressed"]
+    await scene.check(
+        post("impossible-pattern", "character 2 is '0'", suffix="L0"),
+        post("impossible-pattern", "more than 2^80 keys", suffix="L" * 14),
+        post("invalid-field", "suffix: string should have at least 1 character", suffix=""),
+        post("impossible-patterns", "with an end there is one beginning, or none", suffix="L", patterns=["1a", "1b"]),
+        post("impossible-patterns", "case can be ignored in beginnings alone", suffix="L", ignore_case=True),
+        post("impossible-patterns", "in addresses of one form", suffix="L", forms=two),
+        post("impossible-pattern", "address of each key would have to be written out", expression=".*LoVE"),
+        post("impossible-pattern", "and each of them would have to be written out", expression="1Lo.*VE"),
+        post("impossible-pattern", "from '(a+)+$' on it is not understood", expression="1LoVE(a+)+$"),
+        post("impossible-pattern", "too entangled to be counted", expression="1LoVE.*[a-z].{15}[A-Z].{5}$"),
+        post("impossible-patterns", "an expression is searched for alone", expression="1LoVE", patterns=["1a"]),
+        post("impossible-patterns", "an expression is searched for alone", expression="1LoVE", suffix="L"),
+        post("impossible-patterns", "in an expression write [aA]", expression="1LoVE", ignore_case=True),
+        post("invalid-field", "expression: string should have at most 200", expression="1" * 201),
     )
 
 

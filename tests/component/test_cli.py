@@ -17,7 +17,7 @@ import pytest
 
 from tests.support.grid import GridUnderTest, a_grid
 from tests.support.person import Person, logged_in, work_once
-from xwhep.bitcoin.addresses import Form, address, key_hash, p2pkh
+from xwhep.bitcoin.addresses import Form, address, key_hash
 from xwhep.bitcoin.wif import decode_wif
 from xwhep.client.connection import Connection
 from xwhep.client.owner import OwnerClient
@@ -224,7 +224,7 @@ async def test_a_search_gives_an_address_whose_key_only_the_file_has(tmp_path: P
     wif, mode = private_key(found["key_file"])
     assert result.exit_code == 0, result.output
     assert found["address"].startswith("1L")
-    assert p2pkh(key_hash(public_key_of(decode_wif(wif).secret))) == found["address"]
+    assert address(key_hash(public_key_of(decode_wif(wif).secret))) == found["address"]
     assert wif not in result.output
     assert mode == 0o600
     assert verified == {"address": found["address"], "public_key": found["public_key"], "verified": True}

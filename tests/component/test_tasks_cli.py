@@ -20,7 +20,7 @@ from click.testing import CliRunner, Result
 
 from tests.support.chains import each_kind, running_chain
 from tests.support.dapps import BLOCK_S, PASSWORD, Market, a_market, account, search
-from xwhep.bitcoin.addresses import key_hash, p2pkh
+from xwhep.bitcoin.addresses import address, key_hash
 from xwhep.bitcoin.wif import decode_wif
 from xwhep.chain.deployment import Deployment
 from xwhep.chain.development.start import Kind
@@ -87,7 +87,7 @@ async def test_an_address_is_paid_for_found_and_made_a_key(kind: Kind, tmp_path:
     found = json.loads(watched.stdout)
     name, mode, whole = private_file(found["key_file"])
     key = decode_wif(tomllib.loads(whole)["wif"]).secret
-    assert p2pkh(key_hash(public_key_of(key))) == found["address"]
+    assert address(key_hash(public_key_of(key))) == found["address"]
     assert found["address"].startswith("1L")
     assert (name, mode) == (f"{found['address']}.key", 0o600)
     assert private_file(submitted["key_file"])[:2] == (f"task-1-{submitted['public_key'][2:18]}.key", 0o600)

@@ -20,9 +20,9 @@ from tests.support.grid import a_grid
 from worker.cli import program
 from worker.config import Folders
 from worker.status import RunView, WorkerStatus, write_status
-from xwhep.bitcoin.addresses import key_hash, p2pkh
-from xwhep.bitcoin.patterns import parse_pattern
+from xwhep.bitcoin.addresses import address, key_hash
 from xwhep.bitcoin.split_key import Hit, combine, keygen
+from xwhep.bitcoin.wanted import want_patterns
 from xwhep.bitcoin.wif import decode_wif
 from xwhep.fast_secp256k1 import public_key_of
 from xwhep.lock import hold
@@ -139,7 +139,7 @@ def test_a_search_here_writes_the_private_key_into_a_private_file_and_nowhere_el
     assert result.exit_code == 0, result.output
     found = json.loads(result.stdout)
     kept = tomllib.loads(key_file.read_text())
-    assert found["address"] == kept["address"] == p2pkh(key_hash(public_key_of(decode_wif(kept["wif"]).secret)))
+    assert found["address"] == kept["address"] == address(key_hash(public_key_of(decode_wif(kept["wif"]).secret)))
     assert found["address"].startswith(PATTERN)
     assert kept["wif"] not in result.output
     if os.name != "nt":
@@ -154,8 +154,8 @@ def test_a_search_for_somebody_elses_key_prints_what_only_they_can_use() -> None
     assert result.exit_code == 0, result.output
     found = json.loads(result.stdout)
     hit = Hit(int(found["s"], 16), found["e"], found["sign"])
-    key = combine(secret, hit, parse_pattern(PATTERN).ranges)
-    assert p2pkh(key_hash(public_key_of(key))) == found["address"]
+    key, _ = combine(secret, hit, want_patterns([PATTERN]).find)
+    assert address(key_hash(public_key_of(key))) == found["address"]
 
 
 def test_a_key_file_that_exists_is_never_overwritten(tmp_path: Path) -> None:

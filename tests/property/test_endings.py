@@ -9,9 +9,10 @@ from hypothesis import strategies as st
 
 from xwhep.bitcoin.addresses import Form, Network, address
 from xwhep.bitcoin.bech32 import ALPHABET
-from xwhep.bitcoin.endings import parse_ending
+from xwhep.bitcoin.endings import Ending, value
 from xwhep.bitcoin.notations import notation_of
 from xwhep.bitcoin.patterns import parse_pattern
+from xwhep.bitcoin.wanted import want_ending
 from xwhep.errors import PatternError
 
 kinds = st.tuples(st.sampled_from(Form), st.sampled_from(Network))
@@ -25,30 +26,55 @@ def test_a_digest_matches_just_when_its_address_begins_and_ends_so(
     text = address(digest, *kind)
     prefix, suffix = text[:before], text[-behind:]
 
-    ending = parse_ending(suffix, prefix, *kind)
+    (wish,) = want_ending(suffix, prefix, *kind).wishes
 
-    assert ending.matches(digest)
-    written = address(other, *kind)
-    assert ending.matches(other) == (written.startswith(prefix) and written.endswith(suffix))
+    assert wish.matches(digest)
+    for one in (other, other[:-1] + digest[-1:], digest[:10] + other[10:]):
+        assert wish.matches(one) == wanted_text(address(one, *kind), prefix, suffix, kind[0])
+
+
+def wanted_text(written: str, prefix: str, suffix: str, form: Form) -> bool:
+    """Tell whether an address begins and ends so; in one case, Ethereum's are written in any."""
+    letters = "".join((prefix + suffix).removeprefix("0x"))
+    if form is Form.ETHEREUM and letters in {letters.lower(), letters.upper()}:
+        written, prefix, suffix = written.lower(), prefix.lower(), suffix.lower()
+    return written.startswith(prefix) and written.endswith(suffix)
+
+
+@given(kind=kinds, digest=digests, characters=st.integers(1, 20))
+def test_the_number_of_an_ending_is_that_of_the_last_characters(
+    kind: tuple[Form, Network], digest: bytes, characters: int
+) -> None:
+    notation, last = notation_of(*kind), address(digest, *kind)[-characters:]
+    digits = last if notation.both_cases else last.lower()
+
+    number = value(last, *kind)
+
+    base = len(notation.alphabet)
+    assert [notation.alphabet[number // base**place % base] for place in reversed(range(characters))] == list(digits)
+    for first, end in ((number, number), (0, number), (number, base**characters - 1)):
+        assert Ending(*kind, characters, ((first, end),)).accepts(digest)
+    assert number == 0 or not Ending(*kind, characters, ((0, number - 1),)).accepts(digest)
 
 
 @given(kind=kinds, digest=digests, behind=st.integers(1, 6))
 def test_the_ends_of_one_more_letter_divide_the_chance(kind: tuple[Form, Network], digest: bytes, behind: int) -> None:
     suffix = address(digest, *kind)[-behind:]
+    suffix = suffix.lower() if kind[0] is Form.ETHEREUM else suffix
 
-    longer = [parse_ending(letter + suffix, "", *kind) for letter in notation_of(*kind).alphabet]
+    longer = [want_ending(letter + suffix, "", *kind) for letter in notation_of(*kind).alphabet]
 
-    assert sum(1 / ending.difficulty for ending in longer) == 1 / parse_ending(suffix, "", *kind).difficulty
+    assert sum(1 / ending.difficulty for ending in longer) == 1 / want_ending(suffix, "", *kind).difficulty
 
 
 @pytest.mark.parametrize("kind", [(form, network) for form in Form for network in Network])
 def test_the_difficulty_is_what_counting_finds(kind: tuple[Form, Network]) -> None:
     source = Random(5)  # noqa: S311 - the same sample each time
     texts = [address(source.randbytes(20), *kind) for _ in range(6000)]
-    letter = "x" if kind[0] is Form.P2WPKH else "L"
+    letter = {Form.P2WPKH: "x", Form.ETHEREUM: "7"}.get(kind[0], "L")
     prefix = notation_of(*kind).heads[0]
 
-    difficulty = parse_ending(letter, prefix, *kind).difficulty
+    difficulty = want_ending(letter, prefix, *kind).difficulty
 
     expected = float(len(texts) / difficulty)
     found = sum(text.startswith(prefix) and text.endswith(letter) for text in texts)
@@ -56,9 +82,10 @@ def test_the_difficulty_is_what_counting_finds(kind: tuple[Form, Network]) -> No
 
 
 def test_difficulties_are_exact() -> None:
-    assert float(parse_ending("LoVE").difficulty) == pytest.approx(58**4, rel=1e-9)
-    assert parse_ending("fun0", "bc1qx", Form.P2WPKH).difficulty == Fraction(32**5)
-    assert float(parse_ending("E", "1LoV").difficulty) == pytest.approx(
+    assert float(want_ending("LoVE").difficulty) == pytest.approx(58**4, rel=1e-9)
+    assert want_ending("fun0", "bc1qx", Form.P2WPKH).difficulty == Fraction(32**5)
+    assert want_ending("c0de", "0xc0", Form.ETHEREUM).difficulty == Fraction(16**6)
+    assert float(want_ending("E", "1LoV").difficulty) == pytest.approx(
         58 * float(parse_pattern("1LoV").difficulty), rel=1e-6
     )
 
@@ -81,6 +108,12 @@ def test_each_checksum_of_bech32_is_as_frequent_as_the_others() -> None:
             "no search for 'L0': character 2 is '0', and addresses have no 0",
         ),
         ("b", "", Form.P2WPKH, "no search for 'b': character 1 is 'b', and behind bc1q addresses have no 1"),
+        (
+            "fun",
+            "",
+            Form.ETHEREUM,
+            "no search for 'fun': character 2 is 'u', and behind 0x addresses have only the hex",
+        ),
         ("L", "2", Form.P2PKH_COMPRESSED, "no search for '2': addresses of the kind searched for begin with 1"),
         ("L" * 14, "", Form.P2PKH_COMPRESSED, "with any beginning it takes more than 2^80 keys on average"),
         ("LLLLLLLL", "1LLLLLLL", Form.P2PKH_COMPRESSED, "with 1LLLLLLL it takes more than 2^80 keys on average"),
@@ -89,6 +122,6 @@ def test_each_checksum_of_bech32_is_as_frequent_as_the_others() -> None:
 )
 def test_an_end_that_cannot_be_found_is_refused(suffix: str, prefix: str, form: Form, why: str) -> None:
     with pytest.raises(PatternError) as refusal:
-        parse_ending(suffix, prefix, form)
+        want_ending(suffix, prefix, form)
 
     assert why in refusal.value.text

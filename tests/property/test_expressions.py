@@ -19,18 +19,24 @@ times = st.sampled_from(["", "", "*", "+", "?", "{2}", "{0,3}", "{3,9}"])
 bodies = st.lists(st.builds("{}{}".format, atoms, times), max_size=4).map("".join)
 
 
+def read(digest: bytes, kind: tuple[Form, Network]) -> str:
+    """Return an address as expressions read it."""
+    return address(digest, *kind).lower() if kind[0] is Form.ETHEREUM else address(digest, *kind)
+
+
 @settings(deadline=None)  # some are entangled
 @given(kind=kinds, digest=digests, body=bodies, end=st.sampled_from(["", "$", ".*$", ".*[a-k]$"]))
 def test_an_address_matches_just_when_the_language_says_so(
     kind: tuple[Form, Network], digest: bytes, body: str, end: str
 ) -> None:
-    text = address(digest, *kind)
+    text = read(digest, kind)
     expression = text[:8] + body + end
 
     try:
         matches = parse_expression(expression, *kind).matches(digest)
     except PatternError as error:
-        assert "no address matches" in error.text or "entangled" in error.text  # noqa: PT017 - it may also not be
+        lower = "in lower case" in error.text and expression != expression.lower()
+        assert lower or "no address matches" in error.text or "entangled" in error.text  # noqa: PT017 - it may also not be
         return
 
     assert matches == bool(re.match(expression, text))
@@ -38,7 +44,7 @@ def test_an_address_matches_just_when_the_language_says_so(
 
 @given(kind=kinds, digest=digests, length=st.integers(8, 11))
 def test_a_literal_expression_is_as_hard_as_its_pattern(kind: tuple[Form, Network], digest: bytes, length: int) -> None:
-    prefix = address(digest, *kind)[:length]
+    prefix = read(digest, kind)[:length]
 
     difficulty = parse_expression(f"^{prefix}", *kind).difficulty
 
@@ -47,7 +53,7 @@ def test_a_literal_expression_is_as_hard_as_its_pattern(kind: tuple[Form, Networ
 
 @given(kind=kinds, digest=digests)
 def test_what_a_class_and_its_opposite_match_is_all(kind: tuple[Form, Network], digest: bytes) -> None:
-    prefix = address(digest, *kind)[:8]
+    prefix = read(digest, kind)[:8]
 
     parts = [parse_expression(f"{prefix}.*{end}$", *kind).difficulty for end in ("[a-m]", "[^a-m]")]
 
@@ -66,9 +72,18 @@ def test_an_expression_is_as_hard_as_the_letters_it_asks_for() -> None:
 @pytest.mark.parametrize(
     ("text", "why"),
     [
-        ("", "no search for '': it is empty"),
-        (".*LoVE", "no search for '': it is empty"),
-        ("1Lo.*x", "one key in 1,331 has its literal beginning, 1Lo, and each of them would be written out"),
+        ("", "no search for '': it has no literal beginning, such as 1, so that the address of each key would have"),
+        (".*LoVE", "so that the address of each key would have to be written out"),
+        (
+            "[13]LoVE",
+            "no search for '[13]LoVE': it has no literal beginning, such as 1, so that the address of each key",
+        ),
+        ("1.*LoVE", "one key in 1 has its literal beginning, 1, and each of them would have to be written out"),
+        ("1Lo.*x", "one key in 1,331 has its literal beginning, 1Lo, and each of them would have to be written out"),
+        (
+            "bc1qfun0",
+            "no search for 'bc1qfun0': addresses of the kind searched for begin with 1; like this begin those",
+        ),
         ("1LoVE(a+)+$", "from '(a+)+$' on it is not understood; there may be characters, ., [a-f]"),
         ("1LoVE|1Moon", "from '|1Moon' on it is not understood"),
         ("1LoVE\\d", "on it is not understood"),
@@ -85,6 +100,12 @@ def test_an_expression_that_cannot_be_searched_for_is_refused(text: str, why: st
         parse_expression(text)
 
     assert why in refusal.value.text
+
+
+@pytest.mark.parametrize(("text", "form"), [("0xc0ffeE.*", Form.ETHEREUM), ("bc1qfun0[A-Z]", Form.P2WPKH)])
+def test_addresses_of_one_case_are_matched_in_lower_case(text: str, form: Form) -> None:
+    with pytest.raises(PatternError, match="such addresses are matched in lower case; write the expression so"):
+        parse_expression(text, form)
 
 
 def test_no_expression_takes_long() -> None:

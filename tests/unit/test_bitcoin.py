@@ -4,7 +4,7 @@ import base58 as reference_base58
 import pytest
 
 from xwhep.bitcoin import addresses, base58, bech32
-from xwhep.bitcoin.addresses import Address, Form, Network, address, decode_address, hash160, key_hash, p2pkh
+from xwhep.bitcoin.addresses import Address, Form, Network, address, decode_address, hash160, keccak256, key_hash
 from xwhep.bitcoin.wif import PrivateKey, decode_wif, encode_wif
 from xwhep.errors import AddressError, PrivateKeyError
 from xwhep.fast_secp256k1 import public_key_of
@@ -131,7 +131,7 @@ def test_keys_have_the_published_addresses(
 
     assert public in {None, encode(point).hex()}
     assert digest in {None, key_hash(point).hex(), hash160(encode(point)).hex()}
-    assert written in {None, p2pkh(key_hash(point))}
+    assert written in {None, address(key_hash(point))}
     assert wif in {None, encode_wif(number)}
     assert decode_wif(encode_wif(number)).secret == number
 
@@ -150,6 +150,12 @@ WIKI, BIP_49 = int(KEYS[0][0], 16), 0xC9BDB49CFBAEDCA21C4B1F3A7803C34636B1D7DC55
         # BIP 49, test vectors: keyhash and addressBytes
         (BIP_49, Form.P2WPKH, "38971f73930f6c141d977ac4fd4a727c854935b3"),
         (BIP_49, Form.P2SH_P2WPKH, "336caa13e08b96080a32b5d818d59b4ab3b36742"),
+        # Andreas Antonopoulos, Gavin Wood: "Mastering Ethereum", chapter 4
+        (
+            0xF8F8A2F43C8376CCB0871305060D7B27B0554D2CC72BCCF41B2705608452F315,
+            Form.ETHEREUM,
+            "001d3f1ef827552ae1114027bd3ecf1f086ba0f9",
+        ),
     ],
 )
 def test_each_form_hashes_a_key_as_published(secret: int, form: Form, digest: str) -> None:
@@ -189,13 +195,40 @@ def test_addresses_are_written_and_read_as_published(digest: str, form: Form, ne
     assert decode_address(written) == Address(number, form, Network(network))
 
 
+@pytest.mark.parametrize(
+    "written",
+    [
+        # EIP-55, "Test Cases": all caps, all lower, normal
+        "0x52908400098527886E0F7030069857D2E4169EE7",
+        "0x8617E340B3D01FA5F11F306F4090FD50E238070D",
+        "0xde709f2102306220921060314715629080e2fb77",
+        "0x27b1fdb04752bbc536007a920d24acb045561c26",
+        "0x5aAeb6053F3E94C9b9A09f33669435E7Ef1BeAed",
+        "0xfB6916095ca1df60bB79Ce92cE3Ea74c37c5d359",
+        "0xdbF03B407c01E7cD3CBea99509d93f8DDDC8C6FB",
+        "0xD1220A0cf47c7B9Be7A2E6BA89F429762e7b9aDb",
+    ],
+)
+def test_addresses_of_ethereum_are_written_and_read_as_published(written: str) -> None:
+    digest = bytes.fromhex(written[2:])
+
+    assert address(digest, Form.ETHEREUM) == address(digest, Form.ETHEREUM, Network.TEST) == written
+    for text in (written, written.lower(), f"0x{written[2:].upper()}"):
+        assert decode_address(text) == Address(digest, Form.ETHEREUM, Network.MAIN)
+
+
+def test_the_hash_of_ethereum_is_keccak_with_its_first_padding() -> None:
+    """Of nothing; source: Yellow Paper, section 4.1, the code hash of an account without code."""
+    assert keccak256(b"").hex() == "c5d2460186f7233c927e7db2dcc703c0e500b653ca82273b7bfad8045d85a470"
+
+
 def test_the_address_of_an_uncompressed_key_looks_like_a_compressed_ones() -> None:
     written = address(bytes(20), Form.P2PKH_UNCOMPRESSED, Network.TEST)
 
     assert decode_address(written) == Address(bytes(20), Form.P2PKH_COMPRESSED, Network.TEST)
 
 
-NO_FORM = "it is none of P2PKH (1...), P2SH (3...) and P2WPKH (bc1q...), on no network"
+NO_FORM = "it is none of P2PKH (1...), P2SH (3...), P2WPKH (bc1q...) and Ethereum's (0x...), on whatever network"
 
 
 @pytest.mark.parametrize(
@@ -209,6 +242,14 @@ NO_FORM = "it is none of P2PKH (1...), P2SH (3...) and P2WPKH (bc1q...), on no n
         ("bc1qrp33g0q5c5txsp9arysrx4k6zdkfs4nce4xj0gdcccefvpysxf3qccfmv3", NO_FORM),  # BIP 173: of a script
         (bech32.encode("bc1abc", bytes(20)), NO_FORM),
         ("bc1qw508d6qejxtdg4y5r3zarvary0c5xw7kv8f3t5", "its checksum is wrong; look for a typing mistake"),
+        ("0x5aAeb6053F3E94C9b9A09f33669435E7Ef1BeAeD", "the cases of its letters are wrong; look for a typing mistake"),
+        ("0x5aAeb6053F3E94C9b9A09f33669435E7Ef1BeAe", "behind 0x there are not 40 hexadecimal digits"),
+        ("0x5aAeb6053F3E94C9b9A09f33669435E7Ef1BeAedd", "behind 0x there are not 40 hexadecimal digits"),
+        ("0x5aAeb6053F3E94C9b9A09f33669435E7Ef1BeAeg", "behind 0x there are not 40 hexadecimal digits"),
+        ("0x" + "\u0661" * 40, "behind 0x there are not 40 hexadecimal digits"),
+        ("0x" + "1" * 40 + "\n", "behind 0x there are not 40 hexadecimal digits"),
+        ("0x", "behind 0x there are not 40 hexadecimal digits"),
+        ("0X" + "1" * 40, "character 1 is none of Base58's"),
     ],
 )
 def test_what_is_no_address_is_refused_with_the_reason(text: str, why: str) -> None:

@@ -15,7 +15,7 @@ import pytest
 from click.testing import CliRunner
 
 from tests.support.person import Person, every_command
-from xwhep.bitcoin.addresses import Form, Network, address, key_hash, p2pkh
+from xwhep.bitcoin.addresses import Form, Network, address, key_hash
 from xwhep.bitcoin.split_key import Hit, hit_public_key
 from xwhep.bitcoin.wif import decode_wif
 from xwhep.cli.shell import Command, Program
@@ -55,8 +55,11 @@ def test_no_command_takes_a_secret_as_an_argument() -> None:
         (["vanity", "difficulty", "1LOVE"], "(impossible-pattern)"),
         (["vanity", "search", "1" + "z" * 33], "(impossible-pattern)"),
         (["vanity", "search", "2LoVE"], "greatest 2NGapyPiksYHc7PU4pecnXhcyzNkq1wvz5p (impossible-pattern)"),
-        (["vanity", "search", "--ignore-case"], "give a PATTERN, or a file of them with --patterns"),
-        (["vanity", "search", "1L", "bc1qa"], "are not found by one search (impossible-patterns)"),
+        (
+            ["vanity", "search", "--ignore-case"],
+            "give a PATTERN, a file of them with --patterns, a --suffix or a --regex",
+        ),
+        (["vanity", "search", "1L", "tb1qa"], "are not found by one search (impossible-patterns)"),
         (["vanity", "search", "1L", "--form", "p2wpkh"], "begin with bc1q; like this begin those of p2pkh-compressed"),
         (["vanity", "difficulty", "--patterns", "/dev/null"], "there is none (impossible-patterns)"),
         (["vanity", "difficulty", "--patterns", "there/is/none"], "does not exist"),
@@ -135,7 +138,7 @@ def test_a_secret_comes_from_the_environment_or_a_prompt(
 
 def test_a_result_is_verified_without_a_secret(person: Person) -> None:
     public_key = "0279be667ef9dcbbac55a06295ce870b07029bfcdb2dce28d959f2815b16f81798"  # G, of SEC 2
-    found = p2pkh(key_hash(hit_public_key(decode(bytes.fromhex(public_key)), Hit(5, 2, -1))))
+    found = address(key_hash(hit_public_key(decode(bytes.fromhex(public_key)), Hit(5, 2, -1))))
     by_hand = ["--public-key", public_key, "--s", f"{5:064x}", "--e", "2", "--sign"]
 
     true = person.types("vanity", "verify", found, *by_hand, "-1")
@@ -143,7 +146,7 @@ def test_a_result_is_verified_without_a_secret(person: Person) -> None:
 
     assert true.stdout == f"{found} stands for the public key {public_key}\n"
     assert false.exit_code == 1
-    assert "which was not asked for (false-result)" in false.stderr
+    assert "whose address was not asked for (false-result)" in false.stderr
 
 
 @pytest.mark.parametrize(

@@ -7,7 +7,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from xwhep.bitcoin.addresses import Form
-from xwhep.bitcoin.pattern_lists import parse_patterns
+from xwhep.bitcoin.wanted import want_ending, want_expression, want_patterns
 from xwhep.cli.display import WIDTH, ago, amount, duration, facts, percent, safe, safe_lines, size, table
 from xwhep.cli.searches import describe_difficulty, describe_search, search_progress
 from xwhep.model.batches import HitView, SearchView
@@ -19,7 +19,7 @@ def a_search(
     *, keys_tried: int = 0, keys_per_s: float = 0.0, hosts: int = 2, result: HitView | None = None
 ) -> SearchView:
     return SearchView(
-        pattern="1LoVE",
+        patterns=["1LoVE"],
         public_key="02" + "ab" * 32,
         difficulty=4_476_343.0,
         keys_tried=keys_tried,
@@ -118,8 +118,8 @@ def test_a_part_is_never_rounded_to_nothing_or_all(part: float, text: str) -> No
 
 
 def test_difficulty_is_told_with_chances_and_times() -> None:
-    assert describe_difficulty(parse_patterns(["1LoVE"]), 2e6) == (
-        "pattern                  1LoVE\n"
+    assert describe_difficulty(want_patterns(["1LoVE"]), 2e6) == (
+        "wanted                   1LoVE\n"
         "form                     p2pkh-compressed on the main network\n"
         "difficulty               4,476,343 keys on average\n"
         "50% chance after         3.1 M keys, 2 s\n"
@@ -130,19 +130,44 @@ def test_difficulty_is_told_with_chances_and_times() -> None:
 
 
 def test_a_few_patterns_are_told_one_by_one_and_many_by_their_number() -> None:
-    few = describe_difficulty(parse_patterns(["bc1qx", "bc1qyz"], Form.P2WPKH), None)
-    many = describe_difficulty(parse_patterns([f"1{letter}" for letter in "ABCDEFGHJKL"]), None)
+    few = describe_difficulty(want_patterns(["bc1qx", "bc1qyz"], [Form.P2WPKH]), None)
+    many = describe_difficulty(want_patterns([f"1{letter}" for letter in "ABCDEFGHJKL"]), None)
 
     assert few.startswith(
-        "pattern           bc1qx, 32 keys on average\npattern           bc1qyz, 1,024 keys on average\n"
+        "wanted            bc1qx, 32 keys on average\nwanted            bc1qyz, 1,024 keys on average\n"
     )
-    assert many.startswith("pattern           1A and 10 more\n")
+    assert many.startswith("wanted            1A and 10 more\n")
+
+
+def test_of_several_forms_each_is_told_with_its_texts() -> None:
+    forms = (Form.P2PKH_COMPRESSED, Form.P2PKH_UNCOMPRESSED, Form.ETHEREUM)
+
+    text = describe_difficulty(want_patterns(["11", "0xAb"], forms), None)
+
+    assert text.startswith(
+        "wanted            11 in p2pkh-compressed, 256 keys on average\n"
+        "wanted            11 in p2pkh-uncompressed, 256 keys on average\n"
+        "wanted            0xAb in ethereum, 1,024 keys on average\n"
+        "form              p2pkh-compressed, p2pkh-uncompressed, ethereum on the main network\n"
+    )
+
+
+def test_an_end_and_an_expression_are_told_as_they_were_given() -> None:
+    assert describe_difficulty(want_ending("VE", "1Lo"), None).startswith("wanted            1Lo...VE\n")
+    assert describe_difficulty(want_ending("VE"), None).startswith("wanted            ...VE\n")
+    assert describe_difficulty(want_expression("1LoVE.*x$"), None).startswith("wanted            1LoVE.*x$\n")
+    for wish, told in (
+        ({"patterns": ["1Lo"], "suffix": "VE"}, "1Lo...VE"),
+        ({"patterns": [], "suffix": "VE"}, "...VE"),
+        ({"patterns": [], "expression": "1LoVE.*x$"}, "1LoVE.*x$"),
+    ):
+        assert describe_search(a_search().model_copy(update=wish)).startswith(f"wanted              {told}\n")
 
 
 def test_a_search_for_many_patterns_in_any_case_says_so() -> None:
-    search = a_search().model_copy(update={"further_patterns": ["1Ab", "1Ac"], "ignore_case": True})
+    search = a_search().model_copy(update={"patterns": ["1LoVE", "1Ab", "1Ac"], "ignore_case": True})
 
-    assert describe_search(search).startswith("pattern             1LoVE and 2 more, in any case\n")
+    assert describe_search(search).startswith("wanted              1LoVE and 2 more, in any case\n")
 
 
 def test_a_search_shows_how_it_goes() -> None:
@@ -168,4 +193,4 @@ def test_a_search_that_has_found_shows_the_address() -> None:
 
 
 def test_an_easy_pattern_needs_one_key() -> None:
-    assert "1 keys" in describe_difficulty(parse_patterns(["1"]), None)
+    assert "1 keys" in describe_difficulty(want_patterns(["1"]), None)

@@ -130,11 +130,6 @@ def ethereum_address(digest: bytes) -> str:
     return "0x" + "".join(a.upper() if shade > "7" else a for a, shade in zip(digits, shades, strict=False))
 
 
-def p2pkh(digest: bytes) -> str:
-    """Return the P2PKH address of a hash160 of 20 bytes on the main network."""
-    return address(digest)
-
-
 def decode_address(text: str) -> Address:
     """Return what an address of one of the forms says.
 
@@ -148,7 +143,9 @@ def decode_address(text: str) -> Address:
     except ValueError as error:
         raise AddressError(str(error)) from error
     if found is None:
-        raise AddressError("it is none of P2PKH (1...), P2SH (3...), P2WPKH (bc1q...) and Ethereum's (0x...)")
+        raise AddressError(
+            "it is none of P2PKH (1...), P2SH (3...), P2WPKH (bc1q...) and Ethereum's (0x...), on whatever network"
+        )
     return found
 
 
@@ -157,7 +154,7 @@ def _decode_ethereum(text: str) -> Address:
         raise ValueError("behind 0x there are not 40 hexadecimal digits")
     digest = bytes.fromhex(text[2:])
     if text[2:] not in {text[2:].lower(), text[2:].upper()} and text != ethereum_address(digest):
-        raise ValueError("its letters' cases are wrong; look for a typing mistake")
+        raise ValueError("the cases of its letters are wrong; look for a typing mistake")
     return Address(digest, Form.ETHEREUM, Network.MAIN)
 
 

@@ -13,7 +13,7 @@ from typing import Final
 from xwhep.bitcoin import base58
 from xwhep.bitcoin.addresses import HASH_BITS, Form, Network, address, base58_version
 from xwhep.bitcoin.notations import notation_of
-from xwhep.bitcoin.patterns import MAX_DIFFICULTY, parse_pattern, strange_character
+from xwhep.bitcoin.patterns import MAX_DIFFICULTY, letters_of_checksum, parse_pattern, strange_character
 from xwhep.bitcoin.ranges import Ranges, base58_numbers, difficulty_of, union
 from xwhep.errors import PatternError
 
@@ -52,7 +52,7 @@ class Ending:
 
 
 def value(text: str, form: Form, network: Network) -> int:
-    """Return the number whose digits are these characters of a form's alphabet, or upper case where that has none."""
+    """Return the number whose digits are these characters, all of a form's alphabet but for case where it has one."""
     notation, number = notation_of(form, network), 0
     for character in text if notation.both_cases else text.lower():
         number = number * len(notation.alphabet) + notation.alphabet.index(character)
@@ -64,7 +64,8 @@ def parse_ending(
 ) -> tuple[Ending, Ranges, Fraction]:
     """Return what addresses are that end, and begin, with these texts, and how many keys a search for them tries.
 
-    The ranges are those of the beginning; where it is empty, of all digests.
+    The ranges are those of the beginning; where it is empty, of all digests. If letters have both cases in an address
+    of Ethereum's, the checksum must give them these, which divides what ranges and ending let through.
 
     Raises:
         PatternError: no address is like that, or the search would pass 2^80 keys.
@@ -74,11 +75,12 @@ def parse_ending(
         raise PatternError(suffix, "the end is empty")
     if len(suffix) > MAX_CHARACTERS:
         raise PatternError(suffix, f"an end has at most {MAX_CHARACTERS} characters and this has {len(suffix)}")
-    if why := strange_character(suffix, notation):
+    folded = suffix.lower() if form is Form.ETHEREUM and suffix.isascii() else suffix
+    if why := strange_character(folded, notation):
         raise PatternError(suffix, why)
     beginnings = [parse_pattern(text, form, network) for text in ([prefix] if prefix else notation.heads)]
     ranges = union(one for beginning in beginnings for one in beginning.ranges)
-    number = value(suffix, form, network)
+    number = value(folded, form, network)
     ending = Ending(form, network, len(suffix), ((number, number),))
     # Bech32's checksum is linear in the digits before it, and any six digits side by side can make any checksum, since
     # the generator's last coefficient is not zero: each digit of the end divides the digests by 32, as long as there
@@ -86,6 +88,7 @@ def parse_ending(
     chance = ending.chance / difficulty_of(ranges)
     if notation.both_cases:
         chance = _base58_chance(suffix, prefix, form, network)
+    chance /= 2 ** letters_of_checksum(prefix + suffix, form)
     if chance * MAX_DIFFICULTY < 1:
         raise PatternError(suffix, f"with {prefix or 'any beginning'} it takes more than 2^80 keys on average")
     return ending, ranges, 1 / chance

@@ -104,7 +104,7 @@ class _Automaton:
 
 @dataclass(frozen=True, slots=True)
 class Expression:
-    """A regular expression for addresses; made by `parse_expression`. Case matters; Ethereum's are in lower case."""
+    """A regular expression for addresses; made by `parse_expression`. It reads Ethereum's in lower case."""
 
     text: str
     beginning: Pattern  #: the ranges that a search compares
@@ -126,16 +126,15 @@ def parse_expression(text: str, form: Form = Form.P2PKH_COMPRESSED, network: Net
     """Return the expression of this text, which is matched from the beginning of an address.
 
     Raises:
-        PatternError: it is not understood, its literal beginning is of every so many addresses that too many keys would
-            have to be written out, no address matches, or the search would pass 2^80 keys.
+        PatternError: it is not understood, it has no literal beginning or one that so many addresses have that too many
+            keys would have to be written out, no address matches, or the search would pass 2^80 keys.
     """
     notation = notation_of(form, network)
+    if not notation.both_cases and text != text.lower():
+        raise PatternError(text, "such addresses are matched in lower case; write the expression so")
     characters = "".join(dict.fromkeys(notation.heads[0] + notation.alphabet))
     literal, items = _parse(text, characters)
-    beginning = parse_pattern(literal, form, network)
-    if beginning.difficulty < MIN_DIFFICULTY:
-        why = f"one key in {float(beginning.difficulty):,.0f} has its literal beginning, {literal}"
-        raise PatternError(text, f"{why}, and each of them would be written out; begin with more characters")
+    beginning = _beginning(text, literal, form, network)
     automaton = _Automaton(items, notation.alphabet)
     try:
         found, all_there = _counted(automaton, beginning, notation)
@@ -144,6 +143,18 @@ def parse_expression(text: str, form: Form = Form.P2PKH_COMPRESSED, network: Net
     if found * MAX_DIFFICULTY < all_there:
         raise PatternError(text, "no address matches, or it takes more than 2^80 keys on average")
     return Expression(text, beginning, Fraction(all_there, found), automaton)
+
+
+def _beginning(text: str, literal: str, form: Form, network: Network) -> Pattern:
+    """Return the pattern that an expression begins with, so rare that what has it can be written out."""
+    if not literal:
+        why = f"it has no literal beginning, such as {notation_of(form, network).heads[0]}"
+        raise PatternError(text, f"{why}, so that the address of each key would have to be written out")
+    beginning = parse_pattern(literal, form, network)
+    if beginning.difficulty < MIN_DIFFICULTY:
+        why = f"one key in {float(beginning.difficulty):,.0f} has its literal beginning, {literal}"
+        raise PatternError(text, f"{why}, and each of them would have to be written out; begin with more characters")
+    return beginning
 
 
 def _parse(text: str, characters: str) -> tuple[str, list[_Item]]:

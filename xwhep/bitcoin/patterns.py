@@ -56,7 +56,7 @@ def parse_pattern(
             `MAX_SPELLINGS`.
     """
     notation = notation_of(form, network)
-    folded = text.lower() if text.isascii() and (ignore_case or form is Form.ETHEREUM) else text
+    folded = _folded(text, form, ignore_case=ignore_case)
     if why := _fault(folded, notation, ignore_case=ignore_case):
         raise PatternError(text, why)
     spellings = _spellings(text, folded, notation) if ignore_case and notation.both_cases else [folded]
@@ -64,7 +64,7 @@ def parse_pattern(
     if not ranges:
         limits = f"the least of them is {notation.least}, the greatest {notation.greatest}"
         raise PatternError(text, f"none of the 2^160 addresses begins so; {limits}")
-    letters = 0 if ignore_case else _letters_of_checksum(text, form)
+    letters = 0 if ignore_case else letters_of_checksum(text, form)
     difficulty = difficulty_of(ranges) * 2**letters
     if difficulty > MAX_DIFFICULTY:
         why = f"it takes {float(difficulty):.2e} keys on average, more than the 2^80 = {MAX_DIFFICULTY:.2e} allowed"
@@ -72,9 +72,21 @@ def parse_pattern(
     return Pattern(text, form, network, ignore_case, ranges, difficulty, letters)
 
 
-def _letters_of_checksum(text: str, form: Form) -> int:
-    """Return of how many letters the case is asked for; an address in one case has no checksum. Source: EIP-55."""
-    letters = [character for character in text[2:] if character.isalpha()] if form is Form.ETHEREUM else []
+def _folded(text: str, form: Form, *, ignore_case: bool) -> str:
+    """Return the text as ranges are made of it: in lower case where the case of letters decides no digit."""
+    if not text.isascii():
+        return text
+    if ignore_case:
+        return text.lower()
+    return text[:2] + text[2:].lower() if form is Form.ETHEREUM else text
+
+
+def letters_of_checksum(text: str, form: Form) -> int:
+    """Return of how many letters of a part of an address the checksum decides the case.
+
+    That is of none but in Ethereum's addresses, where a text in one case stands for any. Source: EIP-55.
+    """
+    letters = [one for one in text.removeprefix("0x") if one.isalpha()] if form is Form.ETHEREUM else []
     return len(letters) if len({letter.islower() for letter in letters}) > 1 else 0
 
 
@@ -99,12 +111,12 @@ def _fault(text: str, notation: Notation, *, ignore_case: bool) -> str | None:
     if len(text) > len(notation.greatest):
         return f"an address has at most {len(notation.greatest)} characters and this has {len(text)}"
     if not text.startswith(notation.heads):
-        return f"addresses of the kind searched for begin with {heads}{_other_kind(text, notation)}"
+        return f"addresses of the kind searched for begin with {heads}{others_like(text, notation)}"
     return strange_character(text, notation, behind=len(notation.heads[0]), ignore_case=ignore_case)
 
 
-def _other_kind(text: str, notation: Notation) -> str:
-    """Return what is added where a text begins like no address of the notation."""
+def others_like(text: str, notation: Notation | None = None) -> str:
+    """Return what is added where a text begins like no address of what is searched for, in one notation or several."""
     kind = guess_form(text)
     if kind is None:
         return ""

@@ -6,7 +6,7 @@ import math
 from dataclasses import dataclass
 from fractions import Fraction
 from functools import lru_cache
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
 from xwhep.bitcoin.addresses import HASH_BITS, Form, Network, hashed_as, key_hash
 from xwhep.bitcoin.endings import MAX_CHARACTERS, Ending
@@ -48,10 +48,12 @@ class Sieve:
         return int.from_bytes(digest, "big") % (1 << self.zeros) == 0 or expression_of(self).matches(digest)
 
 
-@lru_cache(maxsize=64)
 def expression_of(sieve: Sieve) -> Expression:
     """Return the expression of a sieve; raises as `parse_expression` does."""
-    return parse_expression(sieve.expression, sieve.form, sieve.network)
+    return _parsed(sieve.expression, sieve.form, sieve.network)
+
+
+_parsed: Final = lru_cache(maxsize=64)(parse_expression)  # takes up to some tenths of a second
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,6 +63,7 @@ class Target:
     Raises:
         InvalidFieldError: no form, one that is not `hashed_as` itself or out of order; ranges that are none; an ending
             or a sieve together, or for another form.
+        PatternError: the sieve's expression cannot be searched for.
     """
 
     ranges: tuple[tuple[Form, Ranges], ...]  #: in the order of `Form`, each form once
@@ -83,8 +86,10 @@ class Target:
             0 < ending.characters <= MAX_CHARACTERS and ending.ranges and is_ascending(ending.ranges, ending.size)
         ):
             raise InvalidFieldError("ending", "these are not ascending ranges of endings of so many characters")
-        if self.sieve is not None and not 0 < self.sieve.zeros <= HASH_BITS:
-            raise InvalidFieldError("zeros", f"{self.sieve.zeros} is not in 1 .. {HASH_BITS}")
+        if self.sieve is not None:
+            if not 0 < self.sieve.zeros <= HASH_BITS:
+                raise InvalidFieldError("zeros", f"{self.sieve.zeros} is not in 1 .. {HASH_BITS}")
+            expression_of(self.sieve)
 
     @property
     def forms(self) -> tuple[Form, ...]:

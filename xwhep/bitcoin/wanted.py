@@ -13,10 +13,10 @@ from xwhep.bitcoin.addresses import HASH_BITS, Form, Network, address, hashed_as
 from xwhep.bitcoin.endings import parse_ending
 from xwhep.bitcoin.expressions import parse_expression
 from xwhep.bitcoin.notations import guess_form, notation_of
-from xwhep.bitcoin.patterns import Pattern, parse_pattern
+from xwhep.bitcoin.patterns import Pattern, letters_of_checksum, others_like, parse_pattern
 from xwhep.bitcoin.ranges import difficulty_of, union
 from xwhep.bitcoin.targets import Sieve, Target
-from xwhep.errors import PatternListError
+from xwhep.errors import PatternError, PatternListError
 from xwhep.secp256k1 import Point
 
 MAX_RANGES: Final = 4096  #: of one search; a pattern has one or two, or more where case does not matter
@@ -116,8 +116,15 @@ def want_ending(
     """Return what is wanted of an address that ends, and begins, with these texts; raises as `parse_ending` does."""
     ending, ranges, difficulty = parse_ending(suffix, prefix, form, network)
     target = Target(((hashed_as(form), ranges),), ending)
-    wish = Wish(f"{prefix}...{suffix}", form, difficulty, lambda digest: target.accepts(hashed_as(form), digest))
-    return Wanted((wish,), network, target, difficulty)
+    case_matters = letters_of_checksum(prefix + suffix, form) > 0
+
+    def matches(digest: bytes) -> bool:
+        if not target.accepts(hashed_as(form), digest):
+            return False
+        written = address(digest, form, network) if case_matters else prefix + suffix
+        return written.startswith(prefix) and written.endswith(suffix)
+
+    return Wanted((Wish(f"{prefix}...{suffix}", form, difficulty, matches),), network, target, difficulty)
 
 
 def want_expression(text: str, form: Form = Form.P2PKH_COMPRESSED, network: Network = Network.MAIN) -> Wanted:
@@ -132,7 +139,12 @@ def want_expression(text: str, form: Form = Form.P2PKH_COMPRESSED, network: Netw
 def _patterns(text: str, forms: Sequence[Form], network: Network, *, ignore_case: bool) -> list[Pattern]:
     """Return the patterns that a text is in those of the forms whose addresses begin like it, one at least."""
     fitting = [form for form in forms if text.lower().startswith(notation_of(form, network).heads)]
-    return [parse_pattern(text, form, network, ignore_case=ignore_case) for form in fitting or forms[:1]]
+    if not fitting and len(forms) > 1:
+        heads = dict.fromkeys(head for form in forms for head in notation_of(form, network).heads)
+        raise PatternError(
+            text, f"addresses of the kinds searched for begin with {' or '.join(heads)}{others_like(text)}"
+        )
+    return [parse_pattern(text, form, network, ignore_case=ignore_case) for form in fitting or forms]
 
 
 def _target(patterns: Sequence[Pattern]) -> Target:

@@ -90,4 +90,8 @@ def _each(wanted: Wanted) -> list[tuple[str, object]]:
     """Return what is wanted, each text with its own difficulty where there are a few."""
     if not 1 < len(wanted.wishes) <= FEW:
         return [("wanted", wanted)]
-    return [("wanted", f"{one.text}, {float(one.difficulty):,.0f} keys on average") for one in wanted.wishes]
+    forms = len(wanted.forms) > 1
+    return [
+        ("wanted", f"{one.text}{f' in {one.form}' if forms else ''}, {float(one.difficulty):,.0f} keys on average")
+        for one in wanted.wishes
+    ]

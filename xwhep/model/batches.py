@@ -59,7 +59,7 @@ class WishFields(BaseModel):
         if len(self.forms) > 1:
             raise PatternListError("an end, or an expression, is searched for in addresses of one form")
         if self.ignore_case:
-            raise PatternListError("the case of an end and of an expression matters; in an expression write [aA]")
+            raise PatternListError("case can be ignored in beginnings alone; in an expression write [aA]")
         if self.expression is None:
             return self._ending(str(self.suffix))
         if self.patterns or self.suffix is not None:
