@@ -66,7 +66,7 @@ def search_command(
     as_json: bool,
     **how: Any,
 ) -> None:
-    """Search on this machine alone for an address that begins with PATTERN, or with any of many; or that ends or is so.
+    """Search here alone for an address that begins with PATTERN, or with any of many; or ends so, or is all so.
 
     Without --public-key a fresh key is made here, and the private key of the address is written into --key-file, which
     only you can read. With it, the result is printed for `xwhep vanity combine`.

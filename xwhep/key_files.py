@@ -18,7 +18,7 @@ from xwhep.files import PRIVATE, make_private_folder, replace_file, sync_folder
 from xwhep.secp256k1 import checked_secret, encode
 
 _PART = """\
-# Your part of a Bitcoin private key. Keep it secret, and keep it until the search has ended: without it nobody can use
+# Your part of a private key. Keep it secret, and keep it until the search has ended: without it nobody can use
 # what the grid finds. It serves one search.
 secret = "{secret:064x}"
 public_key = "{public_key}"
@@ -29,6 +29,12 @@ _WHOLE = """\
 address = "{address}"
 form = "{form}"
 wif = "{wif}"
+"""
+_WHOLE_OF_ETHEREUM = """\
+# The private key of an Ethereum address, as wallets import it. Whoever reads it owns what the address holds.
+address = "{address}"
+form = "{form}"
+private_key = "0x{key:064x}"
 """
 
 
@@ -101,7 +107,13 @@ def parse_secret(text: str) -> int:
 def write_whole(
     path: Path, address: str, key: int, *, form: Form = Form.P2PKH_COMPRESSED, network: Network = Network.MAIN
 ) -> None:
-    """Write a private key and its address, of a form and network; a file that was there is replaced."""
+    """Write a private key, as wallets read it, and its address, of a form and network; replace the file if it is there.
+
+    Bitcoin's is in the wallet import format; Ethereum's in hexadecimal digits, which is the same on every network.
+    """
     make_private_folder(path.absolute().parent)
-    text = _WHOLE.format(address=address, form=form, wif=encode_wif(key, form, network))
+    if form is Form.ETHEREUM:
+        text = _WHOLE_OF_ETHEREUM.format(address=address, form=form, key=key)
+    else:
+        text = _WHOLE.format(address=address, form=form, wif=encode_wif(key, form, network))
     replace_file(path, text.encode("ascii"), PRIVATE)

@@ -93,6 +93,6 @@ def verify(unit: Unit, hit: Hit) -> Match:
     """
     if not contains(unit, hit.s):
         raise FalseResultError(f"its offset is not in unit {unit.number} of batch {unit.batch}")
-    if unit.plain and (hit.e, hit.sign) != (0, 1):
+    if unit.plain and not hit.is_plain:
         raise FalseResultError("in a plain search e is 0 and sign is 1")
     return split_key.check(unit.public_key, hit, unit.target.match)

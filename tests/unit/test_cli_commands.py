@@ -19,10 +19,11 @@ from xwhep.bitcoin.addresses import Form, Network, address, key_hash
 from xwhep.bitcoin.split_key import Hit, hit_public_key
 from xwhep.bitcoin.wif import decode_wif
 from xwhep.cli.shell import Command, Program
+from xwhep.cli.wanted import FORMS
 from xwhep.errors import InvalidFieldError, UnavailableError, XwhepError, from_problem
 from xwhep.fast_secp256k1 import public_key_of
 from xwhep.key_files import read_part
-from xwhep.secp256k1 import decode
+from xwhep.secp256k1 import N, decode
 
 COMMANDS = list(every_command())
 POINT_OFF_CURVE = "02" + "00" * 31 + "05"
@@ -60,6 +61,31 @@ def test_no_command_takes_a_secret_as_an_argument() -> None:
             "give a PATTERN, a file of them with --patterns, a --suffix or a --regex",
         ),
         (["vanity", "search", "1L", "tb1qa"], "are not found by one search (impossible-patterns)"),
+        (["vanity", "difficulty", ""], "a pattern is empty (impossible-patterns)"),
+        (["vanity", "difficulty", "1" * 65], "a pattern has more than 64 characters (impossible-patterns)"),
+        (["vanity", "difficulty", *["1L"] * 1001], "there are more than 1,000 (impossible-patterns)"),
+        (["vanity", "difficulty", "mLo", "bc1q"], "are not found by one search (impossible-patterns)"),
+        (["vanity", "difficulty", "0xfun"], "hexadecimal digits 0 to 9 and a to f (impossible-pattern)"),
+        (["vanity", "difficulty", "0XC0ffee"], "begin with 0x; case matters (impossible-pattern)"),
+        (["vanity", "difficulty", "0xc0ffee", "--form", "p2pkh"], "like this begin those of ethereum"),
+        (["vanity", "difficulty", "--suffix", ""], "the end is empty (impossible-patterns)"),
+        (["vanity", "difficulty", "--suffix", "L0VE"], "character 2 is '0'"),
+        (["vanity", "difficulty", "--suffix", "L" * 14], "more than 2^80 keys on average (impossible-pattern)"),
+        (["vanity", "search", "1L", "1A", "--suffix", "x"], "with an end there is one beginning, or none"),
+        (["vanity", "search", "--suffix", "x", "--ignore-case"], "can be ignored in beginnings alone"),
+        (["vanity", "search", "1L", "--suffix", "x", "--form", "all"], "in addresses of one form"),
+        (["vanity", "search", "1L", "--regex", "1LoVE"], "an expression is searched for alone"),
+        (["vanity", "search", "--regex", "1LoVE", "--suffix", "x"], "an expression is searched for alone"),
+        (["vanity", "search", "--regex", ""], "the expression is empty (impossible-patterns)"),
+        (["vanity", "search", "--regex", "1" * 201], "the expression has more than 200 characters"),
+        (["vanity", "search", "--regex", ".*LoVE"], "address of each key would have to be written out"),
+        (["vanity", "search", "--regex", "1Lo.*VE"], "and each of them would have to be written out"),
+        (["vanity", "search", "--regex", "1LoVE(a+)+$"], "from '(a+)+$' on it is not understood"),
+        (["vanity", "search", "--regex", "1LoVE.*[a-z].{15}[A-Z].{5}$"], "too entangled to be counted"),
+        (
+            ["vanity", "search", "--regex", "0xC0ffee"],
+            "such addresses are matched in lower case; write the expression so",
+        ),
         (["vanity", "search", "1L", "--form", "p2wpkh"], "begin with bc1q; like this begin those of p2pkh-compressed"),
         (["vanity", "difficulty", "--patterns", "/dev/null"], "there is none (impossible-patterns)"),
         (["vanity", "difficulty", "--patterns", "there/is/none"], "does not exist"),
@@ -149,6 +175,17 @@ def test_a_result_is_verified_without_a_secret(person: Person) -> None:
     assert "whose address was not asked for (false-result)" in false.stderr
 
 
+def secret_in(key_file: str) -> int:
+    """Return the private key of a file, whose text a wallet reads."""
+    kept = tomllib.loads(Path(key_file).read_text())
+    if kept["form"] == Form.ETHEREUM:
+        assert kept["private_key"].startswith("0x")
+        return int(kept["private_key"], 16)
+    key = decode_wif(kept["wif"])
+    assert key.compressed == (kept["form"] != Form.P2PKH_UNCOMPRESSED)
+    return key.secret
+
+
 @pytest.mark.parametrize(
     ("pattern", "words", "form"),
     [
@@ -156,6 +193,7 @@ def test_a_result_is_verified_without_a_secret(person: Person) -> None:
         ("1", ["--form", "p2pkh-uncompressed"], Form.P2PKH_UNCOMPRESSED),
         ("bc1q", [], Form.P2WPKH),
         ("3", [], Form.P2SH_P2WPKH),
+        ("0x", [], Form.ETHEREUM),
     ],
 )
 def test_a_key_is_combined_and_its_address_verified_in_each_form(
@@ -171,12 +209,47 @@ def test_a_key_is_combined_and_its_address_verified_in_each_form(
     checked = words if form is Form.P2PKH_UNCOMPRESSED else []
     verified = person.types("vanity", "verify", found["address"], "--public-key", public_key, *by_hand, *checked)
 
-    key = decode_wif(tomllib.loads(Path(found["key_file"]).read_text())["wif"])
-    assert (found["form"], found["patterns"]) == (form, [pattern])
+    assert (found["form"], found["patterns"], found["s"]) == (form, [pattern], None)
     assert found["address"].startswith(pattern)
-    assert found["address"] == address(key_hash(public_key_of(key.secret), form), form)
-    assert key.compressed == (form is not Form.P2PKH_UNCOMPRESSED)
+    assert found["address"] == address(key_hash(public_key_of(secret_in(found["key_file"])), form), form)
     assert verified.exit_code == 0, verified.output
+
+
+@pytest.mark.parametrize("form", ["p2pkh", "p2wpkh", "ethereum"])
+def test_a_key_is_combined_with_what_was_asked_of_the_end_and_of_all(form: str, person: Person, tmp_path: Path) -> None:
+    person.types("vanity", "keygen", "--key-file", tmp_path / "my.key")
+    hit, known = Hit(5, 2, -1), FORMS[form]
+    key = hit_public_key(decode(bytes.fromhex(read_part(tmp_path / "my.key").public_key)), hit)
+    written = address(key_hash(key, known), known)
+    read = written.lower() if form == "ethereum" else written
+
+    def combines(*words: str) -> Any:
+        by_hand = ["--key-file", tmp_path / "my.key", "--s", f"{5:064x}", "--e", "2", "--sign", "-1"]
+        return person.types("vanity", "combine", *words, *by_hand, "--output", tmp_path, "--json")
+
+    both = combines("--pattern", written[:5], "--suffix", written[-4:])
+    end = combines("--suffix", written[-4:], "--form", form)
+    whole = combines("--regex", f"{read[:9]}.*[{read[-1]}]$")
+    other = combines("--pattern", written[:5], "--suffix", written[-4:-1] + ("7" if written[-1] != "7" else "8"))
+
+    for combined, text in ((both, f"{written[:5]}...{written[-4:]}"), (end, f"...{written[-4:]}")):
+        found = json.loads(combined.stdout)
+        assert (found["address"], found["patterns"]) == (written, [text])
+    assert public_key_of(secret_in(json.loads(whole.stdout)["key_file"])) == key
+    assert other.exit_code == 1
+    assert "whose address was not asked for (false-result)" in other.stderr
+
+
+def test_of_a_plain_result_the_key_is_the_sum_of_two_numbers(person: Person, tmp_path: Path) -> None:
+    person.types("vanity", "keygen", "--key-file", tmp_path / "my.key")
+    combining = ["vanity", "combine", "--key-file", tmp_path / "my.key", "--pattern", "0x", "--s", f"{7:064x}"]
+
+    combined = person.types(*combining, "--e", "0", "--sign", "1", "--output", tmp_path, "--json")
+
+    found = json.loads(combined.stdout)
+    assert found["s"] == f"{7:064x}"
+    assert secret_in(found["key_file"]) == (read_part(tmp_path / "my.key").secret + 7) % N
+    assert f"the private key is the secret plus {7:064x}, modulo the order of secp256k1" in combined.stderr
 
 
 def test_an_address_of_another_form_is_not_verified(person: Person) -> None:
@@ -202,6 +275,41 @@ def test_the_difficulty_of_a_file_of_patterns_is_that_of_any_of_them(person: Per
     assert [chance["probability"] for chance in told["chances"]] == [0.5, 0.9, 0.99]
     assert told["chances"][0]["seconds"] == pytest.approx(0.693 * told["mean_s"], rel=0.01)
     assert result.stderr == "given more than once: 1Lo\n"
+
+
+@pytest.mark.parametrize(
+    ("words", "forms", "difficulty"),
+    [
+        (["0xc0ffee"], ["ethereum"], 16**6),
+        (["0xC0FFEE"], ["ethereum"], 16**6),
+        (["0xC0ffee"], ["ethereum"], 2**5 * 16**6),
+        (["0xC0ffee", "--ignore-case"], ["ethereum"], 16**6),
+        (["0xc0", "--suffix", "dE"], ["ethereum"], 2**3 * 16**4),
+        (["--suffix", "fun", "--form", "p2wpkh"], ["p2wpkh"], 32**3),
+        (["tb1q", "--suffix", "fun"], ["p2wpkh"], 32**3),
+        (["--regex", "bc1qfund.*zz$"], ["p2wpkh"], 32**6),
+        (["11", "--form", "all"], ["p2pkh-compressed", "p2pkh-uncompressed"], 1 / (1 - (1 - 2**-8) ** 2)),
+        (["11", "0xab"], ["p2pkh-compressed", "ethereum"], 1 / (1 - (1 - 2**-8) ** 2)),
+    ],
+)
+def test_the_difficulty_of_all_that_can_be_wished_is_told(
+    words: list[str], forms: list[str], difficulty: float, person: Person
+) -> None:
+    told = json.loads(person.types("vanity", "difficulty", *words, "--json").stdout)
+
+    assert told["forms"] == forms
+    assert told["network"] == ("test" if words[0] == "tb1q" else "main")
+    assert told["difficulty"] == pytest.approx(difficulty, rel=1e-12)
+
+
+def test_a_thousand_patterns_in_a_file_are_one_search(person: Person, tmp_path: Path) -> None:
+    texts = [f"1{first}{second}{third}" for first in "ABCDEFGHJK" for second in "abcdefghij" for third in "123456789A"]
+    (tmp_path / "words.txt").write_text("\n".join(texts))
+
+    told = json.loads(person.types("vanity", "difficulty", "--patterns", tmp_path / "words.txt", "--json").stdout)
+
+    assert [one["pattern"] for one in told["patterns"]] == texts
+    assert 1 / told["difficulty"] == pytest.approx(sum(1 / one["difficulty"] for one in told["patterns"]))
 
 
 def test_a_file_of_patterns_is_bounded_and_text(person: Person, tmp_path: Path) -> None:

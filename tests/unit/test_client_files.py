@@ -164,6 +164,16 @@ def test_a_private_key_is_written_over_itself(tmp_path: Path) -> None:
     assert 'wif = "KwDiBf89QgGbjEhKnhXJuH7LrciVrZi3qYjgd9M7rFU73sVHnoWn"' in text  # of the key 1, widely published
 
 
+def test_a_private_key_of_ethereum_is_written_in_hexadecimal_digits(tmp_path: Path) -> None:
+    write_whole(tmp_path / "key", "0x7E5F4552091A69125d5DfCb7b8C2659029395Bdf", 1, form=Form.ETHEREUM)
+
+    assert tomllib.loads((tmp_path / "key").read_text()) == {
+        "address": "0x7E5F4552091A69125d5DfCb7b8C2659029395Bdf",
+        "form": "ethereum",
+        "private_key": f"0x{1:064x}",
+    }
+
+
 def test_a_private_key_is_written_for_the_form_and_network_of_its_address(tmp_path: Path) -> None:
     write_whole(tmp_path / "key", "n1", 1, form=Form.P2PKH_UNCOMPRESSED, network=Network.TEST)
 

@@ -144,6 +144,28 @@ def test_each_form_has_its_own_difficulty(form: Form, network: Network, text: st
     assert float(pattern.difficulty) == pytest.approx(difficulty, rel=1e-12)
 
 
+@pytest.mark.parametrize(
+    ("text", "ignore_case", "difficulty", "letters"),
+    [
+        ("0x", False, 1, 0),
+        ("0x00", False, 16**2, 0),
+        ("0xc0ffee", False, 16**6, 0),
+        ("0xC0FFEE", False, 16**6, 0),
+        ("0xC0ffee", False, 2**5 * 16**6, 5),
+        ("0xC0ffee", True, 16**6, 0),
+        ("0XC0ffee", True, 16**6, 0),
+    ],
+)
+def test_of_ethereum_letters_of_both_cases_halve_the_chance_each(
+    text: str, *, ignore_case: bool, difficulty: int, letters: int
+) -> None:
+    pattern = parse_pattern(text, Form.ETHEREUM, ignore_case=ignore_case)
+
+    assert pattern.difficulty == difficulty
+    assert pattern.letters == letters
+    assert pattern.ranges == parse_pattern(text.lower(), Form.ETHEREUM).ranges
+
+
 def test_m_and_n_share_the_test_network() -> None:
     parts = [parse_pattern(text, Form.P2PKH_COMPRESSED, Network.TEST).difficulty for text in "mn"]
 
@@ -179,6 +201,16 @@ def test_m_and_n_share_the_test_network() -> None:
             Network.MAIN,
             "character 5 is 'L', and behind bc1q addresses have only digits and lower-case letters",
         ),
+        ("0XC0", Form.ETHEREUM, Network.MAIN, f"{ONE[:-1]}0x; case matters"),
+        ("1", Form.ETHEREUM, Network.MAIN, f"{ONE[:-1]}0x; like this begin those of p2pkh-compressed{MAIN}"),
+        ("0xc0", Form.P2WPKH, Network.TEST, f"{ONE[:-1]}tb1q; like this begin those of ethereum{MAIN}"),
+        (
+            "0xg",
+            Form.ETHEREUM,
+            Network.MAIN,
+            "character 3 is 'g', and behind 0x addresses have only the hexadecimal digits 0 to 9 and a to f",
+        ),
+        ("0x" + "1" * 41, Form.ETHEREUM, Network.MAIN, "an address has at most 42 characters and this has 43"),
         ("bc1q" + "q" * 39, Form.P2WPKH, Network.MAIN, "an address has at most 42 characters and this has 43"),
         (
             "bc1q" + "q" * 38,
@@ -246,6 +278,7 @@ def test_the_form_is_guessed_from_the_beginning() -> None:
     assert guess_form("3abc") == (Form.P2SH_P2WPKH, Network.MAIN)
     assert guess_form("2N") == (Form.P2SH_P2WPKH, Network.TEST)
     assert guess_form("Max") == guess_form("nix") == (Form.P2PKH_COMPRESSED, Network.TEST)
+    assert guess_form("0xC0ffee") == guess_form("0X") == (Form.ETHEREUM, Network.MAIN)
     assert guess_form("love") is None
 
 

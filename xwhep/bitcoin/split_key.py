@@ -40,6 +40,11 @@ class Hit:
         if self.sign not in {1, -1}:
             raise FalseResultError("sign is neither 1 nor -1")
 
+    @property
+    def is_plain(self) -> bool:
+        """Whether the private key is a + s, as tools that do no more than add two keys make it."""
+        return (self.e, self.sign) == (0, 1)
+
 
 def keygen() -> tuple[int, bytes]:
     """Return a fresh secret and the 33 bytes of its public key; a secret serves one search."""

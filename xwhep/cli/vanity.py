@@ -1,4 +1,4 @@
-"""`xwhep vanity`: search for a Bitcoin address with a chosen beginning, without trusting anybody with its key.
+"""`xwhep vanity`: search for an address that is like what a person wishes, without trusting anybody with its key.
 
 A secret is never an argument and never on the screen: it is in a file, in the environment, or typed at a prompt.
 """
@@ -48,7 +48,7 @@ KEY_FILE = click.Path(dir_okay=False, path_type=Path)
 
 @click.group(cls=Group)
 def vanity() -> None:
-    """Search for a Bitcoin address with a beginning of your choice."""
+    """Search for a Bitcoin or Ethereum address with a beginning, or an end, of your choice."""
 
 
 vanity.add_command(combine_command)
@@ -64,7 +64,7 @@ class Chance(BaseModel):
 
 
 class PatternDifficulty(BaseModel):
-    """How hard one of the patterns would be alone, in one form."""
+    """How hard one of the patterns, or the end or expression, would be alone, in one form."""
 
     pattern: str
     form: Form
@@ -83,7 +83,9 @@ class Difficulty(BaseModel):
 
 
 @vanity.command(
-    example="xwhep vanity difficulty 1LoVE --rate 2e6\nxwhep vanity difficulty --patterns words.txt --ignore-case"
+    example="xwhep vanity difficulty 1LoVE --rate 2e6\n"
+    "xwhep vanity difficulty --patterns words.txt --ignore-case\n"
+    "xwhep vanity difficulty 0xC0ffee --suffix Fee"
 )
 @click.argument("texts", metavar="[PATTERN]...", nargs=-1)
 @pattern_options
@@ -164,6 +166,7 @@ class SearchedAddress(FoundAddress):
 @vanity.command(
     example="xwhep vanity search 1LoVE\n"
     "xwhep vanity search bc1qfun --ignore-case\n"
+    "xwhep vanity search 0xc0ffee\n"
     "xwhep vanity search 1Lo --suffix VE\n"
     "xwhep vanity search --regex '1LoV[Ee].*[0-9]$'\n"
     "xwhep vanity search --patterns words.txt --public-key 02ab... --no-wait"
@@ -177,7 +180,7 @@ class SearchedAddress(FoundAddress):
 @click.option("--timeout", type=click.FloatRange(min=0, min_open=True), help="Stay no longer than so many seconds.")
 @json_option
 def search(texts: tuple[str, ...], *, public_key: str | None, key_file: Path | None, plain: bool, **how: Any) -> None:
-    """Let the grid search for an address that begins with PATTERN, or with any of many; or that ends or is so.
+    """Let the grid search for an address that begins with PATTERN, or with any of many; or ends so, or is all so.
 
     A fresh key is made here first. Its secret stays in a file that only you can read; the grid gets the public key, and
     what it finds is of use to you alone. The private key is then written into a file beside, and the address printed.

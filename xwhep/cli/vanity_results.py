@@ -37,6 +37,7 @@ class FoundAddress(BaseModel):
     form: Form
     patterns: list[str]  #: those of the wanted texts that the address matches, the longest first
     key_file: Path | None  #: where the private key is; None when the secret is elsewhere
+    s: str | None = None  #: of a plain result: what is added to the secret, 32 bytes in hexadecimal digits
 
 
 class VerifiedAddress(BaseModel):
@@ -82,11 +83,17 @@ def found_by(public_key: Point, hit: Hit, wanted: Wanted) -> FoundAddress:
     Raises:
         FalseResultError: the hit is not what was asked for.
     """
-    return _told(check(public_key, hit, wanted.find))
+    return _told(check(public_key, hit, wanted.find), hit)
 
 
-def _told(found: Found, key_file: Path | None = None) -> FoundAddress:
-    return FoundAddress(address=found.address, form=found.form, patterns=list(found.texts), key_file=key_file)
+def _told(found: Found, hit: Hit, key_file: Path | None = None) -> FoundAddress:
+    return FoundAddress(
+        address=found.address,
+        form=found.form,
+        patterns=list(found.texts),
+        key_file=key_file,
+        s=f"{hit.s:064x}" if hit.is_plain else None,
+    )
 
 
 def finish(part: PartKey, hit: Hit, wanted: Wanted, folder: Path) -> FoundAddress:
@@ -98,7 +105,7 @@ def finish(part: PartKey, hit: Hit, wanted: Wanted, folder: Path) -> FoundAddres
     key, found = combine(part.secret, hit, wanted.find)
     path = folder / f"{found.address}.key"
     write_whole(path, found.address, key, form=found.form, network=wanted.network)
-    return _told(found, path)
+    return _told(found, hit, path)
 
 
 async def search_of(client: OwnerClient, uid: UUID) -> tuple[SearchView, HitView]:
@@ -149,7 +156,8 @@ def read_secret(key_file: Path | None, batch: UUID | None) -> PartKey:
     "combine",
     cls=Command,
     example="xwhep vanity combine 0190f3c2-8a4e-7b1d-9c3f-2e5d6a7b8c9d\n"
-    "xwhep vanity combine --key-file my.key --pattern 1LoVE --s 5f...e1 --e 1 --sign -1",
+    "xwhep vanity combine --key-file my.key --pattern 1LoVE --s 5f...e1 --e 1 --sign -1\n"
+    "xwhep vanity combine --key-file my.key --pattern 1Lo --suffix VE --s 5f...e1 --e 0 --sign 1",
 )
 @click.argument("batch", type=click.UUID, required=False)
 @click.option("--key-file", type=click.Path(dir_okay=False, path_type=Path), help="The file with your part of the key.")
@@ -189,6 +197,8 @@ def tell(found: FoundAddress, *, as_json: bool) -> None:
         remark(f"the private key is in {found.key_file}")
     else:
         remark("make the private key with `xwhep vanity combine`, where the secret is")
+    if found.s is not None:
+        remark(f"the private key is the secret plus {found.s}, modulo the order of secp256k1")
 
 
 @click.command(

@@ -25,6 +25,7 @@ FORMS: Final = {
 #: for `--form`: what patterns begin like, and where that is 1, of uncompressed keys too
 ALL: Final = "all"
 MAX_FILE_BYTES: Final = 1024 * 1024
+_NAMES: Final = {"patterns": "a pattern", "suffix": "the end", "expression": "the expression"}
 #: the options of `pattern_options`, as a command receives them
 OPTIONS: Final = ("file", "form", "ignore_case", "suffix", "expression")
 
@@ -91,10 +92,14 @@ def _forms(form: str | None, guessed: Sequence[Form]) -> Sequence[Form]:
 
 
 def _why(error: ValidationError) -> str:
-    field = error.errors()[0]["loc"][0]
-    if field == "patterns":
-        return f"there are more than {MAX_PATTERNS:,}, or one has more than 64 characters"
-    return f"the {field} is empty or too long"
+    """Return what is wrong with the size of something; nothing else of a wish is checked by its type."""
+    first = error.errors()[0]
+    if first["loc"] == ("patterns",):
+        return f"there are more than {MAX_PATTERNS:,}"
+    what = _NAMES[str(first["loc"][0])]
+    if first["type"] == "string_too_short":
+        return f"{what} is empty"
+    return f"{what} has more than {first['ctx']['max_length']} characters"
 
 
 def _content(file: Path) -> str:
