@@ -1,22 +1,33 @@
-"""Searches for addresses of every form, for many patterns at once, through the dispatcher's use cases."""
+"""Searches of every kind, for addresses of every form, through the dispatcher's use cases, from the key to the key."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import pytest
+from sqlmodel import Session, select
 
+from dispatcher.tables import Fault
 from dispatcher.usecases import batches, results
 from tests.support.desk import Desk
-from tests.support.person import first_hit
-from xwhep.bitcoin.addresses import Form, Network, decode_address
-from xwhep.errors import PatternError, PatternListError
-from xwhep.lifecycle import BatchStatus
-from xwhep.model.attempts import VanityWork
-from xwhep.model.batches import BatchView
-from xwhep.rights import Role
+from worker.vanity import reference
+from xwhep.bitcoin import expressions
+from xwhep.bitcoin.addresses import Form, Network, address, decode_address, key_hash
+from xwhep.bitcoin.split_key import Hit, combine, keygen
+from xwhep.cli.vanity_results import read_hit
+from xwhep.errors import FalseResultError, PatternError, PatternListError, ShareClaimedError
+from xwhep.fast_secp256k1 import public_key_of
+from xwhep.ids import new_uid
+from xwhep.lifecycle import AttemptStatus, BatchStatus
+from xwhep.model.attempts import AttemptReply, Lease, ReportHit, VanityWork
+from xwhep.model.batches import BatchView, HitView, SubmitSearch
+from xwhep.rights import Caller, Role
+from xwhep.secp256k1 import N
+from xwhep.shares import keys_proven
+from xwhep.units import Unit, keys_of
 
 ALL_FORMS = frozenset(Form)
 
@@ -28,65 +39,236 @@ def desk(tmp_path: Path) -> Iterator[Desk]:
     desk.database.close()
 
 
-def found(desk: Desk, batch: BatchView) -> BatchView:
-    """Let a host find what a batch looks for, and return how the batch ends."""
-    host = desk.member("host", Role.HOST)
-    lease = desk.lease(host, forms=ALL_FORMS)
-    assert lease is not None
-    assert isinstance(lease.work, VanityWork)
-    hit = first_hit(lease.work)
-    desk.database.run_now(results.report_hit, host, lease.job_uid, lease.attempt, hit, now=desk.now)
-    return desk.database.run_now(batches.show, desk.owner, batch.uid)
+@dataclass(slots=True)
+class Requester:
+    """Has a search made with a key whose secret she keeps."""
+
+    desk: Desk
+    secret: int
+    batch: BatchView
+
+    @classmethod
+    def of(cls, desk: Desk, *patterns: str, **wish: Any) -> Requester:
+        secret, key = keygen()
+        uid = new_uid(desk.now)
+        request = SubmitSearch(uid=uid, name="search", patterns=list(patterns), public_key=key.hex(), **wish)
+        return cls(desk, secret, desk.database.run_now(batches.submit, desk.owner, request, now=desk.now))
+
+    def shown(self) -> BatchView:
+        """Return the search as it stands."""
+        return self.desk.database.run_now(batches.show, self.desk.owner, self.batch.uid)
+
+    def result(self) -> HitView:
+        """Return what was found, once the search has ended."""
+        view = self.shown()
+        assert view.status is BatchStatus.COMPLETED
+        assert view.search is not None
+        assert view.search.result is not None
+        return view.search.result
+
+    def address(self) -> str:
+        """Return the address that was found, once its private key is made and agrees with it."""
+        view, result = self.shown(), self.result()
+        assert view.search is not None
+        key, found = combine(self.secret, read_hit(result), view.search.wanted().find)
+        digest = key_hash(public_key_of(key), found.form)
+        assert address(digest, found.form, view.search.network) == found.address == result.address
+        return found.address
+
+
+@dataclass(slots=True)
+class Volunteer:
+    """A host that searches its one unit on Python integers."""
+
+    desk: Desk
+    host: Caller
+    lease: Lease
+    work: VanityWork
+
+    @classmethod
+    def of(cls, desk: Desk, *, keys_per_s: float = 0) -> Volunteer:
+        host = desk.member(f"host-{new_uid(desk.now)}", Role.HOST)
+        lease = desk.lease(host, forms=ALL_FORMS, keys_per_s=keys_per_s)
+        assert lease is not None
+        assert isinstance(lease.work, VanityWork)
+        return cls(desk, host, lease, lease.work)
+
+    @property
+    def unit(self) -> Unit:
+        return self.work.unit(self.work.batch_uid)
+
+    def shares(self) -> Iterator[Hit]:
+        """Yield those of the unit's first lane, and of the others after it."""
+        target = self.unit.target
+        return (hit for hit, key in reference.keys(self.unit) if target.match(key))
+
+    def report(self, hit: Hit) -> AttemptReply:
+        """Report a hit, and return the answer, or raise the error that it is."""
+        report = ReportHit(s=f"{hit.s:064x}", e=hit.e, sign=1 if hit.sign == 1 else -1)
+        job_uid, attempt = self.lease.job_uid, self.lease.attempt
+        reply = self.desk.database.run_now(results.report_hit, self.host, job_uid, attempt, report, now=self.desk.now)
+        assert isinstance(reply, AttemptReply)
+        return reply
+
+    def search(self) -> int:
+        """Report shares until one ends the search; return how many were credited."""
+        for credited, hit in enumerate(self.shares(), start=1):
+            reply = self.report(hit)
+            assert reply.keys_proven == credited * keys_proven(self.unit.target)
+            if reply.status is AttemptStatus.FINISHED:
+                return credited
+        raise AssertionError("the unit holds nothing that is wanted")
+
+
+Looks = Callable[[str], bool]
 
 
 @pytest.mark.parametrize(
-    ("pattern", "wanted"),
+    ("patterns", "wish", "looks"),
     [
-        ("1L", {"form": Form.P2PKH_UNCOMPRESSED}),
-        ("bc1qx", {"form": Form.P2WPKH}),
-        ("3L", {"form": Form.P2SH_P2WPKH}),
-        ("n", {"network": Network.TEST}),
-        ("2N", {"form": Form.P2SH_P2WPKH, "network": Network.TEST}),
+        (["1L"], {"forms": [Form.P2PKH_UNCOMPRESSED]}, lambda text: text.startswith("1L")),
+        (["bc1qx"], {"forms": [Form.P2WPKH]}, lambda text: text.startswith("bc1qx")),
+        (["3L"], {"forms": [Form.P2SH_P2WPKH]}, lambda text: text.startswith("3L")),
+        (["n"], {"network": Network.TEST}, lambda text: text.startswith("n")),
+        (["2N"], {"forms": [Form.P2SH_P2WPKH], "network": Network.TEST}, lambda text: text.startswith("2N")),
+        (["0xa1"], {"forms": [Form.ETHEREUM]}, lambda text: text.lower().startswith("0xa1")),
+        (["0xaB"], {"forms": [Form.ETHEREUM]}, lambda text: text.startswith("0xaB")),
+        (["0xaB"], {"forms": [Form.ETHEREUM], "ignore_case": True}, lambda text: text.lower().startswith("0xab")),
+        (["1lo", "1ABC", "1x"], {"ignore_case": True}, lambda text: text.lower().startswith(("1lo", "1abc", "1x"))),
+        (["1"], {"suffix": "x"}, lambda text: text.endswith("x")),
+        ([], {"suffix": "qz", "forms": [Form.P2WPKH]}, lambda text: text.endswith("qz")),
+        (["0xA"], {"suffix": "b", "forms": [Form.ETHEREUM]}, lambda text: text[:3] + text[-1] == "0xAb"),
     ],
+    ids=lambda value: " ".join(value) if isinstance(value, list) else "",
 )
-def test_a_search_of_each_form_ends_with_an_address_of_it(desk: Desk, pattern: str, wanted: dict[str, Any]) -> None:
-    ended = found(desk, desk.search(pattern, **wanted))
+def test_a_search_of_each_kind_ends_with_an_address_and_its_key(
+    desk: Desk, patterns: list[str], wish: dict[str, Any], looks: Looks
+) -> None:
+    requester = Requester.of(desk, *patterns, **wish)
 
-    assert ended.status is BatchStatus.COMPLETED
-    assert ended.search is not None
-    assert ended.search.result is not None
-    assert ended.search.result.address.startswith(pattern)
-    assert decode_address(ended.search.result.address).network is wanted.get("network", Network.MAIN)
+    credited = Volunteer.of(desk).search()
 
-
-def test_any_of_many_patterns_in_any_case_ends_a_search(desk: Desk) -> None:
-    ended = found(desk, desk.search("1lo", further_patterns=["1ABC", "1x"], ignore_case=True))
-
-    assert ended.search is not None
-    assert (ended.search.pattern, ended.search.further_patterns) == ("1lo", ["1ABC", "1x"])
-    assert ended.search.result is not None
-    assert ended.search.patterns().matching(decode_address(ended.search.result.address).digest)
+    assert credited >= 1
+    assert looks(requester.address())
+    if "forms" not in wish or Form.ETHEREUM not in wish["forms"]:
+        assert decode_address(requester.address()).network is wish.get("network", Network.MAIN)
 
 
-def test_the_chances_of_all_patterns_count(desk: Desk) -> None:
-    one, both = desk.search("1Lo").search, desk.search("1Lo", further_patterns=["1Ab", "1Lo"]).search
+def test_a_search_for_an_expression_ends_with_an_address_that_matches(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(expressions, "MIN_DIFFICULTY", 16)  # in place of so many keys that Python would take minutes
+    requester = Requester.of(desk, expression="0xa[1-3].*[a-f]$", forms=[Form.ETHEREUM])
+    volunteer = Volunteer.of(desk)
 
-    assert one is not None
-    assert both is not None
-    assert both.difficulty < one.difficulty
+    volunteer.search()
+
+    found = requester.address().lower()
+    assert found[:3] == "0xa"
+    assert found[3] in "123"
+    assert found[-1] in "abcdef"
+    assert volunteer.work.sieve is not None
 
 
-def test_a_host_gets_no_unit_of_a_form_that_it_cannot_search_for(desk: Desk) -> None:
+def test_a_share_that_is_not_what_is_wanted_is_credited_and_the_search_goes_on(desk: Desk) -> None:
+    requester = Requester.of(desk, "0xC0ffee", forms=[Form.ETHEREUM])
+    volunteer = Volunteer.of(desk, keys_per_s=100)
+    hit = next(volunteer.shares())
+
+    reply = volunteer.report(hit)
+
+    assert reply.status is AttemptStatus.LEASED
+    assert reply.keys_proven == keys_proven(volunteer.unit.target) < 16**6
+    assert requester.shown().status is BatchStatus.RUNNING
+    with pytest.raises(ShareClaimedError):
+        volunteer.report(hit)
+
+
+def test_whichever_form_comes_first_ends_a_search_of_several(desk: Desk) -> None:
+    forms = [Form.P2PKH_COMPRESSED, Form.P2WPKH, Form.ETHEREUM]
+    found: set[Form] = set()
+
+    for _ in range(60):  # so often one form alone comes first in one run of a million million
+        requester = Requester.of(desk, "1L", "bc1qx", "0xa1", forms=forms)
+        volunteer = Volunteer.of(desk)
+        assert [one.form for one in volunteer.work.targets] == [Form.P2PKH_COMPRESSED, Form.ETHEREUM]
+        volunteer.search()
+        found.add(decode_address(requester.address()).form)
+        if len(found) > 1:
+            break
+
+    assert len(found) > 1
+
+
+def test_the_key_of_a_plain_search_is_the_sum_of_two(desk: Desk) -> None:
+    requester = Requester.of(desk, "1L", plain=True)
+    volunteer = Volunteer.of(desk)
+
+    volunteer.search()
+
+    result = requester.result()
+    assert volunteer.work.plain
+    assert (result.e, result.sign) == (0, 1)
+    total = public_key_of((requester.secret + int(result.s, 16)) % N)
+    assert address(key_hash(total)) == requester.address() == result.address
+
+
+def test_an_image_is_a_false_result_of_a_plain_search(desk: Desk) -> None:
+    requester = Requester.of(desk, "1", plain=True)
+    volunteer = Volunteer.of(desk)
+    hit = next(volunteer.shares())
+
+    with pytest.raises(FalseResultError, match="in a plain search e is 0 and sign is 1") as refusal:
+        volunteer.report(Hit(hit.s, 1, 1))
+
+    assert desk.database.run_now(_faults) == [("false-result", refusal.value.text)]
+    assert requester.shown().status is BatchStatus.RUNNING
+
+
+def _faults(session: Session) -> list[tuple[str, str]]:
+    return [(fault.code, fault.text) for fault in session.exec(select(Fault)).all()]
+
+
+def test_units_of_a_plain_search_have_as_many_keys_as_those_of_another(desk: Desk) -> None:
+    keys = []
+    for plain in (True, False):
+        requester = Requester.of(desk, "1LoVE", plain=plain)
+        work = Volunteer.of(desk).work
+        desk.database.run_now(batches.cancel, desk.owner, requester.batch.uid, now=desk.now)
+        assert work.plain == plain
+        keys.append(keys_of(work.steps, plain=plain))
+
+    assert keys[0] == pytest.approx(keys[1], rel=0.01)
+
+
+def test_the_chances_of_all_patterns_and_forms_count(desk: Desk) -> None:
+    def difficulty(*patterns: str, **wish: Any) -> float:
+        search = desk.search(*patterns, **wish).search
+        assert search is not None
+        return search.difficulty
+
+    one = difficulty("1Lo")
+    assert difficulty("1Lo", "1Ab", "1Lo") < one
+    assert difficulty("1Lo", forms=[Form.P2PKH_COMPRESSED, Form.P2PKH_UNCOMPRESSED]) == pytest.approx(one / 2, rel=1e-3)
+    assert difficulty("0xC0ffee", forms=[Form.ETHEREUM]) == 2**5 * 16**6
+
+
+def test_a_host_gets_no_unit_of_forms_that_it_cannot_search_for(desk: Desk) -> None:
     host = desk.member("host", Role.HOST)
-    desk.search("3L", form=Form.P2SH_P2WPKH)
+    desk.search("3L", "0xab", forms=[Form.P2SH_P2WPKH, Form.ETHEREUM])
 
     assert desk.lease(host) is None
     assert desk.lease(host, forms=ALL_FORMS - {Form.P2SH_P2WPKH}) is None
+    assert desk.lease(host, forms=ALL_FORMS - {Form.ETHEREUM}) is None
     assert desk.lease(host, forms=ALL_FORMS) is not None
 
 
-def test_patterns_that_contradict_each_other_are_refused(desk: Desk) -> None:
+def test_wishes_that_contradict_each_other_are_refused(desk: Desk) -> None:
     with pytest.raises(PatternError, match="like this begin those of p2pkh-compressed on the test network"):
-        desk.search("1Lo", further_patterns=["mLo"])
+        desk.search("1Lo", "mLo")
     with pytest.raises(PatternListError, match="they have more than 4,096 ranges"):
-        desk.search("1aaaaaaaaaaaa", further_patterns=["1bbbbbbbbbbb"], ignore_case=True)
+        desk.search("1aaaaaaaaaaaa", "1bbbbbbbbbbb", ignore_case=True)
+    with pytest.raises(PatternListError, match="with an end there is one beginning, or none"):
+        desk.search("1Lo", "1La", suffix="x")
+    with pytest.raises(PatternListError, match="an expression is searched for alone"):
+        desk.search("1Lo", expression="1LoVE")
