@@ -23,10 +23,12 @@ from xwhep.client.connection import Connection
 from xwhep.client.owner import OwnerClient
 from xwhep.client.waiting import jobs_ended
 from xwhep.fast_secp256k1 import public_key_of
+from xwhep.key_files import read_part
 from xwhep.lifecycle import Status
 from xwhep.pki.contexts import client_context
 from xwhep.pki.identity import load_identity
 from xwhep.rights import Role
+from xwhep.secp256k1 import N
 
 APP = """
 name = "echo"
@@ -229,6 +231,23 @@ async def test_a_search_gives_an_address_whose_key_only_the_file_has(tmp_path: P
     assert mode == 0o600
     assert verified == {"address": found["address"], "public_key": found["public_key"], "verified": True}
     assert private_key(combined["key_file"]) == (wif, mode)
+
+
+async def test_of_a_plain_search_anybody_who_adds_two_numbers_can_make_the_key(tmp_path: Path) -> None:
+    async with a_grid(tmp_path) as grid, grid.host("bob") as bob:
+        alice = await logged_in(grid, tmp_path / "home")
+        made = await alice.gets("vanity", "keygen", "--key-file", tmp_path / "my.key")
+        wish = ("0xa", "--suffix", "7", "--plain", "--public-key", made["public_key"])
+        working = asyncio.create_task(work_once(bob, tmp_path))
+        found = await alice.gets("vanity", "search", *wish)
+        await working
+        combined = await alice.does("vanity", "combine", found["batch_uid"], "--key-file", tmp_path / "my.key")
+
+    key = (read_part(tmp_path / "my.key").secret + int(found["s"], 16)) % N
+    assert found["address"] == address(key_hash(public_key_of(key), Form.ETHEREUM), Form.ETHEREUM)
+    assert (found["form"], found["patterns"]) == ("ethereum", ["0xa...7"])
+    assert combined.stdout == f"{found['address']}\n"
+    assert f"the private key is the secret plus {found['s']}, modulo the order of secp256k1" in combined.stderr
 
 
 async def test_a_search_for_the_public_key_of_somebody_else_needs_no_secret(tmp_path: Path) -> None:

@@ -19,10 +19,12 @@ from xwhep.bitcoin.addresses import Form, Network, address, key_hash
 from xwhep.bitcoin.split_key import Hit, hit_public_key
 from xwhep.bitcoin.wif import decode_wif
 from xwhep.cli.shell import Command, Program
+from xwhep.cli.vanity_results import read_hit
 from xwhep.cli.wanted import FORMS
-from xwhep.errors import InvalidFieldError, UnavailableError, XwhepError, from_problem
+from xwhep.errors import FalseResultError, InvalidFieldError, UnavailableError, XwhepError, from_problem
 from xwhep.fast_secp256k1 import public_key_of
 from xwhep.key_files import read_part
+from xwhep.model.batches import HitView
 from xwhep.secp256k1 import N, decode
 
 COMMANDS = list(every_command())
@@ -238,6 +240,14 @@ def test_a_key_is_combined_with_what_was_asked_of_the_end_and_of_all(form: str, 
     assert public_key_of(secret_in(json.loads(whole.stdout)["key_file"])) == key
     assert other.exit_code == 1
     assert "whose address was not asked for (false-result)" in other.stderr
+
+
+def test_a_dispatcher_that_sends_an_image_for_a_plain_search_is_not_believed() -> None:
+    image = HitView(s="07", e=1, sign=1, address="1L")
+
+    assert read_hit(image) == Hit(7, 1, 1)
+    with pytest.raises(FalseResultError, match="in a plain search e is 0 and sign is 1"):
+        read_hit(image, plain=True)
 
 
 def test_of_a_plain_result_the_key_is_the_sum_of_two_numbers(person: Person, tmp_path: Path) -> None:

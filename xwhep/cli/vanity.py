@@ -25,6 +25,7 @@ from xwhep.cli.searches import CHANCES, describe_difficulty, rate, search_progre
 from xwhep.cli.shell import REFUSED, Group, json_option, on_grid, remark, show, utc_now
 from xwhep.cli.vanity_results import (
     FoundAddress,
+    as_sum,
     combine_command,
     finish,
     found_by,
@@ -208,12 +209,12 @@ async def _search(client: OwnerClient, order: Order, *, wait: bool, timeout: flo
     ended = await _watch(client, uid, timeout, go_on)
     if ended.search is None or ended.search.result is None:
         raise NoResultError(uid, ended.status)
-    hit = read_hit(ended.search.result)
+    hit = read_hit(ended.search.result, plain=order.plain)
     if part is not None:
         found = finish(part, hit, order.wanted, path.parent)
     else:
         found = found_by(parse_public_key(public_key), hit, order.wanted)
-    tell(_searched(ended, found, public_key), as_json=as_json)
+    tell(_searched(ended, as_sum(found, hit, plain=order.plain), public_key), as_json=as_json)
 
 
 async def _submit(client: OwnerClient, uid: UUID, order: Order, public_key: str, *, forget: Path | None) -> BatchView:

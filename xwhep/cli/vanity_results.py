@@ -37,7 +37,7 @@ class FoundAddress(BaseModel):
     form: Form
     patterns: list[str]  #: those of the wanted texts that the address matches, the longest first
     key_file: Path | None  #: where the private key is; None when the secret is elsewhere
-    s: str | None = None  #: of a plain result: what is added to the secret, 32 bytes in hexadecimal digits
+    s: str | None = None  #: of a plain search: what is added to the secret, 32 bytes in hexadecimal digits
 
 
 class VerifiedAddress(BaseModel):
@@ -65,16 +65,19 @@ def parse_public_key(text: str) -> Point:
         raise PublicKeyError("it is not written in hexadecimal digits") from error
 
 
-def read_hit(view: HitView) -> Hit:
-    """Return the hit that the dispatcher sent.
+def read_hit(view: HitView, *, plain: bool = False) -> Hit:
+    """Return the hit that the dispatcher sent, of a plain search or another.
 
     Raises:
         FalseResultError: its numbers cannot be.
     """
     try:
-        return Hit(int(view.s, 16), view.e, view.sign)
+        hit = Hit(int(view.s, 16), view.e, view.sign)
     except ValueError as error:
         raise FalseResultError("s is not a number") from error
+    if plain and not hit.is_plain:
+        raise FalseResultError("in a plain search e is 0 and sign is 1")
+    return hit
 
 
 def found_by(public_key: Point, hit: Hit, wanted: Wanted) -> FoundAddress:
@@ -83,17 +86,16 @@ def found_by(public_key: Point, hit: Hit, wanted: Wanted) -> FoundAddress:
     Raises:
         FalseResultError: the hit is not what was asked for.
     """
-    return _told(check(public_key, hit, wanted.find), hit)
+    return _told(check(public_key, hit, wanted.find))
 
 
-def _told(found: Found, hit: Hit, key_file: Path | None = None) -> FoundAddress:
-    return FoundAddress(
-        address=found.address,
-        form=found.form,
-        patterns=list(found.texts),
-        key_file=key_file,
-        s=f"{hit.s:064x}" if hit.is_plain else None,
-    )
+def _told(found: Found, key_file: Path | None = None) -> FoundAddress:
+    return FoundAddress(address=found.address, form=found.form, patterns=list(found.texts), key_file=key_file)
+
+
+def as_sum(found: FoundAddress, hit: Hit, *, plain: bool) -> FoundAddress:
+    """Return what was found, with what is added to the secret if the search was plain."""
+    return found.model_copy(update={"s": f"{hit.s:064x}"}) if plain else found
 
 
 def finish(part: PartKey, hit: Hit, wanted: Wanted, folder: Path) -> FoundAddress:
@@ -105,7 +107,7 @@ def finish(part: PartKey, hit: Hit, wanted: Wanted, folder: Path) -> FoundAddres
     key, found = combine(part.secret, hit, wanted.find)
     path = folder / f"{found.address}.key"
     write_whole(path, found.address, key, form=found.form, network=wanted.network)
-    return _told(found, hit, path)
+    return _told(found, path)
 
 
 async def search_of(client: OwnerClient, uid: UUID) -> tuple[SearchView, HitView]:
@@ -179,7 +181,8 @@ def combine_command(batch: UUID | None, *, key_file: Path | None, as_json: bool,
         return
     hit = given_hit(given["s"], given["e"], given["sign"])
     _, wanted = read_wish(given["texts"], **{name: given[name] for name in OPTIONS})
-    tell(finish(read_secret(key_file, None), hit, wanted, folder), as_json=as_json)
+    found = finish(read_secret(key_file, None), hit, wanted, folder)
+    tell(as_sum(found, hit, plain=hit.is_plain), as_json=as_json)
 
 
 @on_grid
@@ -187,7 +190,8 @@ async def _combine_batch(client: OwnerClient, uid: UUID, part: PartKey, folder: 
     search, result = await search_of(client, uid)
     if search.public_key != part.public_key:
         raise FalseResultError("the search was for another public key than that of the secret")
-    tell(finish(part, read_hit(result), search.wanted(), folder), as_json=as_json)
+    hit = read_hit(result, plain=search.plain)
+    tell(as_sum(finish(part, hit, search.wanted(), folder), hit, plain=search.plain), as_json=as_json)
 
 
 def tell(found: FoundAddress, *, as_json: bool) -> None:
@@ -235,7 +239,7 @@ async def _verify_batch(client: OwnerClient, uid: UUID, point: Point | None, *, 
     search, result = await search_of(client, uid)
     wanted = search.wanted()
     point = point or parse_public_key(search.public_key)
-    found = check(point, read_hit(result), wanted.find)
+    found = check(point, read_hit(result, plain=search.plain), wanted.find)
     if found.address != result.address:
         raise FalseResultError(f"its address is {found.address} and not {result.address}")
     _tell_verified(point, found.address, as_json=as_json)
