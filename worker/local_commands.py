@@ -7,13 +7,11 @@ from pathlib import Path
 from typing import Any
 
 import click
-from pydantic import BaseModel
 
 from worker import local_search
 from worker.bench import BenchResult, bench
 from worker.local_search import Order
 from worker.probe import cores
-from xwhep.bitcoin.addresses import Form
 from xwhep.bitcoin.chances import probability
 from xwhep.bitcoin.split_key import Hit, check, combine, keygen
 from xwhep.bitcoin.wanted import Wanted
@@ -21,7 +19,7 @@ from xwhep.cli.display import amount, duration, facts, percent
 from xwhep.cli.progress import described_bar
 from xwhep.cli.searches import rate
 from xwhep.cli.shell import Command, json_option, remark, show
-from xwhep.cli.vanity_results import parse_public_key
+from xwhep.cli.vanity_results import AddressFields, parse_public_key
 from xwhep.cli.wanted import OPTIONS, pattern_options, read_wish
 from xwhep.errors import LocalFileError
 from xwhep.key_files import write_whole
@@ -29,14 +27,10 @@ from xwhep.model.attempts import ProgressFields
 from xwhep.secp256k1 import decode
 
 
-class LocalAddress(BaseModel):
+class LocalAddress(AddressFields):
     """What `search` prints; with the hit only where the secret is elsewhere."""
 
-    address: str
-    form: Form
-    patterns: list[str]  #: those of the wanted texts that the address matches
     keys_tried: int
-    key_file: Path | None = None
     s: str | None = None
     e: int | None = None
     sign: int | None = None
@@ -116,6 +110,7 @@ def _search_for(order: Order, slots: int | None) -> LocalAddress:
         address=found.address,
         form=found.form,
         patterns=list(found.texts),
+        key_file=None,
         keys_tried=keys_tried,
         s=f"{hit.s:064x}",
         e=hit.e,

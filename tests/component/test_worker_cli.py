@@ -173,6 +173,10 @@ def test_a_key_file_that_exists_is_never_overwritten(tmp_path: Path) -> None:
     ("arguments", "text"),
     [
         (("1O", "--local", "--key-file", "k"), "addresses have no 0, O, I or l"),
+        (("--suffix", "L0", "--local", "--key-file", "k"), "character 2 is '0'"),
+        (("--regex", ".*LoVE", "--local", "--key-file", "k"), "would have to be written out"),
+        (("1L", "mL", "--local", "--key-file", "k"), "are not found by one search"),
+        (("--local", "--key-file", "k"), "give a PATTERN, a file of them with --patterns, a --suffix or a --regex"),
         ((PATTERN, "--local"), "give either --key-file, for a fresh key, or --public-key"),
         ((PATTERN, "--key-file", "k"), "Missing option '--local'"),
         ((PATTERN, "--local", "--public-key", "02" + "00" * 32), "the public key cannot be used"),

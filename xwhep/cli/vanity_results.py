@@ -30,13 +30,18 @@ from xwhep.secp256k1 import Point, decode, encode
 SECRET_VARIABLE = "XWHEP_SECRET"  # noqa: S105 - the name of a variable
 
 
-class FoundAddress(BaseModel):
-    """What `combine` and `search` print."""
+class AddressFields(BaseModel):
+    """What there is to say of an address that was found."""
 
     address: str
     form: Form
     patterns: list[str]  #: those of the wanted texts that the address matches, the longest first
     key_file: Path | None  #: where the private key is; None when the secret is elsewhere
+
+
+class FoundAddress(AddressFields):
+    """What `combine` and `search` print."""
+
     s: str | None = None  #: of a plain search: what is added to the secret, 32 bytes in hexadecimal digits
 
 
