@@ -163,8 +163,8 @@ async def test_a_false_result_makes_no_key(tmp_path: Path) -> None:
         watched = await alice.does("tasks", "watch", 1)
 
     assert watched.exit_code == 1
-    assert watched.stderr.startswith("xwhep: the result was refused: its p2pkh-compressed hash is ")
-    assert watched.stderr.endswith("which was not asked for (false-result)\n")
+    assert watched.stderr.startswith("xwhep: the result was refused: its public key is ")
+    assert watched.stderr.endswith("whose address was not asked for (false-result)\n")
     assert not list((tmp_path / "home" / "keys").glob("1*.key"))
 
 

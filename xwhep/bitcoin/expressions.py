@@ -8,7 +8,7 @@ an address once, so that none can take long; and the addresses that match are co
 from __future__ import annotations
 
 import re
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Iterator
 from dataclasses import dataclass
 from enum import Enum, auto
@@ -53,6 +53,10 @@ class _Automaton:
 
     def __init__(self, items: list[_Item], alphabet: str) -> None:
         self._items, self._alphabet = items, alphabet
+        kinds = defaultdict[tuple[bool, ...], list[str]](list)
+        for character in alphabet:
+            kinds[tuple(character in characters for characters, _ in items)].append(character)
+        self._kinds = [(alike[0], len(alike)) for alike in kinds.values()]  # one of those that no item tells apart
         self.start = self._closed({0})
         self._counts = 0
         self.count, self._next = cache(self._count), cache(self._followers)
@@ -91,7 +95,10 @@ class _Automaton:
 
     def _followers(self, states: _States) -> list[tuple[_States, int]]:
         """Return the states after any one character, each with the number of characters that lead there."""
-        return list(Counter(self.step(states, character) for character in self._alphabet).items())
+        followers = Counter[_States]()
+        for character, alike in self._kinds:
+            followers[self.step(states, character)] += alike
+        return list(followers.items())
 
     def _closed(self, states: set[int]) -> _States:
         """Return the states, and those that are reached from them by skipping items."""
