@@ -60,7 +60,7 @@ def search_command(
     as_json: bool,
     **how: Any,
 ) -> None:
-    """Search here alone for an address that begins with PATTERN, or with any of many; or ends so, or is all so.
+    """Search here alone for an address that begins with PATTERN or any of many, ends so, or matches all along.
 
     Without --public-key a fresh key is made here, and the private key of the address is written into --key-file, which
     only you can read. With it, the result is printed for `xwhep vanity combine`.

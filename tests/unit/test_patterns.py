@@ -203,7 +203,7 @@ def test_m_and_n_share_the_test_network() -> None:
         ),
         ("0XC0", Form.ETHEREUM, Network.MAIN, f"{ONE[:-1]}0x; case matters"),
         ("1", Form.ETHEREUM, Network.MAIN, f"{ONE[:-1]}0x; like this begin those of p2pkh-compressed{MAIN}"),
-        ("0xc0", Form.P2WPKH, Network.TEST, f"{ONE[:-1]}tb1q; like this begin those of ethereum{MAIN}"),
+        ("0xc0", Form.P2WPKH, Network.TEST, f"{ONE[:-1]}tb1q; like this begin those of ethereum"),
         (
             "0xg",
             Form.ETHEREUM,

@@ -55,7 +55,7 @@ def test_a_list_without_patterns_is_refused() -> None:
 def test_a_pattern_of_another_form_is_refused_by_name() -> None:
     for text, kind in (
         ("bc1qfun0", "p2wpkh on the main network"),
-        ("0xc0ffee", "ethereum on the main network"),
+        ("0xc0ffee", "ethereum"),
         ("mLo", "p2pkh-compressed on the test network"),
     ):
         with pytest.raises(PatternError) as refusal:

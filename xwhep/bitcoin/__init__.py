@@ -1,1 +1,1 @@
-"""Bitcoin's side of a vanity search: addresses, patterns and their exact difficulty, and keys made in two parts."""
+"""What a vanity search is about: addresses of Bitcoin and Ethereum, their exact difficulty, keys made in two parts."""

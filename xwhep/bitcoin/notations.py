@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from functools import cache, partial
 from typing import Final
@@ -64,6 +64,13 @@ def _hexadecimal_prefix(text: str) -> Ranges:
 def _bech32_prefix(head_characters: int, text: str) -> Ranges:
     """Return the range of an address's beginning; of the checksum behind the digest's 32 digits, nothing is asked."""
     return bech32_ranges(text[head_characters:][:32])
+
+
+def kinds(forms: Iterable[Form], network: Network) -> str:
+    """Return, for people, the forms and their network; Ethereum's addresses are the same on each."""
+    names = list(forms)
+    where = "" if names == [Form.ETHEREUM] else f" on the {network} network"
+    return f"{', '.join(names)}{where}"
 
 
 def guess_form(text: str) -> tuple[Form, Network] | None:

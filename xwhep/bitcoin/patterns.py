@@ -8,7 +8,7 @@ from typing import Final
 
 from xwhep.bitcoin.addresses import Form, Network, ethereum_address
 from xwhep.bitcoin.chances import keys_for, probability
-from xwhep.bitcoin.notations import Notation, guess_form, notation_of
+from xwhep.bitcoin.notations import Notation, guess_form, kinds, notation_of
 from xwhep.bitcoin.ranges import Range, Ranges, difficulty_of, in_ranges, union
 from xwhep.errors import PatternError
 
@@ -122,7 +122,8 @@ def others_like(text: str, notation: Notation | None = None) -> str:
         return ""
     if notation_of(*kind) is notation:
         return "; case matters"
-    return f"; like this begin those of {kind[0]} on the {kind[1]} network"
+    form, network = kind
+    return f"; like this begin those of {kinds([form], network)}"
 
 
 def strange_character(text: str, notation: Notation, *, behind: int = 0, ignore_case: bool = False) -> str | None:

@@ -6,6 +6,7 @@ from fractions import Fraction
 from typing import Final
 
 from xwhep.bitcoin.chances import keys_for, probability
+from xwhep.bitcoin.notations import kinds
 from xwhep.bitcoin.wanted import Wanted
 from xwhep.cli.display import amount, duration, facts, percent
 from xwhep.model.batches import SearchView
@@ -46,7 +47,7 @@ def describe_search(search: SearchView) -> str:
     return facts(
         [
             ("wanted", _wish(search)),
-            ("form", f"{', '.join(search.forms)} on the {search.network} network"),
+            ("form", kinds(search.forms, search.network)),
             ("difficulty", f"{search.difficulty:,.0f} keys on average"),
             ("keys tried", f"{search.keys_tried:,}"),
             ("hosts at work", search.hosts),
@@ -74,7 +75,7 @@ def describe_difficulty(wanted: Wanted, keys_per_s: float | None) -> str:
     difficulty = wanted.difficulty
     lines: list[tuple[str, object]] = [
         *_each(wanted),
-        ("form", f"{', '.join(wanted.forms)} on the {wanted.network} network"),
+        ("form", kinds(wanted.forms, wanted.network)),
     ]
     lines.append(("difficulty", f"{float(difficulty):,.0f} keys on average"))
     for chance in CHANCES:

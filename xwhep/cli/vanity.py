@@ -181,7 +181,7 @@ class SearchedAddress(FoundAddress):
 @click.option("--timeout", type=click.FloatRange(min=0, min_open=True), help="Stay no longer than so many seconds.")
 @json_option
 def search(texts: tuple[str, ...], *, public_key: str | None, key_file: Path | None, plain: bool, **how: Any) -> None:
-    """Let the grid search for an address that begins with PATTERN, or with any of many; or ends so, or is all so.
+    """Let the grid search for an address that begins with PATTERN or any of many, ends so, or matches all along.
 
     A fresh key is made here first. Its secret stays in a file that only you can read; the grid gets the public key, and
     what it finds is of use to you alone. The private key is then written into a file beside, and the address printed.
