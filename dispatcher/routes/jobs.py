@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+
 from aiohttp import web
 
 from dispatcher.routes import content
@@ -74,7 +76,9 @@ async def send_output(call: Call) -> web.StreamResponse:
 async def submit_batch(call: Call) -> web.Response:
     """Submit a batch."""
     message: SubmitBag | SubmitSearch = await call.body(SubmitBatch)
-    batch = await call.services.database.run(batches.submit, call.caller, message, now=call.services.now())
+    # what a search asks for may take a second to parse: not while others wait for the database
+    wanted = await asyncio.to_thread(message.wanted) if isinstance(message, SubmitSearch) else None
+    batch = await call.services.database.run(batches.submit, call.caller, message, wanted, now=call.services.now())
     call.services.waiters.wake(len(message.jobs) if isinstance(message, SubmitBag) else ALL)
     return render(batch, status=201)
 

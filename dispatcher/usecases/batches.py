@@ -12,6 +12,7 @@ from sqlmodel import Session, col, select
 from dispatcher.tables import Batch, Job
 from dispatcher.usecases import jobs, searches
 from dispatcher.usecases.access import body_digest, load_own, page, repeated
+from xwhep.bitcoin.wanted import Wanted
 from xwhep.errors import ForbiddenError, IllegalTransitionError
 from xwhep.lifecycle import BatchStatus, Event, Status, bag_status
 from xwhep.model.base import Page
@@ -19,8 +20,17 @@ from xwhep.model.batches import BatchKind, BatchView, SubmitBag, SubmitSearch
 from xwhep.rights import Caller
 
 
-def submit(session: Session, caller: Caller, request: SubmitBag | SubmitSearch, *, now: datetime) -> BatchView:
+def submit(
+    session: Session,
+    caller: Caller,
+    request: SubmitBag | SubmitSearch,
+    wanted: Wanted | None = None,
+    *,
+    now: datetime,
+) -> BatchView:
     """Submit a batch; sent again, it is the same batch.
+
+    `wanted` is what a search asks for, if its request was parsed before: that may take a second.
 
     Raises:
         ForbiddenError: it names a requester, and the caller is no bridge.
@@ -41,7 +51,7 @@ def submit(session: Session, caller: Caller, request: SubmitBag | SubmitSearch, 
             case SubmitBag():
                 jobs.submit(session, caller, request.jobs, batch_uid=batch.uid, now=now)
             case SubmitSearch():
-                searches.begin(session, batch, request)
+                searches.begin(session, batch, request, wanted or request.wanted())
         session.flush()
     return view(session, batch)
 

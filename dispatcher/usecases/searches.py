@@ -20,7 +20,7 @@ from dispatcher.usecases.credit import add_share
 from dispatcher.usecases.jobs import class_of, close, stop
 from xwhep.bitcoin.split_key import Hit, blind, hit_public_key, unblind
 from xwhep.bitcoin.targets import Target
-from xwhep.bitcoin.wanted import Found
+from xwhep.bitcoin.wanted import Found, Wanted
 from xwhep.errors import FalseResultError, KeyUsedError
 from xwhep.ids import derived_uid
 from xwhep.lifecycle import OPEN, AttemptStatus, Event, Status, advance
@@ -42,16 +42,13 @@ _TARGETS: Final[dict[UUID, Target]] = {}
 _ASKED_FOR: Final = set(SearchFields.model_fields)
 
 
-def begin(session: Session, batch: Batch, request: SubmitSearch) -> None:
-    """Begin a search: check what is wanted and the key, and blind the key with a number that no host learns.
+def begin(session: Session, batch: Batch, request: SubmitSearch, wanted: Wanted) -> None:
+    """Begin a search for what its request wants: check the key, and blind the key with a number that no host learns.
 
     Raises:
-        PatternError: to a pattern no address matches, or the search would never end.
-        PatternListError: together the patterns are too many.
         PublicKeyError: the key is not a point of the curve.
         KeyUsedError: the key served an earlier search.
     """
-    wanted = request.wanted()
     public_key = decode(bytes.fromhex(request.public_key))
     if session.exec(select(Search).where(Search.public_key == request.public_key)).first():
         raise KeyUsedError
