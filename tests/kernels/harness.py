@@ -20,6 +20,7 @@ from worker.vanity.hashes import (
     sha256,
     sha256_block,
 )
+from worker.vanity.keccak import keccak256, last_words
 from worker.vanity.kernel import Kernel
 from worker.vanity.vectors import Place, Static, Vec, compiled, traced
 
@@ -145,3 +146,30 @@ def sha256_of_four(messages: Sequence[bytes], *, by_sha_ni: bool) -> list[bytes]
     results = np.zeros((8, 4), np.uint32)
     _run_sha256(_Sha256(size, by_sha_ni), Operands(inputs.ctypes.data, results.ctypes.data))
     return [digest.astype(">u4").tobytes() for digest in results.T]
+
+
+@traced()
+def _keccak(memory: Operands) -> None:
+    digest = keccak256([memory.inputs.load(HASH_LANES, 64, word * HASH_LANES * 8) for word in range(8)])
+    for number, word in enumerate(digest):
+        memory.results.store(word, number * HASH_LANES * 8)
+    for number, word in enumerate(last_words(digest)):
+        memory.results.store(word, (8 + number) * HASH_LANES * 4)
+
+
+@compiled
+def _run_keccak(memory: Operands) -> None:
+    _keccak(memory)
+
+
+def keccak_of_keys(messages: Sequence[bytes]) -> list[tuple[bytes, bytes]]:
+    """Return the Keccak-256 of eight messages of 64 bytes, and its last 20 bytes as `last_words` has them."""
+    inputs = np.ascontiguousarray(np.array([np.frombuffer(message, "<u8") for message in messages]).T)
+    results = np.zeros(4 * HASH_LANES * 8 + 5 * HASH_LANES * 4, np.uint8)
+    _run_keccak(Operands(inputs.ctypes.data, results.ctypes.data))
+    digests = results[: 4 * HASH_LANES * 8].view(np.uint64).reshape(4, HASH_LANES).T
+    addresses = results[4 * HASH_LANES * 8 :].view(np.uint32).reshape(5, HASH_LANES).T
+    return [
+        (digest.astype("<u8").tobytes(), address.astype(">u4").tobytes())
+        for digest, address in zip(digests, addresses, strict=True)
+    ]

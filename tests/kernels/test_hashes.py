@@ -5,12 +5,13 @@ from __future__ import annotations
 import hashlib
 
 import pytest
-from Crypto.Hash import RIPEMD160
+from Crypto.Hash import RIPEMD160, keccak
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tests.kernels.harness import HASH_LANES, hash_blocks, sha256_of_four
+from tests.kernels.harness import HASH_LANES, hash_blocks, keccak_of_keys, sha256_of_four
 from worker.vanity.engine import host_features
+from worker.vanity.keccak import ROUND_CONSTANTS
 
 BLOCK = 64
 WAYS = [False, True] if host_features().get("sha") else [False]
@@ -101,3 +102,28 @@ def test_hash160_of_the_generator_is_the_published_one() -> None:
     digests = hash_blocks(all_lanes(padded(key, "big")))
 
     assert {hash160.hex() for _, _, hash160 in digests} == {"751e76e8199196d454941c45d1b3a323f1433bd6"}
+
+
+@settings(deadline=None)
+@given(keys=st.lists(st.binary(min_size=64, max_size=64), min_size=HASH_LANES, max_size=HASH_LANES))
+def test_each_lane_computes_the_keccak_of_a_key(keys: list[bytes]) -> None:
+    digests = [keccak.new(digest_bits=256, data=key).digest() for key in keys]
+
+    assert keccak_of_keys(keys) == [(digest, digest[12:]) for digest in digests]
+
+
+def test_keccak_of_the_generator_is_the_published_address() -> None:
+    # the account of the private key 1: 0x7E5F4552091A69125d5DfCb7b8C2659029395Bdf
+    key = bytes.fromhex(
+        "79be667ef9dcbbac55a06295ce870b07029bfcdb2dce28d959f2815b16f81798"
+        "483ada7726a3c4655da4fbfc0e1108a8fd17b448a68554199c47d08ffb10d4b8"
+    )
+
+    assert {address.hex() for _, address in keccak_of_keys(all_lanes(key))} == {
+        "7e5f4552091a69125d5dfcb7b8c2659029395bdf"
+    }
+
+
+def test_the_round_constants_of_keccak_are_the_published_ones() -> None:
+    # "The Keccak reference", 1.2, the first three and the last
+    assert [ROUND_CONSTANTS[i] for i in (0, 1, 2, 23)] == [1, 0x8082, 0x800000000000808A, 0x8000000080008008]
