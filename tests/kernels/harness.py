@@ -10,7 +10,7 @@ import numpy as np
 from llvmlite import ir
 
 from worker.vanity import sha_ni
-from worker.vanity.engine import host_features, usable_kernels
+from worker.vanity.choice import host_features, usable_kernels
 from worker.vanity.field import Element, Field
 from worker.vanity.hashes import (
     RIPEMD160_START,

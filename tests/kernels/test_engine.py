@@ -8,18 +8,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 from numba.core import config
 
-from worker.vanity.engine import (
-    KERNELS,
-    SLICE_S,
-    bitmap,
-    choose_kernel,
-    first_words,
-    host_features,
-    next_slice,
-    reason_for,
-    usable_kernels,
-)
+from worker.vanity.choice import KERNELS, choose_kernel, host_features, reason_for, usable_kernels
+from worker.vanity.comparison import bitmap, first_words, last_characters
+from worker.vanity.engine import SLICE_S, next_slice
 from worker.vanity.kernel import BITMAP_BITS
+from xwhep.bitcoin.addresses import Form, Network
+from xwhep.bitcoin.endings import Ending
 from xwhep.errors import InvalidFieldError
 
 words = st.integers(0, 2**32 - 1)
@@ -103,6 +97,20 @@ def test_the_bitmap_has_the_leading_bits_of_all_wanted_words(ranges: list[tuple[
         place = probe >> shift
         wanted = any(first >> shift <= place <= last >> shift for first, last in ranges)
         assert bits[place // 32] >> place % 32 & 1 == wanted
+
+
+@given(ends=st.tuples(st.integers(0, 58**7 - 1), st.integers(0, 58**7 - 1)), probe=st.integers(0, 58**7 - 1))
+def test_the_last_characters_are_those_of_the_whole_ending(ends: tuple[int, int], probe: int) -> None:
+    first, last = sorted(ends)
+    first = max(first, last - 58**5 // 3)  # whole, all last characters would be among them
+
+    characters, ranges = last_characters(Ending(Form.P2PKH_COMPRESSED, Network.MAIN, 7, ((first, last),)))
+
+    assert characters == 5
+    for number in (first, last, first + (last - first) // 2):
+        assert any(low <= number % 58**5 <= high for low, high in ranges)
+    wanted = any(first <= number <= last for number in range(first - first % 58**5 + probe % 58**5, last + 1, 58**5))
+    assert any(low <= probe % 58**5 <= high for low, high in ranges) == wanted
 
 
 def test_a_slice_is_as_long_as_commands_can_wait() -> None:

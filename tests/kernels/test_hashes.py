@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tests.kernels.harness import HASH_LANES, hash_blocks, keccak_of_keys, sha256_of_four
-from worker.vanity.engine import host_features
+from worker.vanity.choice import host_features
 from worker.vanity.keccak import ROUND_CONSTANTS
 
 BLOCK = 64

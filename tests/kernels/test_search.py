@@ -1,7 +1,8 @@
-"""The whole kernels, against the reference on every key of a small unit."""
+"""The whole kernels, against their twin on every key of a small unit, and the twin against the reference."""
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import replace
 from functools import cache
 from math import sqrt
@@ -11,19 +12,25 @@ import numpy as np
 import pytest
 
 from tests.kernels.harness import KERNELS
-from worker.vanity import reference, self_test
+from worker.vanity import self_test, twin
 from worker.vanity.engine import Candidate, UnitSearch
-from worker.vanity.kernel import Kernel, Memory
+from worker.vanity.kernel import FORMS, Kernel, Memory
 from worker.vanity.search import INVERSION, SCRATCH_ELEMENTS, A, invert
-from xwhep.bitcoin.addresses import Form
-from xwhep.bitcoin.patterns import Ranges, difficulty_of, parse_pattern
-from xwhep.bitcoin.split_key import Hit, hit_hash160
+from xwhep.bitcoin.addresses import Form, Network, address
+from xwhep.bitcoin.endings import Ending, parse_ending
+from xwhep.bitcoin.patterns import parse_pattern
+from xwhep.bitcoin.ranges import Ranges, difficulty_of
+from xwhep.bitcoin.split_key import Hit, hit_public_key
+from xwhep.bitcoin.targets import Sieve, Target
 from xwhep.errors import MiscalculationError, PublicKeyError
+from xwhep.fast_secp256k1 import add_multiple
 from xwhep.secp256k1 import G, N, P, Point, multiply, negate
-from xwhep.units import KEYS_PER_STEP, LANES, Unit, centre, keys_of
+from xwhep.units import LANES, POINTS_PER_STEP, Unit, centre, keys_of
 
+COMPRESSED = Form.P2PKH_COMPRESSED
 EVERYTHING: Ranges = ((0, 2**160 - 1),)
 HALF: Ranges = ((0, 2**158 - 1), (2**159, 2**159 + 2**158 - 1))  #: ends with whole first words
+SIXTEENTH: Ranges = ((3 << 156, (4 << 156) - 1),)
 #: many, of many lengths, up to the highest hash of all
 MANY: Ranges = (
     *((start << 128, (start + start // 5000 << 128) - 1) for start in range(0x147AE14, 2**32 - 2**24, 0x147AE14)),
@@ -33,43 +40,87 @@ BATCH = UUID("018f3b9e-6c1d-7a42-9f00-3c5d2b7e9a11")
 
 each_kernel = pytest.mark.parametrize("kernel", KERNELS, ids=lambda kernel: kernel.name)
 
+#: what is computed, by which kernels: each computes several forms, or plain keys and endings, and all of them together
+#: each combination of a field, a SHA-256 and a form; what the first alone computes is made of the same
+COMBINATIONS = [
+    *((kernel, ("p2pkh-compressed",)) for kernel in KERNELS),
+    *((kernel, ("p2sh-p2wpkh", "plain", "base58")) for kernel in KERNELS[1::3]),
+    *((kernel, FORMS) for kernel in KERNELS[:1] + KERNELS[2:]),
+    (KERNELS[0], ("ethereum",)),
+    (KERNELS[0], (*FORMS, "plain")),
+    (KERNELS[0], ("p2pkh-compressed", "base58")),
+    (KERNELS[0], ("p2pkh-compressed", "base32")),
+    (KERNELS[0], ("ethereum", "plain", "base16")),
+]
 
-def unit_of(ranges: Ranges, steps: int, form: Form = Form.P2PKH_COMPRESSED) -> Unit:
+
+def unit_of(target: Target | Ranges, steps: int, *, plain: bool = False) -> Unit:
     public_key = multiply(G, 0xC0FFEE)
     assert public_key is not None
-    return Unit(BATCH, 7, steps, form, public_key, ranges)
+    target = target if isinstance(target, Target) else Target(((COMPRESSED, target),))
+    return Unit(BATCH, 7, steps, public_key, target, plain)
+
+
+def everywhere(ranges: Ranges, forms: Iterable[Form] = FORMS) -> Target:
+    """Return the target of these ranges in several forms."""
+    return Target(tuple((form, ranges) for form in Form if form in forms))
 
 
 @cache
-def enumerated(unit: Unit, first_step: int = 0) -> tuple[set[Hit], dict[int, Point]]:
-    """Return the unit's hits, and its points by their offsets."""
-    return reference.hits(unit, first_step), dict(reference.points(unit, first_step))
+def enumerated(unit: Unit, first_step: int = 0) -> set[tuple[Form, Hit]]:
+    """Return the unit's hits in each form, as the twin finds them."""
+    return set(twin.finds(unit, first_step))
 
 
-def found_hits(search: UnitSearch, points: dict[int, Point]) -> list[Hit]:
-    """Return all candidates of a search as the hits they are, by their points."""
-    return [Hit(c.s, c.e, search.sign(c, points[c.s])) for c in search.advance(1000)]
+def found(search: UnitSearch) -> list[tuple[Form, Hit]]:
+    """Return all candidates of a search as the hits they are."""
+    candidates = []
+    while search.next_step < search.unit.steps:
+        candidates += search.advance(search.unit.steps)
+    return [(c.form, Hit(c.s, c.e, search.sign(c, point_of(search.unit.public_key, c.s)))) for c in candidates]
 
 
-def known_share(form: Form, hit: Hit, point: Point) -> Candidate:
-    """Return the candidate that a hit of the reference is."""
-    own = 0 if form is Form.P2PKH_UNCOMPRESSED else point.y % 2
-    return Candidate(hit.s, hit.e, own if hit.sign == 1 else 1 - own)
+@cache
+def point_of(public_key: Point, s: int) -> Point:
+    point = add_multiple(public_key, s)
+    assert point is not None
+    return point
 
 
-@pytest.mark.parametrize("form", self_test.KNOWN)
-def test_the_known_shares_are_those_of_the_reference(form: Form) -> None:
-    hits, points = enumerated(self_test.unit(form))
-
-    shares = [known_share(form, hit, points[hit.s]) for hit in hits]
-
-    assert self_test.digest(shares) == self_test.KNOWN[form]
+# --- the self-test ---------------------------------------------------------------------------------------------------
 
 
-@each_kernel
-@pytest.mark.parametrize("form", self_test.KNOWN)
-def test_every_kernel_passes_the_self_test_of_every_form(kernel: Kernel, form: Form) -> None:
-    self_test.self_test(kernel.for_form(form))
+def kernel_of(kernel: Kernel, purpose: tuple[str, ...]) -> Kernel:
+    """Return the kernel whose purpose has these parts."""
+    base = next((int(part[4:]) for part in purpose if part.startswith("base")), 0)
+    return kernel.for_forms(*(form for form in FORMS if form in purpose), plain="plain" in purpose, base=base)
+
+
+def known_shares(kernel: Kernel) -> list[Candidate]:
+    """Return the shares of a kernel's self-test as the twin finds them."""
+    search = UnitSearch(kernel, self_test.unit(kernel))
+    shares = []
+    for form, hit in twin.finds(search.unit):
+        point = point_of(G, hit.s)
+        halves = [Candidate(form, hit.s, hit.e, half) for half in (0, 1)]
+        shares += [share for share in halves[: 1 if kernel.plain else 2] if search.sign(share, point) == hit.sign]
+    return shares
+
+
+@pytest.mark.parametrize("purpose", self_test.KNOWN)
+def test_the_known_shares_are_those_of_the_twin(purpose: str) -> None:
+    form = next(form for form in FORMS if purpose.startswith(form))
+    kernel = kernel_of(KERNELS[0], (form, *purpose.removeprefix(form).split("-")))
+
+    assert kernel.purpose == purpose
+    assert self_test.digest(known_shares(kernel)) == self_test.KNOWN[purpose]
+
+
+@pytest.mark.parametrize(
+    ("kernel", "purpose"), COMBINATIONS, ids=[f"{kernel.name}-{'-'.join(purpose)}" for kernel, purpose in COMBINATIONS]
+)
+def test_every_kernel_passes_the_self_test(kernel: Kernel, purpose: tuple[str, ...]) -> None:
+    self_test.self_test(kernel_of(kernel, purpose))
 
 
 def test_a_machine_that_misses_a_single_share_fails_the_self_test(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -80,51 +131,148 @@ def test_a_machine_that_misses_a_single_share_fails_the_self_test(monkeypatch: p
         self_test.self_test(KERNELS[0])
 
 
-@each_kernel
-@pytest.mark.parametrize("form", Form)
-def test_every_key_of_a_unit_is_searched_once_and_rightly(kernel: Kernel, form: Form) -> None:
-    unit = unit_of(HALF, 1, form)
-    wanted, points = enumerated(unit)
-
-    found = found_hits(UnitSearch(kernel, unit), points)
-
-    assert len(found) == len(wanted)
-    assert set(found) == wanted
-    assert len(points) * 6 == keys_of(1)
+# --- exactness -------------------------------------------------------------------------------------------------------
 
 
 @each_kernel
-def test_a_pattern_finds_exactly_the_hits_of_the_reference(kernel: Kernel) -> None:
-    unit = unit_of(parse_pattern("1Ab").ranges, steps=2)
+def test_every_key_of_a_unit_is_searched_once_and_rightly(kernel: Kernel) -> None:
+    unit = unit_of(HALF, steps=2)
+    wanted = enumerated(unit)
+
+    hits = found(UnitSearch(kernel, unit))
+
+    assert len(hits) == len(wanted) > keys_of(2, plain=False) * 0.49
+    assert set(hits) == wanted
+
+
+@pytest.mark.parametrize("kernel", KERNELS[:1] + KERNELS[2:], ids=lambda kernel: kernel.name)
+def test_several_forms_at_once_find_what_each_would(kernel: Kernel) -> None:
+    quarters = tuple((form, ((n << 157, (n + 2 << 157) - 1),)) for n, form in enumerate(Form) if form in FORMS)
+    unit = unit_of(Target(quarters), steps=1)
+
+    hits = found(UnitSearch(kernel, unit))
+
+    assert len(hits) == len(set(hits))
+    assert set(hits) == enumerated(unit)
+
+
+def test_a_plain_unit_has_the_own_key_of_each_point() -> None:
+    unit = unit_of(everywhere(EVERYTHING), steps=2, plain=True)
+
+    hits = found(UnitSearch(KERNELS[0], unit))
+
+    assert len(hits) == len(FORMS) * keys_of(2, plain=True) == len(FORMS) * 2 * LANES * POINTS_PER_STEP
+    assert set(hits) == enumerated(unit)
+
+
+def test_a_key_in_several_forms_is_one_hit() -> None:
+    unit = unit_of(everywhere(EVERYTHING), steps=1, plain=True)
+    search = UnitSearch(KERNELS[0], unit)
+
+    checked = [(candidate.form, search.check(candidate)) for candidate in search.advance(1)[:1000]]
+
+    assert {form for form, _ in checked} == set(FORMS)
+    assert {form for form, hit in checked if hit is not None} == {COMPRESSED}
+
+
+@each_kernel
+def test_a_pattern_finds_exactly_the_hits_of_the_twin(kernel: Kernel) -> None:
+    unit = unit_of(parse_pattern("1Ab").ranges, steps=5)
     search = UnitSearch(kernel, unit)
 
-    hits = [hit for candidate in search.advance(2) if (hit := search.check(candidate)) is not None]
+    hits = [hit for candidate in search.advance(5) if (hit := search.check(candidate)) is not None]
 
-    assert hits
-    assert set(hits) == enumerated(unit)[0]
+    assert len(hits) == len(set(hits)) > 10
+    assert {(COMPRESSED, hit) for hit in hits} == enumerated(unit)
 
 
 @each_kernel
 def test_a_unit_can_be_resumed_at_a_later_step(kernel: Kernel) -> None:
     unit = unit_of(HALF, steps=2)
-    wanted, points = enumerated(unit, first_step=1)
     search = UnitSearch(kernel, unit, first_step=1)
 
-    found = found_hits(search, points)
+    hits = found(search)
 
-    assert set(found) == wanted
+    assert set(hits) == enumerated(unit, first_step=1)
     assert search.next_step == 2
 
 
 @each_kernel
 def test_many_ranges_find_what_each_would(kernel: Kernel) -> None:
-    unit = unit_of(MANY, steps=1)
-    wanted, points = enumerated(unit)
+    unit = unit_of(MANY, steps=5)
+    wanted = enumerated(unit)
 
-    found = found_hits(UnitSearch(kernel, unit), points)
+    hits = found(UnitSearch(kernel, unit))
 
-    assert len(found) == len(wanted) > 100
-    assert set(found) == wanted
+    assert len(hits) == len(wanted) > 500
+    assert set(hits) == wanted
+
+
+def test_many_ranges_in_several_forms_find_what_each_would() -> None:
+    unit = unit_of(Target(tuple((form, MANY[n::2]) for n, form in enumerate(Form) if form in FORMS)), steps=1)
+
+    assert set(found(UnitSearch(KERNELS[0], unit))) == enumerated(unit)
+
+
+# --- endings ---------------------------------------------------------------------------------------------------------
+
+#: form, network, and endings
+ENDINGS = [
+    (Form.P2PKH_COMPRESSED, Network.MAIN, ["a", "V"]),
+    (Form.P2PKH_COMPRESSED, Network.TEST, ["1"]),
+    (Form.P2WPKH, Network.MAIN, ["q"]),
+    (Form.P2WPKH, Network.TEST, ["7"]),
+]
+
+
+@pytest.mark.parametrize(
+    ("form", "network", "suffix"), [(form, network, suffix) for form, network, some in ENDINGS for suffix in some]
+)
+def test_an_ending_finds_exactly_the_addresses_that_end_so(form: Form, network: Network, suffix: str) -> None:
+    ending, _, _ = parse_ending(suffix, "", form, network)
+    unit = unit_of(Target(((COMPRESSED, SIXTEENTH),), ending), steps=1)
+    search = UnitSearch(KERNELS[0], unit)
+
+    hits = [hit for candidate in search.advance(1) if (hit := search.check(candidate)) is not None]
+
+    assert hits
+    assert {(COMPRESSED, hit) for hit in hits} == enumerated(unit)
+    assert all(_address(unit, hit, form, network).endswith(suffix) for hit in hits)
+
+
+def _address(unit: Unit, hit: Hit, form: Form, network: Network) -> str:
+    match = unit.target.match(hit_public_key(unit.public_key, hit))
+    assert match is not None
+    return address(match.digest, form, network)
+
+
+@pytest.mark.parametrize(("form", "alphabet"), [(Form.P2PKH_COMPRESSED, 58), (Form.P2WPKH, 32)])
+def test_of_a_long_ending_the_last_characters_are_compared_and_the_rest_is_checked(form: Form, alphabet: int) -> None:
+    size = alphabet**8
+    low, high = size // 5 - alphabet**6 // 7, size // 5 + alphabet**6 // 3  # one range, which passes a carry
+    ending = Ending(form, Network.MAIN, 8, ((low, high), (size - alphabet**7, size - 1)))
+    unit = unit_of(Target(((COMPRESSED, SIXTEENTH),), ending), steps=1)
+    search = UnitSearch(KERNELS[0], unit)
+
+    hits = [hit for candidate in search.advance(1) if (hit := search.check(candidate)) is not None]
+
+    assert hits
+    assert {(COMPRESSED, hit) for hit in hits} == enumerated(unit)
+
+
+def test_an_expression_is_checked_on_the_address() -> None:
+    sieve = Sieve("1AbC.*[a-zA-Z]$", COMPRESSED, Network.MAIN)
+    unit = unit_of(Target(((COMPRESSED, parse_pattern("1AbC").ranges),), sieve=sieve), steps=60)
+    search = UnitSearch(KERNELS[0], unit)
+    candidates = search.advance(60)
+
+    texts = [_address(unit, hit, COMPRESSED, Network.MAIN) for c in candidates if (hit := search.check(c)) is not None]
+
+    assert 0 < len(texts) < len(candidates)
+    assert all(text.startswith("1AbC") and text[-1].isalpha() for text in texts)
+
+
+# --- slices ----------------------------------------------------------------------------------------------------------
 
 
 def test_slices_find_what_one_run_finds() -> None:
@@ -136,25 +284,30 @@ def test_slices_find_what_one_run_finds() -> None:
     assert set(parts) == set(whole.advance(12))
 
 
-def test_a_full_buffer_ends_the_slice_and_loses_no_key() -> None:
-    search = UnitSearch(KERNELS[0], unit_of(EVERYTHING, steps=100))
+@pytest.mark.parametrize("forms", [(COMPRESSED,), FORMS], ids=len)
+def test_a_full_buffer_ends_the_slice_and_loses_no_key(forms: tuple[Form, ...]) -> None:
+    search = UnitSearch(KERNELS[0], unit_of(everywhere(EVERYTHING, forms), steps=100))
 
-    found = search.advance(100)
+    candidates = search.advance(100)
 
     assert 0 < search.next_step < 100
-    assert len(found) == len(set(found)) == search.next_step * KEYS_PER_STEP
+    keys = keys_of(search.next_step, plain=False) * len(forms)
+    assert len(candidates) == len(set(candidates)) == keys
 
 
 @each_kernel
 def test_hits_are_as_frequent_as_the_difficulty_says(kernel: Kernel) -> None:
-    unit = unit_of(parse_pattern("1LoV").ranges, steps=420)  # 20.7 million keys
-    search = UnitSearch(kernel, unit)
+    ranges = parse_pattern("1LoV").ranges
+    search = UnitSearch(kernel, unit_of(ranges, steps=420))  # 20.7 million keys
 
     hits = [hit for candidate in search.advance(420) if (hit := search.check(candidate)) is not None]
 
-    expected = keys_of(420) / float(difficulty_of(unit.ranges))
+    expected = keys_of(420, plain=False) / float(difficulty_of(ranges))
     assert search.next_step == 420
     assert abs(len(hits) - expected) < 5 * sqrt(expected)
+
+
+# --- the host's check ------------------------------------------------------------------------------------------------
 
 
 def test_a_candidate_whose_rest_is_not_wanted_is_no_hit() -> None:
@@ -163,25 +316,35 @@ def test_a_candidate_whose_rest_is_not_wanted_is_no_hit() -> None:
     candidate = search.advance(1)[0]
     hit = search.check(candidate)
     assert hit is not None
-    digest = int.from_bytes(hit_hash160(unit.public_key, hit), "big")
+    match = unit.target.match(hit_public_key(unit.public_key, hit))
+    assert match is not None
+    neighbour = int.from_bytes(match.digest, "big") ^ 1
 
-    neighbour = UnitSearch(KERNELS[0], replace(unit, ranges=((digest ^ 1, digest ^ 1),)))
+    elsewhere = Target(((COMPRESSED, ((neighbour, neighbour),)),))
 
-    assert neighbour.check(candidate) is None
+    assert UnitSearch(KERNELS[0], replace(unit, target=elsewhere)).check(candidate) is None
 
 
 def test_a_miscalculated_key_is_an_error() -> None:
     search = UnitSearch(KERNELS[0], unit_of(((5, 5),), steps=1))
 
     with pytest.raises(MiscalculationError, match="this machine computed a wrong key with the kernel field"):
-        search.check(Candidate(s=1, e=0, half=0))
+        search.check(Candidate(COMPRESSED, s=1, e=0, half=0))
+
+
+def test_a_miscalculated_ending_is_an_error() -> None:
+    ending, ranges, _ = parse_ending("abc")
+    search = UnitSearch(KERNELS[0], unit_of(Target(((COMPRESSED, ranges),), ending), steps=1))
+
+    with pytest.raises(MiscalculationError):
+        search.check(Candidate(COMPRESSED, s=1, e=0, half=0))
 
 
 def test_a_key_at_infinity_is_a_miscalculation() -> None:
     unit = unit_of(((5, 5),), steps=1)
 
     with pytest.raises(MiscalculationError):
-        UnitSearch(KERNELS[0], unit).check(Candidate(s=N - 0xC0FFEE, e=0, half=0))
+        UnitSearch(KERNELS[0], unit).check(Candidate(COMPRESSED, s=N - 0xC0FFEE, e=0, half=0))
 
 
 def test_a_public_key_that_cancels_a_centre_is_refused() -> None:

@@ -29,7 +29,7 @@ from xwhep.units import keys_of
 log = logging.getLogger(__name__)
 
 #: the forms of address that the kernels compute
-FORMS: Final = frozenset(Form) - {Form.ETHEREUM}
+FORMS: Final = frozenset(Form)
 #: how long a child may say nothing, seconds: compiling takes the longest, and the machine may be busy
 SILENCE_S: Final = 600.0
 #: how often the children of a unit may be started

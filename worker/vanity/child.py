@@ -18,7 +18,8 @@ from uuid import UUID
 import psutil
 
 from worker.vanity import cache, pipe
-from worker.vanity.engine import UnitSearch, choose_kernel, compile_kernel, host_features, next_slice, reason_for
+from worker.vanity.choice import choose_kernel, host_features, reason_for
+from worker.vanity.engine import UnitSearch, compile_kernel, next_slice
 from worker.vanity.kernel import Kernel
 from worker.vanity.limits import clock_hz, least_cycles
 from worker.vanity.self_test import self_test
@@ -107,7 +108,7 @@ def run_compiler(stdout: BinaryIO, folder: Path, kernel_name: str | None) -> int
     """Compile the kernel into the cache and say which one it is and how fast; return the exit status."""
 
     def work(emit: Emit) -> None:
-        kernel = _ready_kernel(emit, (folder, kernel_name), Form.P2PKH_COMPRESSED)
+        kernel = _ready_kernel(emit, folder, choose_kernel(kernel_name))
         emit(_trial(kernel))
 
     return _reporting(stdout, work)
@@ -143,28 +144,27 @@ def _trial(kernel: Kernel) -> pipe.Compiled:
         why=reason_for(kernel),
         keys_per_s=keys / elapsed_s,
         keys_per_cpu_s=keys / max(cpu_s, 1e-3),  # where the clock of threads is coarse, it may not have moved
-        bound_keys_per_cpu_s=clock_hz() / least_cycles(kernel, host_features()).key(kernel.form),
+        bound_keys_per_cpu_s=clock_hz() / least_cycles(kernel, host_features()).key(kernel),
     )
 
 
 def _search_unit(message: pipe.UnitMessage, listener: Listener, emit: Emit, choice: tuple[Path, str | None]) -> None:
     unit = message.checked_unit()
     lower_priority(message.nice)
-    kernel = _ready_kernel(emit, choice, unit.target.forms[0])
+    folder, kernel_name = choice
+    kernel = _ready_kernel(emit, folder, choose_kernel(kernel_name).for_unit(unit))
     unit_search = UnitSearch(kernel, unit, message.first_step)
     emit(pipe.Started(kernel=kernel.name))
     emit(_search(unit_search, listener, Meter(emit), message.share))
 
 
-def _ready_kernel(emit: Emit, choice: tuple[Path, str | None], form: Form) -> Kernel:
-    """Return the kernel for a form, compiled and tested; say so beforehand if that takes long.
+def _ready_kernel(emit: Emit, folder: Path, kernel: Kernel) -> Kernel:
+    """Return a kernel, compiled and tested; say so beforehand if that takes long.
 
     Raises:
         MiscalculationError: this machine, or the kernel on it, computes wrongly.
     """
-    folder, kernel_name = choice
-    kernel = choose_kernel(kernel_name).for_form(form)
-    mark = f"{kernel.name}-{kernel.form}"
+    mark = f"{kernel.name}-{kernel.purpose}"
     if cache.is_cold(folder, mark):
         emit(pipe.Compiling())
     compile_kernel(kernel)

@@ -66,13 +66,21 @@ class Field(ABC):
 
     def word(self, x: Element, position: int) -> Vec:
         """Return the 32 bits of the value from bit `position` up, as 32-bit words."""
+        return self._bits(x, position, 32).low32()
+
+    def long_word(self, x: Element, position: int) -> Vec:
+        """Return the 64 bits of the value from bit `position` up."""
+        return self._bits(x, position, 64)
+
+    def _bits(self, x: Element, position: int, count: int) -> Vec:
+        """Return the bits of the value from bit `position` up, the first `count` of them right."""
         first, offset = divmod(position, self.bits)
         result = x[first] >> offset
         for limb in range(first + 1, self.size):
             shift = limb * self.bits - position
-            if shift < 32:
+            if shift < count:
                 result = result | x[limb] << shift
-        return result.low32()
+        return result
 
     # --- memory -----------------------------------------------------------------------------------------------------
 

@@ -8,7 +8,8 @@ and back over the rows, last to first.
 A compressed key needs no y: its encoding is the parity and x, and both parities are wanted, since they belong to a
 point and its negative. For uncompressed keys y costs one multiplication more a point, which its three images share.
 From each x come two more, those of LAMBDA and LAMBDA^2 times the point (Gallant, Lambert, Vanstone, 2001): BETA x and
-BETA^2 x = -(x + BETA x). So a point gives six keys.
+BETA^2 x = -(x + BETA x). So a point gives six keys, and
+in a plain search one, with the parity of its own y.
 
 A centre that equals a table's point up to sign makes the whole step's inverse 0 and its keys wrong. That is as unlikely
 as guessing a private key, unless someone chose the public key so, who then spoils no more than his own search.
@@ -21,7 +22,7 @@ from numba import types
 
 from worker.vanity.field import Element
 from worker.vanity.kernel import IMAGES, Kernel, Memory
-from worker.vanity.messages import write_keys
+from worker.vanity.messages import write_keys, write_own_key
 from worker.vanity.vectors import I64, Place, traced
 from xwhep.secp256k1 import BETA
 
@@ -82,14 +83,14 @@ def write_both_sides(kernel: Kernel, memory: Memory[Place], group: ir.Value, row
             addend = centre_y if side else field.negative(centre_y)
             side_y = field.multiply(slope, field.subtract(centre_x, side_x), addend)
             side_y = field.carry(field.negative(side_y)) if side else side_y
-        write_images(kernel, memory, side, (side_x, side_y), group)
+        write_point_keys(kernel, memory, side, (side_x, side_y), group)
 
 
 @traced()
 def write_centres(kernel: Kernel, memory: Memory[Place], group: ir.Value) -> None:
     """Write the keys of the centres themselves, as the first side."""
     x, y = (kernel.load(memory.centres, coordinate, group) for coordinate in (0, 1))
-    write_images(kernel, memory, 0, (x, y if kernel.needs_y else None), group)
+    write_point_keys(kernel, memory, 0, (x, y if kernel.needs_y else None), group)
 
 
 @traced()
@@ -113,12 +114,16 @@ def adopt_next_centres(kernel: Kernel, memory: Memory[Place], group: ir.Value) -
         kernel.store(kernel.load(memory.centres, 2 + coordinate, group), memory.centres, coordinate, group)
 
 
-def write_images(
+def write_point_keys(
     kernel: Kernel, memory: Memory[Place], side: int, point: tuple[Element, Element | None], group: ir.Value
 ) -> None:
-    """Write the keys of (x, y), (BETA x, y) and (BETA^2 x, y), where BETA^2 x = -(x + BETA x)."""
+    """Write the keys of (x, y), (BETA x, y) and (BETA^2 x, y), where BETA^2 x = -(x + BETA x); if plain, of (x, y)."""
     field = kernel.field
     x, y = point
+    if kernel.plain:
+        assert y is not None
+        write_own_key(kernel, memory, side, (x, y), group)
+        return
     image = field.multiply(x, field.constant(memory.words.builder, BETA))
     opposite = field.carry(field.negative(x, image))
     for e, abscissa in enumerate((x, image, opposite)):

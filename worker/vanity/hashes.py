@@ -192,3 +192,9 @@ def script_words(key_hash: State) -> list[Vec]:
     """Return the script 0x0014 || key hash, 22 bytes with their end mark, of five big-endian words. Source: BIP 141."""
     ends = [*key_hash, key_hash[0].constant(0x80000000)]
     return [(key_hash[0] >> 16) | 0x00140000, *(a << 16 | b >> 16 for a, b in pairwise(ends))]
+
+
+def payload_words(version: Vec, digest: State) -> list[Vec]:
+    """Return version || digest, 21 bytes with their end mark: what Base58Check adds a checksum to."""
+    ends = [version, *digest, digest[0].constant(0x80000000)]
+    return [a << 24 | b >> 8 for a, b in pairwise(ends)]

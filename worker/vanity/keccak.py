@@ -82,5 +82,5 @@ def keccak256(message: list[Vec]) -> list[Vec]:
 
 def last_words(digest: list[Vec]) -> tuple[Vec, ...]:
     """Return the last 20 bytes of a digest as five big-endian words of 32 bits. Source: Yellow Paper, appendix F."""
-    halves = [half for word in digest for half in (word.low32(), (word >> 32).low32())]
+    halves = [half for word in digest for half in (word.low32(), word.high32())]
     return tuple(half.swap_bytes() for half in halves[3:])

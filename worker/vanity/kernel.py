@@ -1,54 +1,65 @@
-"""What a kernel is: a way to compute, and the memory that its steps share."""
+"""What a kernel is: a way to compute, what is computed, and the memory that its steps share."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from typing import Generic, NamedTuple, TypeVar
+from typing import Final, Generic, NamedTuple, TypeVar
 
 from llvmlite import ir
 
 from worker.vanity.field import Element, Field
 from worker.vanity.vectors import Place, Static
 from xwhep.bitcoin.addresses import Form
-from xwhep.units import LANES
+from xwhep.units import LANES, Unit
 
-KEY_LANES = 2 * LANES  #: keys hashed together, in two halves: two keys of each of sixteen x's
+KEY_LANES = 2 * LANES  #: keys hashed together, in two halves: two keys of each of sixteen x's, or one of thirty-two
 MAX_WORDS = 17  #: 32-bit words of the longest key, 65 bytes, with SHA-256's end mark
 SHA256_WORDS, DIGEST_WORDS = 8, 5
 BITMAP_BITS = 18  #: how many leading bits of a digest the bitmap looks at: its 32 KiB stay in the caches
 IMAGES = 3  #: x's of a point: under 1, LAMBDA, LAMBDA^2
 SIDES = 2  #: of a centre: C + iG, then C - iG
 
+#: how many forms hash a key, in the order of a pass: the script of a nested address holds the digest just computed
+FORMS: Final = (Form.P2PKH_COMPRESSED, Form.P2SH_P2WPKH, Form.P2PKH_UNCOMPRESSED, Form.ETHEREUM)
+WITH_Y: Final = frozenset({Form.P2PKH_UNCOMPRESSED, Form.ETHEREUM})  #: more than the parity of y is in their keys
+
 Item = TypeVar("Item")
 
 
 @dataclass(frozen=True)
 class Kernel(Static):
-    """A way to compute: the field's implementation, how many keys a vector of the hashes holds, and what is hashed."""
+    """A way to compute (the field, the lanes of the hashes), and what is computed (the rest), made by `for_unit`."""
 
     field: Field
     hash_lanes: int
     sha_ni: bool = False  #: whether SHA-256 is left to the processor's own instructions
-    form: Form = Form.P2PKH_COMPRESSED  #: never P2WPKH, which hashes the same: made by `for_form`
+    forms: tuple[Form, ...] = (Form.P2PKH_COMPRESSED,)  #: some of `FORMS`, in that order
+    plain: bool = False  #: whether a point gives its own key alone, and not six
+    base: int = 0  #: of the alphabet in which the ends of addresses are compared; 0: they are not
 
     @property
     def name(self) -> str:
-        """Return a short name for people, the same for all forms."""
+        """Return a short name for people, the same whatever is computed."""
         return f"field{self.field.bits}x{self.field.width}-hash{self.hash_lanes}{'-shani' if self.sha_ni else ''}"
 
-    def for_form(self, form: Form) -> Kernel:
-        """Return the kernel that computes in the same way what addresses of a form hold."""
-        return replace(self, form=Form.P2PKH_COMPRESSED if form is Form.P2WPKH else form)
-
     @property
-    def key_bytes(self) -> int:
-        """Return the size of an encoded key."""
-        return 65 if self.form is Form.P2PKH_UNCOMPRESSED else 33
+    def purpose(self) -> str:
+        """Return what is computed, as a text that tells kernels of one name apart."""
+        return "-".join([*self.forms, *["plain"] * self.plain, *[f"base{self.base}"] * (self.base > 0)])
+
+    def for_forms(self, *forms: Form, plain: bool = False, base: int = 0) -> Kernel:
+        """Return the kernel that computes in the same way what addresses of these forms, `hashed_as` forms, hold."""
+        return replace(self, forms=tuple(form for form in FORMS if form in forms), plain=plain, base=base)
+
+    def for_unit(self, unit: Unit) -> Kernel:
+        """Return the kernel that computes in the same way what a unit asks for."""
+        ending = unit.target.ending
+        return self.for_forms(*unit.target.forms, plain=unit.plain, base=ending.base if ending else 0)
 
     @property
     def needs_y(self) -> bool:
-        """Tell whether more than the parity of y is in a key."""
-        return self.form is Form.P2PKH_UNCOMPRESSED
+        """Tell whether y is in a key, or the parity of the point itself, and not of either sign."""
+        return self.plain or not WITH_Y.isdisjoint(self.forms)
 
     @property
     def sha_lanes(self) -> int:
@@ -85,7 +96,9 @@ class Memory(NamedTuple, Generic[Item]):
     centres: Item  #: four elements: x and y of the centres, x and y of the next ones
     products: Item  #: an element a row: the product of the differences of the rows before it
     scratch: Item  #: elements for `invert`; the first is the accumulator
-    words: Item  #: 32-bit words [SIDES * IMAGES][MAX_WORDS][KEY_LANES]: keys to hash, as `messages` lays them out
+    words: Item  #: 32-bit words [encodings][SIDES * IMAGES][MAX_WORDS][KEY_LANES]: keys, as `messages` lays them out
     states: Item  #: 32-bit words [SHA256_WORDS][KEY_LANES]: SHA-256 of the keys
-    digests: Item  #: 32-bit words [DIGEST_WORDS][KEY_LANES]: hash160, the words as big-endian numbers
-    bitmap: Item  #: 2^BITMAP_BITS bits in 32-bit words: whether digests with these leading bits may be wanted
+    digests: Item  #: 32-bit words [DIGEST_WORDS][KEY_LANES]: what addresses hold, the words as big-endian numbers
+    bitmap: Item  #: for each form 2^BITMAP_BITS bits in 32-bit words: whether such leading bits may be wanted
+    ending: Item  #: 32-bit words: what `endings` has to know of the addresses
+    ends: Item  #: 32-bit words [KEY_LANES]: the last characters of addresses, as numbers

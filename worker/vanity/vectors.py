@@ -18,6 +18,7 @@ from typing import Any, TypeVar, cast
 
 from llvmlite import ir
 from numba import njit, types
+from numba.core.imputils import lower_constant
 from numba.core.pythonapi import NativeValue
 from numba.extending import intrinsic, models, register_model, typeof_impl, unbox
 
@@ -61,6 +62,9 @@ class Vec:
 
     def __mul__(self, other: Vec | int) -> Vec:
         return Vec(self.builder, self.builder.mul(self.value, self._lift(other)))
+
+    def __mod__(self, other: Vec | int) -> Vec:
+        return Vec(self.builder, self.builder.urem(self.value, self._lift(other)))
 
     def __and__(self, other: Vec | int) -> Vec:
         return Vec(self.builder, self.builder.and_(self.value, self._lift(other)))
@@ -107,6 +111,14 @@ class Vec:
     def low32(self) -> Vec:
         """Return the low halves of 64-bit words."""
         return Vec(self.builder, self.builder.trunc(self.value, ir.VectorType(I32, self.lanes)))
+
+    def high32(self) -> Vec:
+        """Return the high halves of 64-bit words."""
+        return (self >> 32).low32()
+
+    def wide(self) -> Vec:
+        """Return the same numbers as 64-bit words."""
+        return Vec(self.builder, self.builder.zext(self.value, ir.VectorType(I64, self.lanes)))
 
     def mask_up_to(self, bound: Vec) -> ir.Value:
         """Return an integer of 64 bits whose bit l tells whether lane l is at most `bound`'s."""
@@ -217,6 +229,12 @@ def _typeof_static(value: Static, _context: object) -> StaticType:
 @unbox(StaticType)  # type: ignore[no-untyped-call,untyped-decorator]  # numba's hints are partial
 def _unbox_static(_kind: StaticType, _value: object, context: Any) -> NativeValue:
     return NativeValue(context.context.get_dummy_value())  # type: ignore[no-untyped-call]  # as above
+
+
+@lower_constant(StaticType)  # type: ignore[no-untyped-call,untyped-decorator]  # as above
+def _lower_static(context: Any, _builder: ir.IRBuilder, _kind: StaticType, _value: object) -> Any:
+    """Let a compiled loop name a `Static` value of its module."""
+    return context.get_dummy_value()
 
 
 def compiled(function: Function) -> Function:

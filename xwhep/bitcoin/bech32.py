@@ -14,7 +14,7 @@ SEPARATOR: Final = "1"  #: between the human-readable part, which tells the netw
 VERSION: Final = ALPHABET[0]  #: the first digit of the addresses that this module knows: witness version 0
 _CHECKSUM_DIGITS: Final = 6
 _PROGRAM_BYTES: Final = (20, 32)  #: of a public key's hash, of a script's. Source: BIP 141
-_GENERATOR: Final = (0x3B6A57B2, 0x26508E6D, 0x1EA119FA, 0x3D4233DD, 0x2A1462B3)
+GENERATOR: Final = (0x3B6A57B2, 0x26508E6D, 0x1EA119FA, 0x3D4233DD, 0x2A1462B3)
 
 
 class Bech32Error(ValueError):
@@ -32,7 +32,7 @@ def value(text: str) -> int:
 def encode(hrp: str, program: bytes) -> str:
     """Return the address of a witness program of version 0 on the network of a human-readable part in lower case."""
     digits = [0, *_digits(program)]
-    check = _polymod([*_expanded(hrp), *digits, *[0] * _CHECKSUM_DIGITS]) ^ 1
+    check = polymod([*expanded(hrp), *digits, *[0] * _CHECKSUM_DIGITS]) ^ 1
     digits += [check >> 5 * place & 31 for place in reversed(range(_CHECKSUM_DIGITS))]
     return hrp + SEPARATOR + "".join(ALPHABET[digit] for digit in digits)
 
@@ -75,7 +75,7 @@ def parse(text: str) -> tuple[str, Sequence[int]]:
     digits = [ALPHABET.find(character) for character in rest]
     if -1 in digits:
         raise Bech32Error(f"character {len(hrp) + 2 + digits.index(-1)} is none of Bech32's")
-    if _polymod([*_expanded(hrp), *digits]) != 1:
+    if polymod([*expanded(hrp), *digits]) != 1:
         raise Bech32Error("its checksum is wrong; look for a typing mistake")
     return hrp, digits[:-_CHECKSUM_DIGITS]
 
@@ -87,17 +87,17 @@ def _digits(data: bytes) -> list[int]:
     return [number >> 5 * place & 31 for place in reversed(range(count))]
 
 
-def _expanded(hrp: str) -> list[int]:
+def expanded(hrp: str) -> list[int]:
     """Return the human-readable part as the checksum takes it. Source: BIP 173, "Checksum"."""
     return [*(ord(character) >> 5 for character in hrp), 0, *(ord(character) & 31 for character in hrp)]
 
 
-def _polymod(digits: Iterable[int]) -> int:
+def polymod(digits: Iterable[int]) -> int:
     """Return the remainder that the checksum makes 1. Source: BIP 173, "Checksum"."""
     check = 1
     for digit in digits:
         top = check >> 25
         check = (check & 0x1FFFFFF) << 5 ^ digit
-        for bit, generator in enumerate(_GENERATOR):
+        for bit, generator in enumerate(GENERATOR):
             check ^= generator if top >> bit & 1 else 0
     return check
