@@ -10,9 +10,11 @@ from llvmlite import ir
 from numba import types
 
 from tests.bench.measuring import Work
-from worker.vanity.digests import finish_digests, sha256_of_keys, sha_lanes, write_digests
+from worker.vanity.digests import field_lanes, finish_digests, keccak_of_keys, sha256_of_keys, sha_lanes, write_digests
+from worker.vanity.endings import write_all_ends
 from worker.vanity.engine import UnitSearch
 from worker.vanity.kernel import IMAGES, KEY_LANES, SIDES, Kernel, Memory
+from worker.vanity.messages import COMPRESSED
 from worker.vanity.vectors import I64, Static, compiled, traced
 from xwhep.secp256k1 import P
 
@@ -59,7 +61,7 @@ def _operate_on_all(kernel: Kernel, operation: FieldOperation, memory: Operands)
 def _sha256_all(kernel: Kernel, memory: Memory[int]) -> None:
     for repeat in range(REPEATS):
         for lane in range(0, KEY_LANES, sha_lanes(kernel)):
-            sha256_of_keys(kernel, memory, repeat % VARIANTS, lane)
+            sha256_of_keys(kernel, COMPRESSED, memory, repeat % VARIANTS, lane)
 
 
 @compiled
@@ -71,7 +73,20 @@ def _ripemd160_all(kernel: Kernel, memory: Memory[int]) -> None:
 @compiled
 def _hash160_all(kernel: Kernel, memory: Memory[int]) -> None:
     for repeat in range(REPEATS):
-        write_digests(kernel, memory, repeat % VARIANTS)
+        write_digests(kernel, memory, repeat % VARIANTS, 0)
+
+
+@compiled
+def _keccak_all(kernel: Kernel, memory: Memory[int]) -> None:
+    for repeat in range(REPEATS):
+        for lane in range(0, KEY_LANES, field_lanes(kernel)):
+            keccak_of_keys(kernel, memory, repeat % VARIANTS, lane)
+
+
+@compiled
+def _ends_all(kernel: Kernel, memory: Memory[int]) -> None:
+    for _ in range(REPEATS):
+        write_all_ends(kernel, memory)
 
 
 def field_work(kernel: Kernel, name: str) -> Work:
@@ -88,8 +103,14 @@ def field_work(kernel: Kernel, name: str) -> Work:
 
 
 def hash_work(search: UnitSearch, name: str) -> Work:
-    """Return the work of `sha256`, `ripemd160` or `hash160`, counted in keys, on the keys of a search."""
-    function = {"sha256": _sha256_all, "ripemd160": _ripemd160_all, "hash160": _hash160_all}[name]
+    """Return the work of a hash, or of the ends of addresses, counted in keys, on the keys of a search for such."""
+    function = {
+        "sha256": _sha256_all,
+        "ripemd160": _ripemd160_all,
+        "hash160": _hash160_all,
+        "keccak256": _keccak_all,
+        "ending": _ends_all,
+    }[name]
 
     def work() -> int:
         function(search.kernel, search.memory)

@@ -12,9 +12,9 @@ import json
 import os
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
-from typing import Final
+from typing import Final, TypeAlias
 from uuid import UUID
 
 from worker.vanity import cache
@@ -24,15 +24,26 @@ if "numba" not in sys.modules:
 
 from tests.bench.measuring import Rate, Work, rate, rates
 from tests.bench.primitives import field_work, hash_work
-from worker.vanity.engine import UnitSearch, choose_kernel, host_features, usable_kernels
-from worker.vanity.kernel import Kernel
+from worker.vanity.choice import choose_kernel, host_features, usable_kernels
+from worker.vanity.engine import UnitSearch
+from worker.vanity.kernel import FORMS, Kernel
 from worker.vanity.limits import clock_hz, least_cycles
-from xwhep.bitcoin.addresses import Form
+from xwhep.bitcoin.addresses import HASH_BITS, Form, Network
+from xwhep.bitcoin.endings import Ending
+from xwhep.bitcoin.targets import Target
 from xwhep.secp256k1 import G
 from xwhep.units import MAX_STEPS, Unit, keys_of
 
+Rates: TypeAlias = dict[str, dict[str, float]]  #: keys a processor second by kernel and purpose
+
 COMPRESSED: Final = Form.P2PKH_COMPRESSED
 STEPS: Final = 40  #: of a call of the search: some 50 ms
+EVERYTHING: Final = ((0, 2**HASH_BITS - 1),)
+#: endings, each of one character more than the kernels compare
+ENDINGS: Final = {
+    "base58": Ending(COMPRESSED, Network.MAIN, 6, ((7, 7),)),
+    "base32": Ending(Form.P2WPKH, Network.MAIN, 7, ((7, 7),)),
+}
 #: processors that this one can stand in for: what LLVM may use then, and the kernel that fits
 OLDER_PROCESSORS: Final = {
     "haswell": ("+avx2,+bmi2,+ssse3,+sse4.1", "field26x4-hash8"),
@@ -40,10 +51,23 @@ OLDER_PROCESSORS: Final = {
 }
 
 
-def a_search(kernel: Kernel, form: Form = COMPRESSED, ranges: int = 1) -> UnitSearch:
-    """Return an endless search for so many ranges of hashes, none of which it will meet."""
-    wanted = tuple((n << 150, n << 150) for n in range(ranges))
-    return UnitSearch(kernel, Unit(UUID(int=0), 0, MAX_STEPS, form, G, wanted))
+#: what else than one form alone is measured, with the fastest kernel
+BESIDES: Final = {
+    "all-forms": ("p2pkh-compressed", "p2pkh-uncompressed", "p2sh-p2wpkh", "ethereum"),
+    "1-and-3": ("p2pkh-compressed", "p2sh-p2wpkh"),
+    "plain": ("p2pkh-compressed", "plain"),
+    "base58-ending": ("p2pkh-compressed", "base58"),
+    "bech32-ending": ("p2pkh-compressed", "base32"),
+}
+
+
+def a_search(kernel: Kernel, purpose: tuple[str, ...] = (COMPRESSED,), ranges: int = 1) -> UnitSearch:
+    """Return an endless search for so many ranges of hashes, none of which it will meet, or for an ending of any."""
+    digests = tuple((n << 150, n << 150) for n in range(ranges))
+    ending = next((ending for base, ending in ENDINGS.items() if base in purpose), None)
+    wanted = EVERYTHING if ending else digests
+    target = Target(tuple((form, wanted) for form in Form if form in purpose), ending)
+    return UnitSearch(kernel, Unit(UUID(int=0), 0, MAX_STEPS, G, target, "plain" in purpose))
 
 
 def search_work(search: UnitSearch, steps: int = STEPS) -> Work:
@@ -52,7 +76,7 @@ def search_work(search: UnitSearch, steps: int = STEPS) -> Work:
     def work() -> int:
         before = search.next_step
         search.advance(steps)
-        return keys_of(search.next_step - before)
+        return keys_of(search.next_step - before, plain=search.unit.plain)
 
     return work
 
@@ -80,6 +104,7 @@ class Bench:
     def primitives(self, kernel: Kernel) -> dict[str, float]:
         """Print each part of a kernel beside its bound; return ns a number or a key."""
         bound, search = least_cycles(kernel, host_features()), a_search(kernel)
+        ethereum, ending = a_search(kernel, (Form.ETHEREUM,)), a_search(kernel, BESIDES["base58-ending"])
         least = {
             "multiply": bound.multiply,
             "square": bound.square,
@@ -87,10 +112,12 @@ class Bench:
             "sha256": bound.sha256,
             "ripemd160": bound.ripemd160,
             "hash160": bound.sha256 + bound.ripemd160,
+            "keccak256": bound.keccak,
+            "ending": 2 * bound.sha256,
         }
-        search.advance(1)
         subjects = {name: field_work(kernel, name) for name in ("multiply", "square", "subtract")}
         subjects |= {name: hash_work(search, name) for name in ("sha256", "ripemd160", "hash160")}
+        subjects |= {"keccak256": hash_work(ethereum, "keccak256"), "ending": hash_work(ending, "ending")}
         measured = self.measure(subjects)
         print(f"\n{kernel.name}: parts, ns for each number or key")
         for name, found in measured.items():
@@ -99,18 +126,15 @@ class Bench:
             print(f"  {name:<22}{1e9 / found.median:8.2f}  +-{found.spread / 2:4.0%}{beside}")
         return {name: 1e9 / found.median for name, found in measured.items()}
 
-    def whole_loops(self, kernels: list[Kernel], forms: list[Form]) -> dict[str, dict[str, float]]:
-        """Print the rate of every kernel for every form beside its bound; return keys a processor second."""
-        subjects = {(kernel, form): search_work(a_search(kernel, form)) for kernel in kernels for form in forms}
-        measured = self.measure({f"{kernel.name} {form}": work for (kernel, form), work in subjects.items()})
+    def whole_loops(self, kernels: list[Kernel], purposes: Mapping[str, tuple[str, ...]]) -> Rates:
+        """Print the rate of every kernel for every purpose beside its bound; return keys a processor second."""
+        searches = {(k.name, name): a_search(k, parts) for k in kernels for name, parts in purposes.items()}
+        measured = self.measure({" ".join(names): search_work(search) for names, search in searches.items()})
         print("\nthe whole search, million keys a processor second")
-        for kernel, form in subjects:
-            found, bound = (
-                measured[f"{kernel.name} {form}"],
-                self.clock_hz / least_cycles(kernel, host_features()).key(form),
-            )
-            self._print_rate(f"{kernel.name} {form}", found, bound)
-        return {kernel.name: {form: measured[f"{kernel.name} {form}"].median for form in forms} for kernel in kernels}
+        for names, search in searches.items():
+            bound = self.clock_hz / least_cycles(search.kernel, host_features()).key(search.kernel)
+            self._print_rate(" ".join(names), measured[" ".join(names)], bound)
+        return {k.name: {name: measured[f"{k.name} {name}"].median for name in purposes} for k in kernels}
 
     def many_ranges(self, kernel: Kernel) -> float:
         """Print and return how fast a search for 1,000 ranges is, as a part of one for one range."""
@@ -163,7 +187,9 @@ def main() -> None:
     kernels = [kernel] if few else list(usable_kernels(host_features()))
     print(f"{kernel.name} at {bench.clock_hz / 1e9:.2f} GHz")
     parts = {} if options.only else bench.primitives(kernel)
-    by_kernel = bench.whole_loops(kernels, [COMPRESSED] if few else list(Form))
+    by_kernel = bench.whole_loops(kernels, {str(form): (form,) for form in ([COMPRESSED] if few else FORMS)})
+    if not few:
+        by_kernel[kernel.name] |= bench.whole_loops([kernel], BESIDES)[kernel.name]
     result: dict[str, object] = {
         "keys_per_cpu_second": by_kernel[kernel.name][COMPRESSED],
         "kernel": kernel.name,
@@ -173,7 +199,11 @@ def main() -> None:
         "keys_per_cpu_second_by_kernel": by_kernel,
     }
     if not options.only:
-        result |= {"hash160_ns": parts["hash160"], "field_mul_ns": parts["multiply"]}
+        result |= {
+            "hash160_ns": parts["hash160"],
+            "field_mul_ns": parts["multiply"],
+            "keccak256_ns": parts["keccak256"],
+        }
         result |= {"threads_scaling": bench.threads(kernel), "thousand_ranges": bench.many_ranges(kernel)}
     if not few:
         result["keys_per_cpu_second_compiled_for"] = dict(older_processors())
