@@ -19,7 +19,7 @@ BITMAP_BITS = 18  #: how many leading bits of a digest the bitmap looks at: its 
 IMAGES = 3  #: x's of a point: under 1, LAMBDA, LAMBDA^2
 SIDES = 2  #: of a centre: C + iG, then C - iG
 
-#: how many forms hash a key, in the order of a pass: the script of a nested address holds the digest just computed
+#: all forms that hash differently, in the order of a pass: a nested address's script holds the digest just computed
 FORMS: Final = (Form.P2PKH_COMPRESSED, Form.P2SH_P2WPKH, Form.P2PKH_UNCOMPRESSED, Form.ETHEREUM)
 WITH_Y: Final = frozenset({Form.P2PKH_UNCOMPRESSED, Form.ETHEREUM})  #: more than the parity of y is in their keys
 

@@ -93,7 +93,7 @@ def form_count(kernel: Kernel) -> ir.Value:
 
 @traced(returns=types.uint64)
 def images(kernel: Kernel) -> ir.Value:
-    """Return how many messages a point makes, each for two keys, to a compiled loop; 0 if plain: then two points do."""
+    """Return how many messages a point makes, each of two keys, to a compiled loop; 0 if plain: two points make one."""
     return I64(0 if kernel.plain else IMAGES)
 
 
