@@ -36,6 +36,7 @@ MANY: Ranges = (
     *((start << 128, (start + start // 5000 << 128) - 1) for start in range(0x147AE14, 2**32 - 2**24, 0x147AE14)),
     (2**160 - 2**128, 2**160 - 1),
 )
+FIVE = (5).to_bytes(20, "big")
 BATCH = UUID("018f3b9e-6c1d-7a42-9f00-3c5d2b7e9a11")
 
 each_kernel = pytest.mark.parametrize("kernel", KERNELS, ids=lambda kernel: kernel.name)
@@ -103,7 +104,7 @@ def known_shares(kernel: Kernel) -> list[Candidate]:
     shares = []
     for form, hit in twin.finds(search.unit):
         point = point_of(G, hit.s)
-        halves = [Candidate(form, hit.s, hit.e, half) for half in (0, 1)]
+        halves = [Candidate(form, hit.s, hit.e, half, b"") for half in (0, 1)]
         shares += [share for share in halves[: 1 if kernel.plain else 2] if search.sign(share, point) == hit.sign]
     return shares
 
@@ -330,22 +331,34 @@ def test_a_miscalculated_key_is_an_error() -> None:
     search = UnitSearch(KERNELS[0], unit_of(((5, 5),), steps=1))
 
     with pytest.raises(MiscalculationError, match="this machine computed a wrong key with the kernel field"):
-        search.check(Candidate(COMPRESSED, s=1, e=0, half=0))
+        search.check(Candidate(COMPRESSED, s=1, e=0, half=0, digest=FIVE))
 
 
-def test_a_miscalculated_ending_is_an_error() -> None:
-    ending, ranges, _ = parse_ending("abc")
-    search = UnitSearch(KERNELS[0], unit_of(Target(((COMPRESSED, ranges),), ending), steps=1))
+def test_a_key_whose_whole_digest_is_not_wanted_is_no_hit() -> None:
+    search = UnitSearch(KERNELS[0], unit_of(((5, 5),), steps=1))
+
+    assert search.check(Candidate(COMPRESSED, s=1, e=0, half=0, digest=bytes(20))) is None
+
+
+def test_a_machine_that_computes_the_end_of_a_digest_wrongly_fails_the_self_test(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    advance = UnitSearch.advance
+
+    def wrong(search: UnitSearch, steps: int) -> list[Candidate]:
+        return [replace(share, digest=share.digest[:-1] + b"x") for share in advance(search, steps)]
+
+    monkeypatch.setattr(UnitSearch, "advance", wrong)
 
     with pytest.raises(MiscalculationError):
-        search.check(Candidate(COMPRESSED, s=1, e=0, half=0))
+        self_test.self_test(KERNELS[0])
 
 
 def test_a_key_at_infinity_is_a_miscalculation() -> None:
     unit = unit_of(((5, 5),), steps=1)
 
     with pytest.raises(MiscalculationError):
-        UnitSearch(KERNELS[0], unit).check(Candidate(COMPRESSED, s=N - 0xC0FFEE, e=0, half=0))
+        UnitSearch(KERNELS[0], unit).check(Candidate(COMPRESSED, s=N - 0xC0FFEE, e=0, half=0, digest=FIVE))
 
 
 def test_a_public_key_that_cancels_a_centre_is_refused() -> None:

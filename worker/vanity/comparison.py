@@ -10,9 +10,9 @@ from numpy.typing import NDArray
 
 from worker.vanity.endings import CHARACTERS, parameters
 from worker.vanity.kernel import BITMAP_BITS, KEY_LANES, Kernel
-from worker.vanity.search import Wanted, is_among
-from xwhep.bitcoin.addresses import HASH_BITS, Form, address
-from xwhep.bitcoin.endings import Ending, value
+from worker.vanity.search import Wanted
+from xwhep.bitcoin.addresses import HASH_BITS
+from xwhep.bitcoin.endings import Ending
 from xwhep.bitcoin.ranges import Range, Ranges, union
 from xwhep.bitcoin.targets import Target
 
@@ -54,37 +54,20 @@ def _rows(ranges: Ranges) -> NDArray[np.uint32]:
 class Comparison:
     """What the kernel for a target compares with."""
 
-    words: dict[Form, NDArray[np.uint32]]  #: of each of the kernel's forms, in its order
-    ending: Ending | None
-    ends: NDArray[np.uint32]
-    arrays: list[NDArray[np.uint32]]  #: the last of `Memory`: the bitmap and what follows
+    wanted: Wanted  #: the rows that the search goes through
+    arrays: list[NDArray[np.uint32]]  #: of `Memory`: the bitmap, and what endings need
 
     @classmethod
     def of(cls, kernel: Kernel, target: Target) -> Self:
         """Return what a kernel `for_unit` of this target compares with."""
         ranges, ending = dict(target.ranges), target.ending
-        words = {form: first_words(ranges[form]) for form in kernel.forms}
+        words = [first_words(ranges[form]) for form in kernel.forms]
         characters, ends = (0, ()) if ending is None else last_characters(ending)
         known = [0] if ending is None else parameters(ending.form, ending.network, ending.base, characters)
+        starts = np.cumsum([0, *(len(rows) for rows in words)], dtype=np.int64)
         arrays = [
-            np.concatenate([bitmap(rows) for rows in words.values()]),
+            np.concatenate([bitmap(rows) for rows in words]),
             np.array(known, np.uint32),
             np.zeros(KEY_LANES, np.uint32),
         ]
-        return cls(words, ending, _rows(ends), arrays)
-
-    @property
-    def wanted(self) -> Wanted:
-        """Return the rows that the search goes through."""
-        starts = np.cumsum([0, *(len(rows) for rows in self.words.values())], dtype=np.int64)
-        return Wanted(np.concatenate([*self.words.values()]), starts, self.ends)
-
-    def passes(self, form: Form, digest: bytes) -> bool:
-        """Tell whether a key with this digest in a form is one that the kernel finds."""
-        if not is_among(self.words[form], int.from_bytes(digest[:4], "big")):
-            return False
-        if self.ending is None:
-            return True
-        characters, _ = last_characters(self.ending)
-        text = address(digest, self.ending.form, self.ending.network)[-characters:]
-        return is_among(self.ends, value(text, self.ending.form, self.ending.network))
+        return cls(Wanted(np.concatenate(words), starts, _rows(ends)), arrays)

@@ -117,6 +117,13 @@ def first_word(memory: Memory[Place], lane: ir.Value) -> ir.Value:
     return memory.digests.at(lane, 4).load_word(32)
 
 
+@traced()
+def keep_digests(memory: Memory[Place], row: ir.Value) -> None:
+    """Keep the digests of all lanes with a row of hits."""
+    kept = memory.kept.at(row, DIGEST_WORDS * ROW_BYTES)
+    write_words(kept, tuple(memory.digests.load(KEY_LANES, 32, word * ROW_BYTES) for word in range(DIGEST_WORDS)))
+
+
 @compiled
 def finish_digests(kernel: Kernel, memory: Memory[int]) -> None:
     """Write the digests of all states; a function of its own, of whose 20 kB one copy serves all forms."""

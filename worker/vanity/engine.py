@@ -59,6 +59,7 @@ class Candidate:
     #: which of an x's two keys: where y is not in the key the parity of its y, else 0 for the point's own, 1 for its
     #: negative's; 0 in a plain search
     half: int
+    digest: bytes  #: 20 bytes, what its address holds, as the kernel computed it
 
 
 class UnitSearch:
@@ -73,11 +74,13 @@ class UnitSearch:
         self.kernel = kernel = kernel.for_unit(unit)
         self.unit = unit
         self.next_step = first_step
-        self._comparison = Comparison.of(kernel, unit.target)
+        comparison = Comparison.of(kernel, unit.target)
+        self._wanted = comparison.wanted
         self._hits = np.zeros((HIT_STEPS * ROWS_PER_STEP * len(kernel.forms), ROW_COLUMNS), np.int64)
         self._starts = [offset(unit.batch, unit.number, lane, 0, 0) for lane in range(LANES)]
         centres = [_centre(unit, lane, first_step) for lane in range(LANES)]
-        self._arrays = [*_arrays(kernel, centres), *self._comparison.arrays]
+        self._digests = np.zeros((len(self._hits), DIGEST_WORDS, KEY_LANES), np.uint32)
+        self._arrays = [*_arrays(kernel, centres), *comparison.arrays, self._digests]
         self.memory = Memory(*(array.ctypes.data for array in self._arrays))
 
     def advance(self, steps: int) -> list[Candidate]:
@@ -87,19 +90,24 @@ class UnitSearch:
         returned. `next_step` says how far it came.
         """
         steps = min(steps, self.unit.steps - self.next_step)
-        done, rows = search(self.kernel, self.memory, self._comparison.wanted, self._hits, steps)
-        found = [candidate for row in self._hits[:rows].tolist() for candidate in self._candidates(*row)]
+        done, rows = search(self.kernel, self.memory, self._wanted, self._hits, steps)
+        digests = self._digests[:rows].astype(">u4").transpose(0, 2, 1)
+        hits = zip(self._hits[:rows].tolist(), digests, strict=True)
+        found = [candidate for row, digests in hits for candidate in self._candidates(digests, *row)]
         self.next_step += done
         return found
 
     def check(self, candidate: Candidate) -> Hit | None:
-        """Return the hit that a candidate is, None if it is none after all; exact, on Python integers.
+        """Return the hit that a candidate is, None if all of its digest is none; exact, on Python integers.
 
         A key that counts in several forms is a hit in the first of them only: one key is one hit.
 
         Raises:
-            MiscalculationError: not even what the kernel compares is right: it computed another key.
+            MiscalculationError: it would be a hit, and the kernel computed its digest wrongly.
         """
+        target = self.unit.target
+        if not target.accepts(candidate.form, candidate.digest):
+            return None
         point = add_multiple(self.unit.public_key, candidate.s)
         if point is None:
             raise MiscalculationError(self.kernel.name)
@@ -107,10 +115,9 @@ class UnitSearch:
         sign = self.sign(candidate, point)
         image = image if sign == 1 else negate(image)
         assert image is not None
-        digest, target = key_hash(image, candidate.form), self.unit.target
-        if not self._comparison.passes(candidate.form, digest):
+        if key_hash(image, candidate.form) != candidate.digest:
             raise MiscalculationError(self.kernel.name)
-        match = target.match(image) if target.accepts(candidate.form, digest) else None
+        match = target.match(image)
         return Hit(candidate.s, candidate.e, sign) if match and match.form is candidate.form else None
 
     def sign(self, candidate: Candidate, point: Point) -> int:
@@ -118,14 +125,18 @@ class UnitSearch:
         own = 0 if self.unit.plain or candidate.form in WITH_Y else point.y % 2
         return 1 if candidate.half == own else -1
 
-    def _candidates(self, step: int, i: int, variant: int, number: int, mask: int) -> Iterator[Candidate]:
+    def _candidates(
+        self, digests: NDArray[np.uint32], step: int, i: int, variant: int, number: int, mask: int
+    ) -> Iterator[Candidate]:
+        """Yield the candidates of a row of hits, whose lanes' digests are big-endian words."""
         first = (self.next_step + step) * POINTS_PER_STEP
         for bit in range(KEY_LANES):
             if mask >> bit & 1:
                 half, lane = divmod(bit, LANES)
                 side, e = (half, 0) if self.unit.plain else divmod(variant, IMAGES)
                 s = (self._starts[lane] + first + (-i if side else i)) % N
-                yield Candidate(self.kernel.forms[number], s, e, 0 if self.unit.plain else half)
+                digest = digests[bit].tobytes()
+                yield Candidate(self.kernel.forms[number], s, e, 0 if self.unit.plain else half, digest)
 
 
 def _centre(unit: Unit, lane: int, step: int) -> Point:

@@ -102,3 +102,4 @@ class Memory(NamedTuple, Generic[Item]):
     bitmap: Item  #: for each form 2^BITMAP_BITS bits in 32-bit words: whether such leading bits may be wanted
     ending: Item  #: 32-bit words: what `endings` has to know of the addresses
     ends: Item  #: 32-bit words [KEY_LANES]: the last characters of addresses, as numbers
+    kept: Item  #: 32-bit words [rows of hits][DIGEST_WORDS][KEY_LANES]: the digests of all lanes, for each row of hits

@@ -13,7 +13,7 @@ from llvmlite import ir
 from numba import types
 from numpy.typing import NDArray
 
-from worker.vanity.digests import first_word, matches, may_match, write_digests
+from worker.vanity.digests import first_word, keep_digests, matches, may_match, write_digests
 from worker.vanity.endings import ends_in, has_ending, write_all_ends
 from worker.vanity.group import (
     accumulate,
@@ -157,11 +157,13 @@ def candidates(kernel: Kernel, memory: Memory[int], variant: int, number: int, w
 
 @inlined
 def collect_candidates(
-    kernel: Kernel, memory: Memory[int], point: tuple[int, int], wanted: Wanted, hits: NDArray[np.int64]
+    kernel: Kernel, memory: Memory[int], point: tuple[int, int, int], wanted: Wanted, hits: NDArray[np.int64]
 ) -> int:
-    """Put the candidates among the messages of a point (step, i) into `hits`; return how many rows these took."""
-    step, i = point
-    count = 0
+    """Put the candidates among the messages of a point into `hits`; return how many rows there are then.
+
+    The point is (step, i, how many rows there were before).
+    """
+    step, i, count = point
     for variant in range(max(1, images(kernel) * (SIDES if i else 1))):
         for number in range(form_count(kernel)):
             mask = candidates(kernel, memory, variant, number, wanted)
@@ -170,6 +172,7 @@ def collect_candidates(
             if mask != 0:
                 hits[count, 0], hits[count, 1], hits[count, 2] = step, i, variant
                 hits[count, 3], hits[count, 4] = number, mask
+                keep_digests(memory, count)
                 count += 1
     return count
 
@@ -203,7 +206,8 @@ def search(kernel: Kernel, memory: Memory[int], wanted: Wanted, hits: NDArray[np
     """Do up to `steps` steps, fewer if `hits` has no room for another's worst case; return (steps done, rows of hits).
 
     A row of `hits` is (step, i, side * IMAGES + e, number of the form, mask): the point C +- iG, its image e, and a bit
-    for each lane of `Memory.digests`. In a plain kernel the third is 0, and the lanes' halves are the sides.
+    for each lane of `Memory.digests`, which `Memory.kept` has for each row. In a plain kernel the third is 0, and the
+    lanes' halves are the sides.
     """
     count = 0
     for step in range(steps):
@@ -212,5 +216,5 @@ def search(kernel: Kernel, memory: Memory[int], wanted: Wanted, hits: NDArray[np
         invert_differences(kernel, memory)
         for i in range(GROUP, -1, -1):
             write_point(kernel, memory, i)
-            count += collect_candidates(kernel, memory, (step, i), wanted, hits[count:])
+            count = collect_candidates(kernel, memory, (step, i, count), wanted, hits)
     return steps, count

@@ -27,6 +27,7 @@ from xwhep.units import Unit
 #: sixteen, each a sixty-fourth of all hashes
 RANGES: Final[Ranges] = tuple((start << 156, (start << 156) + (1 << 154) - 1) for start in range(16))
 STEPS: Final = 2
+CHECKED: Final = 32  #: shares, at least, whose whole digests are computed again
 #: `digest` of the shares, by the purpose of the kernel for one form
 KNOWN: Final = {
     "p2pkh-compressed": "8f997a6184af36a42d2119d801f135eeeba2aec61b5571aa0e6e27753a124238",
@@ -79,6 +80,8 @@ def self_test(kernel: Kernel) -> None:
     search, shares = UnitSearch(kernel, unit(kernel)), list[Candidate]()
     while search.next_step < STEPS:
         shares += search.advance(STEPS)
+    for share in shares[:: max(1, len(shares) // CHECKED)]:
+        search.check(share)
     for form in kernel.forms:
         alone = kernel.for_forms(form, plain=kernel.plain, base=kernel.base)
         if digest(share for share in shares if share.form is form) != KNOWN[alone.purpose]:
