@@ -12,9 +12,12 @@ from worker.vanity.choice import KERNELS, choose_kernel, host_features, reason_f
 from worker.vanity.comparison import bitmap, first_words, last_characters
 from worker.vanity.engine import SLICE_S, next_slice
 from worker.vanity.kernel import BITMAP_BITS
+from xwhep.bitcoin import base58
 from xwhep.bitcoin.addresses import Form, Network
-from xwhep.bitcoin.endings import Ending
+from xwhep.bitcoin.endings import Ending, value
+from xwhep.bitcoin.wanted import want_ending
 from xwhep.errors import InvalidFieldError
+from xwhep.shares import SHARES_A_UNIT, share_target
 
 words = st.integers(0, 2**32 - 1)
 word_ranges = st.tuples(words, words).map(lambda pair: (min(pair), max(pair)))
@@ -99,18 +102,32 @@ def test_the_bitmap_has_the_leading_bits_of_all_wanted_words(ranges: list[tuple[
         assert bits[place // 32] >> place % 32 & 1 == wanted
 
 
-@given(ends=st.tuples(st.integers(0, 58**7 - 1), st.integers(0, 58**7 - 1)), probe=st.integers(0, 58**7 - 1))
-def test_the_last_characters_are_those_of_the_whole_ending(ends: tuple[int, int], probe: int) -> None:
+@given(ends=st.tuples(st.integers(0, 58**7 - 1), st.integers(0, 58**7 - 1)), data=st.data())
+def test_the_last_characters_are_those_of_the_whole_ending(ends: tuple[int, int], data: st.DataObject) -> None:
     first, last = sorted(ends)
-    first = max(first, last - 58**5 // 3)  # whole, all last characters would be among them
+    ending = Ending(Form.P2PKH_COMPRESSED, Network.MAIN, 7, ((first, last),))
+    text = data.draw(st.text(base58.ALPHABET, min_size=7, max_size=7))
 
-    characters, ranges = last_characters(Ending(Form.P2PKH_COMPRESSED, Network.MAIN, 7, ((first, last),)))
+    characters, ranges = last_characters(ending)
 
     assert characters == 5
-    for number in (first, last, first + (last - first) // 2):
-        assert any(low <= number % 58**5 <= high for low, high in ranges)
-    wanted = any(first <= number <= last for number in range(first - first % 58**5 + probe % 58**5, last + 1, 58**5))
-    assert any(low <= probe % 58**5 <= high for low, high in ranges) == wanted
+    number = value(text[-5:], ending.form, ending.network)
+    others = (f"{a}{b}{text[-5:]}" for a in base58.ALPHABET for b in base58.ALPHABET)
+    assert any(low <= number <= high for low, high in ranges) == any(
+        first <= ending.rank(one) <= last for one in others
+    )
+
+
+@pytest.mark.parametrize("suffix", ["LoVE", "LoVELoVELoVE"])
+def test_a_kernel_lets_through_hardly_more_than_the_shares_of_an_ending(suffix: str) -> None:
+    keys = 2**31
+    ending = share_target(want_ending(suffix).target, keys).ending
+    assert ending is not None
+
+    characters, ranges = last_characters(ending)
+
+    let_through = keys * sum(last - first + 1 for first, last in ranges) / 58**characters
+    assert SHARES_A_UNIT <= let_through < 1000
 
 
 def test_a_slice_is_as_long_as_commands_can_wait() -> None:

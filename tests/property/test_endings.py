@@ -1,5 +1,6 @@
 """Endings against the text of addresses, and their difficulty against counting."""
 
+from dataclasses import replace
 from fractions import Fraction
 from random import Random
 
@@ -9,7 +10,7 @@ from hypothesis import strategies as st
 
 from xwhep.bitcoin.addresses import Form, Network, address
 from xwhep.bitcoin.bech32 import ALPHABET
-from xwhep.bitcoin.endings import Ending, value
+from xwhep.bitcoin.endings import TOGETHER, Ending, value
 from xwhep.bitcoin.notations import notation_of
 from xwhep.bitcoin.patterns import parse_pattern
 from xwhep.bitcoin.wanted import want_ending
@@ -52,9 +53,23 @@ def test_the_number_of_an_ending_is_that_of_the_last_characters(
 
     base = len(notation.alphabet)
     assert [notation.alphabet[number // base**place % base] for place in reversed(range(characters))] == list(digits)
-    for first, end in ((number, number), (0, number), (number, base**characters - 1)):
-        assert Ending(*kind, characters, ((first, end),)).accepts(digest)
-    assert number == 0 or not Ending(*kind, characters, ((0, number - 1),)).accepts(digest)
+
+
+@given(kind=kinds, digest=digests, characters=st.integers(1, 20))
+def test_an_ending_is_ranked_by_its_last_characters_first(
+    kind: tuple[Form, Network], digest: bytes, characters: int
+) -> None:
+    last, base = address(digest, *kind)[-characters:], len(notation_of(*kind).alphabet)
+    ending = Ending(*kind, characters, ())
+    together = min(characters, TOGETHER[base])
+
+    rank = ending.rank(last)
+
+    before = value(last[:-together], *kind)
+    assert rank == value(last[-together:], *kind) * base ** (characters - together) + before
+    for first, end in ((rank, rank), (0, rank), (rank, base**characters - 1)):
+        assert replace(ending, ranges=((first, end),)).accepts(digest)
+    assert rank == 0 or not replace(ending, ranges=((0, rank - 1),)).accepts(digest)
 
 
 @given(kind=kinds, digest=digests, behind=st.integers(1, 6))

@@ -16,14 +16,14 @@ from pathlib import Path
 from typing import Final
 
 from xwhep import secp256k1, units
-from xwhep.bitcoin import bech32
+from xwhep.bitcoin import bech32, endings
 from xwhep.config import home
 from xwhep.errors import KernelCacheError
 
 #: this package, and the modules whose constants are compiled into its kernels
 SOURCES: Final = (
     *sorted(Path(__file__).parent.glob("*.py")),
-    *(Path(str(module.__file__)) for module in (secp256k1, units, bech32)),
+    *(Path(str(module.__file__)) for module in (secp256k1, units, bech32, endings)),
 )
 
 

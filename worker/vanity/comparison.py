@@ -8,12 +8,12 @@ from typing import Self
 import numpy as np
 from numpy.typing import NDArray
 
-from worker.vanity.endings import CHARACTERS, parameters
+from worker.vanity.endings import parameters
 from worker.vanity.kernel import BITMAP_BITS, KEY_LANES, Kernel
 from worker.vanity.search import Wanted
 from xwhep.bitcoin.addresses import HASH_BITS
-from xwhep.bitcoin.endings import Ending
-from xwhep.bitcoin.ranges import Range, Ranges, union
+from xwhep.bitcoin.endings import TOGETHER, Ending
+from xwhep.bitcoin.ranges import Ranges, union
 from xwhep.bitcoin.targets import Target
 
 
@@ -32,18 +32,8 @@ def bitmap(first_words: NDArray[np.uint32]) -> NDArray[np.uint32]:
 
 def last_characters(ending: Ending) -> tuple[int, Ranges]:
     """Return how many of an ending's characters a kernel compares, the last ones, and which numbers these can be."""
-    characters = min(ending.characters, CHARACTERS[ending.base])
-    size = ending.base**characters
-    return characters, union(part for one in ending.ranges for part in _modulo(one, size))
-
-
-def _modulo(one: Range, size: int) -> Ranges:
-    """Return what the numbers of a range leave over, divided by `size`."""
-    first, last = one
-    if last - first + 1 >= size:
-        return ((0, size - 1),)
-    low, high = first % size, last % size
-    return ((low, high),) if low <= high else ((0, high), (low, size - 1))
+    numbers = union((first // ending.before, last // ending.before) for first, last in ending.ranges)
+    return min(ending.characters, TOGETHER[ending.base]), numbers
 
 
 def _rows(ranges: Ranges) -> NDArray[np.uint32]:

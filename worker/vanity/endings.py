@@ -19,12 +19,11 @@ from worker.vanity.kernel import KEY_LANES, Kernel, Memory
 from worker.vanity.vectors import I64, Place, Vec, inlined, traced
 from xwhep.bitcoin import bech32
 from xwhep.bitcoin.addresses import HRP, Form, Network, base58_version
+from xwhep.bitcoin.endings import TOGETHER
 
 BASE58, BASE32, BASE16 = 58, 32, 16
 PAYLOAD_BYTES, HASH_BYTES = 21, 32
-#: how many characters a kernel compares, by the base: 58^5 and 16^7 are below 2^32, and 32^6 is a checksum
-CHARACTERS: Final = {BASE58: 5, BASE32: 6, BASE16: 7}
-MODULUS: Final[int] = BASE58 ** CHARACTERS[BASE58]
+MODULUS: Final[int] = BASE58 ** TOGETHER[BASE58]
 VERSION, START, SIZE = range(3)  #: the words of `Memory.ending`
 
 
@@ -57,7 +56,7 @@ def base58_number(start: Vec, digest: State, checksum: Vec) -> Vec:
 
 def bech32_number(start: Vec, digest: State) -> Vec:
     """Return the checksum, six digits, of a digest behind the state of what comes before it. Source: BIP 173."""
-    return polymod(start, [*digits(digest), *[0] * CHARACTERS[BASE32]]) ^ 1
+    return polymod(start, [*digits(digest), *[0] * TOGETHER[BASE32]]) ^ 1
 
 
 def polymod(check: Vec, values: Iterable[Vec | int]) -> Vec:

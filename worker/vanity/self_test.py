@@ -13,11 +13,11 @@ from hashlib import sha256
 from typing import Final
 from uuid import UUID
 
-from worker.vanity.endings import BASE32, CHARACTERS
+from worker.vanity.endings import BASE32
 from worker.vanity.engine import Candidate, UnitSearch
 from worker.vanity.kernel import Kernel
 from xwhep.bitcoin.addresses import Form, Network
-from xwhep.bitcoin.endings import Ending
+from xwhep.bitcoin.endings import TOGETHER, Ending
 from xwhep.bitcoin.ranges import Ranges
 from xwhep.bitcoin.targets import Target
 from xwhep.errors import MiscalculationError
@@ -60,7 +60,7 @@ def unit(kernel: Kernel) -> Unit:
 
 def _ending(form: Form, base: int) -> Ending:
     """Return the first and the third quarter of all endings that a kernel compares."""
-    characters, quarter = CHARACTERS[base], base ** CHARACTERS[base] // 4
+    characters, quarter = TOGETHER[base], base ** TOGETHER[base] // 4
     ranges = (0, quarter - 1), (2 * quarter, 3 * quarter - 1)
     return Ending(Form.P2WPKH if base == BASE32 else form, Network.MAIN, characters, ranges)
 

@@ -6,7 +6,7 @@ what the whole number leaves over; so an ending is asked of each key apart, as a
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from fractions import Fraction
 from typing import Final
 
@@ -17,18 +17,24 @@ from xwhep.bitcoin.patterns import MAX_DIFFICULTY, letters_of_checksum, parse_pa
 from xwhep.bitcoin.ranges import Ranges, base58_numbers, difficulty_of, union
 from xwhep.errors import PatternError
 
+#: by the base of the alphabet: how many characters make a number of at most 32 bits, which a kernel compares
+TOGETHER: Final = {58: 5, 32: 6, 16: 7}
 MAX_CHARACTERS: Final = 20  #: fewer than the least of all addresses has behind its head
 _NUMBERS: Final = 2 ** (HASH_BITS + 8 * base58.CHECKSUM_BYTES)  #: of 25 bytes that begin with one version
 
 
 @dataclass(frozen=True, slots=True)
 class Ending:
-    """What the last characters of an address may be, as numbers: the first of them has the most weight."""
+    """What the last characters of an address may be, as ranges of their ranks.
+
+    The rank of an ending is the number of its last characters, `TOGETHER` of them, and then that of those before: so
+    wide ranges name the last characters, which are compared for many keys, and leave open the others.
+    """
 
     form: Form
     network: Network
     characters: int  #: how many, 1 .. MAX_CHARACTERS
-    ranges: Ranges  #: ascending and disjoint, below `size`
+    ranges: Ranges  #: of ranks, ascending and disjoint, below `size`
 
     @property
     def base(self) -> int:
@@ -41,14 +47,24 @@ class Ending:
         return int(self.base**self.characters)
 
     @property
+    def before(self) -> int:
+        """Return how many endings have the same last characters, `TOGETHER` of them."""
+        return int(self.base ** max(0, self.characters - TOGETHER[self.base]))
+
+    def rank(self, text: str) -> int:
+        """Return the rank of an ending of so many characters."""
+        before, last = divmod(value(text, self.form, self.network), self.size // self.before)
+        return last * self.before + before
+
+    @property
     def chance(self) -> Fraction:
         """Return the part of the addresses that end so, the checksum taken for random."""
         return Fraction(sum(last - first + 1 for first, last in self.ranges), self.size)
 
     def accepts(self, digest: bytes) -> bool:
         """Tell whether the address of a digest of 20 bytes ends so."""
-        number = value(address(digest, self.form, self.network)[-self.characters :], self.form, self.network)
-        return any(first <= number <= last for first, last in self.ranges)
+        rank = self.rank(address(digest, self.form, self.network)[-self.characters :])
+        return any(first <= rank <= last for first, last in self.ranges)
 
 
 def value(text: str, form: Form, network: Network) -> int:
@@ -80,8 +96,9 @@ def parse_ending(
         raise PatternError(suffix, why)
     beginnings = [parse_pattern(text, form, network) for text in ([prefix] if prefix else notation.heads)]
     ranges = union(one for beginning in beginnings for one in beginning.ranges)
-    number = value(folded, form, network)
-    ending = Ending(form, network, len(suffix), ((number, number),))
+    ending = Ending(form, network, len(suffix), ())
+    rank = ending.rank(folded)
+    ending = replace(ending, ranges=((rank, rank),))
     # Bech32's checksum is linear in the digits before it, and any six digits side by side can make any checksum, since
     # the generator's last coefficient is not zero: each digit of the end divides the digests by 32, as long as there
     # are six which neither beginning nor end names; where there are not, the search is too long anyway.

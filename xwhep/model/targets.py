@@ -14,7 +14,7 @@ from xwhep.bitcoin.wanted import MAX_RANGES
 
 #: the digest of an address: 20 bytes as lower-case hexadecimal
 Hex20 = Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{40}$")]
-#: the number of an ending, lower-case hexadecimal
+#: the rank of an ending, lower-case hexadecimal
 EndingHex = Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{1,32}$")]
 #: a regular expression, not yet parsed
 ExpressionText = Annotated[str, Field(min_length=1, max_length=200)]
@@ -28,7 +28,7 @@ class FormRanges(BaseModel):
 
 
 class EndingFields(BaseModel):
-    """What the last characters may be, as numbers to the base of the form's alphabet (`xwhep.bitcoin.endings`)."""
+    """What the last characters may be, as ranges of their ranks (`xwhep.bitcoin.endings`)."""
 
     form: Form
     network: Network
