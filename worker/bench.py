@@ -48,6 +48,9 @@ class _Meter:
     def progress(self, progress: ProgressFields) -> None:
         self.marks = [*self.marks[:1], (progress.keys_tried, time.monotonic())]
 
+    def compiling(self) -> None:
+        """Compiled it is; a kernel that vanished meanwhile costs the trial ten seconds."""
+
     async def hit(self, hit: ReportHit) -> None:
         raise AssertionError(f"nothing was wanted, and {hit} was found")
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -130,8 +131,22 @@ def _search(order: Order, slots: int | None) -> tuple[Hit, int]:
             latest = progress
             advance(probability(difficulty, progress.keys_tried), _words(float(difficulty), progress))
 
-        hit = asyncio.run(local_search.search(order, slots=slots or cores(), nice=0, show=tell))
+        searching = local_search.search(order, slots=slots or cores(), nice=0, show=tell, compiling=_say_compiling())
+        hit = asyncio.run(searching)
     return hit, latest.keys_tried
+
+
+def _say_compiling() -> Callable[[], None]:
+    """Return what says, once, that the search is compiled first."""
+    said = False
+
+    def say() -> None:
+        nonlocal said
+        if not said:
+            remark("compiling this search for this machine: some ten seconds, the first time")
+        said = True
+
+    return say
 
 
 def _words(difficulty: float, progress: ProgressFields) -> str:

@@ -39,6 +39,7 @@ class Found:
 
     order: Order
     show: Callable[[ProgressFields], None]
+    compiling: Callable[[], None]
     hit: asyncio.Future[Hit]
     started_s: float = field(default_factory=time.monotonic)
     tried: dict[int, int] = field(default_factory=dict)  #: keys by unit
@@ -72,19 +73,32 @@ class _Sink:
     def progress(self, progress: ProgressFields) -> None:
         self.found.count(self.number, progress.keys_tried)
 
+    def compiling(self) -> None:
+        self.found.compiling()
+
     async def hit(self, hit: ReportHit) -> None:
+        self.found.count(self.number, hit.keys_tried)
         self.found.take(hit)
 
 
-async def search(order: Order, *, slots: int, nice: int, show: Callable[[ProgressFields], None]) -> Hit:
+async def search(
+    order: Order,
+    *,
+    slots: int,
+    nice: int,
+    show: Callable[[ProgressFields], None],
+    compiling: Callable[[], None] = lambda: None,
+) -> Hit:
     """Return the first hit that is wanted; `show` is told, about every second, how far the search is.
+
+    `compiling` is called if the search has to be compiled for this machine first.
 
     Raises:
         SearchFailedError: a searching process failed.
         FalseResultError: the kernel computed wrongly.
     """
     hit: asyncio.Future[Hit] = asyncio.get_running_loop().create_future()
-    found = Found(order, show, hit)
+    found = Found(order, show, compiling, hit)
     batch_uid, numbers = uuid4(), itertools.count()
     searchers = [asyncio.create_task(_search_units(found, batch_uid, numbers, nice)) for _ in range(slots)]
     try:

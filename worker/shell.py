@@ -67,6 +67,12 @@ class Run:
         if self.is_working and self.task is not None:
             self.task.cancel()
 
+    def compiling(self) -> None:
+        """Take that the search is compiled first."""
+        log.info(
+            "job %s, attempt %s: compiling the search for this machine, some ten seconds, once", *ref_of(self.lease)
+        )
+
     def progress(self, progress: ProgressFields) -> None:
         """Take how far the run is."""
         self.latest = progress

@@ -43,6 +43,9 @@ class Shares:
 
     found: set[tuple[str, int, int]]
 
+    def compiling(self) -> None:
+        pass
+
     def progress(self, progress: ProgressFields) -> None:
         pass
 

@@ -41,6 +41,10 @@ class Sink:
         self.hits: list[ReportHit] = []
         self.latest: ProgressFields | None = None
         self.moved = asyncio.Event()
+        self.compilations = 0
+
+    def compiling(self) -> None:
+        self.compilations += 1
 
     def progress(self, progress: ProgressFields) -> None:
         self.latest = progress
@@ -95,6 +99,18 @@ async def test_a_unit_is_searched_to_its_end_and_its_hits_stand_up_to_checking()
     assert sink.hits
     for hit in sink.hits:
         verify(work.unit(work.batch_uid), Hit(int(hit.s, 16), hit.e, hit.sign))
+
+
+@pytest.mark.usefixtures("no_child_left")
+async def test_a_search_is_compiled_first_in_a_child_that_ends(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("XWHEP_HOME", str(tmp_path))
+    work, sinks = unit(steps=8, ranges=SOME), (Sink(), Sink())
+
+    for sink in sinks:
+        await vanity.search(work, sink)
+
+    assert [sink.compilations for sink in sinks] == [1, 0]
+    assert sinks[0].hits == sinks[1].hits != []
 
 
 @pytest.mark.usefixtures("no_child_left")

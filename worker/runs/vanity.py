@@ -43,6 +43,9 @@ TAIL_BYTES: Final = 4096
 class Sink(Protocol):
     """Takes what a search says while it runs."""
 
+    def compiling(self) -> None:
+        """Take that the search is compiled for this machine first, which takes some ten seconds, once."""
+
     def progress(self, progress: ProgressFields) -> None:
         """Take how far the search is."""
 
@@ -119,7 +122,11 @@ async def search(
             async with _child() as child:
                 child.stdin.write(pipe.render(_unit(work, bookmark, nice, share)))
                 with brake.holding(child.stdin):
-                    return await _follow(work, child, sink, brake, bookmark)
+                    end = await _follow(work, child, sink, brake, bookmark)
+            if end is not None:
+                return end
+            if starts == STARTS:
+                raise SearchFailedError("its kernel was compiled, and is not there")
         except _ChildDiedError as error:
             if starts == STARTS:
                 raise
@@ -127,8 +134,10 @@ async def search(
     return _end(work, work.steps, ProgressFields())
 
 
-async def _follow(work: VanityWork, child: _Child, sink: Sink, brake: Brake, bookmark: Bookmark) -> FinishAttempt:
-    """Hand on what a child says, to its end."""
+async def _follow(
+    work: VanityWork, child: _Child, sink: Sink, brake: Brake, bookmark: Bookmark
+) -> FinishAttempt | None:
+    """Hand on what a child says, to its end; return None if it has only compiled the kernel."""
     latest = progress_at(work, bookmark.next_step)
     before = latest.keys_tried
     while not isinstance(event := await child.event(brake), pipe.Done):
@@ -140,7 +149,11 @@ async def _follow(work: VanityWork, child: _Child, sink: Sink, brake: Brake, boo
             case pipe.Found():
                 latest = _progress(work, before + event.keys, latest.keys_per_s)
                 await sink.hit(ReportHit(s=event.s, e=event.e, sign=event.sign, **latest.model_dump()))
-            case _:
+            case pipe.Compiling():
+                sink.compiling()
+            case pipe.Compiled():
+                return None
+            case pipe.Started():
                 pass
     return _end(work, event.next_step, latest)
 

@@ -108,7 +108,8 @@ def run_compiler(stdout: BinaryIO, folder: Path, kernel_name: str | None) -> int
     """Compile the kernel into the cache and say which one it is and how fast; return the exit status."""
 
     def work(emit: Emit) -> None:
-        kernel = _ready_kernel(emit, folder, choose_kernel(kernel_name))
+        kernel = choose_kernel(kernel_name)
+        _prepare(emit, folder, kernel)
         emit(_trial(kernel))
 
     return _reporting(stdout, work)
@@ -152,25 +153,29 @@ def _search_unit(message: pipe.UnitMessage, listener: Listener, emit: Emit, choi
     unit = message.checked_unit()
     lower_priority(message.nice)
     folder, kernel_name = choice
-    kernel = _ready_kernel(emit, folder, choose_kernel(kernel_name).for_unit(unit))
+    kernel = choose_kernel(kernel_name).for_unit(unit)
+    if _prepare(emit, folder, kernel):
+        emit(pipe.Compiled(kernel=kernel.name))
+        return  # the memory that compiling takes is a search's no longer, if this process ends
     unit_search = UnitSearch(kernel, unit, message.first_step)
     emit(pipe.Started(kernel=kernel.name))
     emit(_search(unit_search, listener, Meter(emit), message.share))
 
 
-def _ready_kernel(emit: Emit, folder: Path, kernel: Kernel) -> Kernel:
-    """Return a kernel, compiled and tested; say so beforehand if that takes long.
+def _prepare(emit: Emit, folder: Path, kernel: Kernel) -> bool:
+    """Load and test a kernel; compile it first if it is not in the cache, and tell whether that was so.
 
     Raises:
         MiscalculationError: this machine, or the kernel on it, computes wrongly.
     """
     mark = f"{kernel.name}-{kernel.purpose}"
-    if cache.is_cold(folder, mark):
+    is_cold = cache.is_cold(folder, mark)
+    if is_cold:
         emit(pipe.Compiling())
     compile_kernel(kernel)
     self_test(kernel)
     cache.mark_warm(folder, mark)
-    return kernel
+    return is_cold
 
 
 def _search(unit_search: UnitSearch, listener: Listener, meter: Meter, share: float = 1.0) -> pipe.Done:

@@ -80,12 +80,12 @@ class Compiling(Message):
 
 
 class Compiled(Message):
-    """The kernel is in the cache; the last line of a child that only compiles."""
+    """The kernel is in the cache; the last line of a child that compiles, with the rates if it was told only to."""
 
     event: Literal["compiled"] = "compiled"
     kernel: str
     why: str = ""  #: this kernel and no other, for people
-    keys_per_s: float = Field(ge=0)  #: of one thread, from a short trial
+    keys_per_s: float = Field(default=0, ge=0)  #: of one thread, from a short trial
     keys_per_cpu_s: float = Field(default=0, ge=0)  #: from the same trial: of one thread that is never interrupted
     bound_keys_per_cpu_s: float = Field(default=0, ge=0)  #: what no kernel of its kind can surpass on this processor
 
