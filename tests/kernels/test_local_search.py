@@ -1,0 +1,56 @@
+"""`xwhep-worker search --local`, the whole way from the command line through the kernels to the private key."""
+
+from __future__ import annotations
+
+import json
+import tomllib
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner
+
+from worker.cli import program
+from xwhep.bitcoin.addresses import Form, Network, address, key_hash
+from xwhep.bitcoin.wif import decode_wif
+from xwhep.fast_secp256k1 import public_key_of
+
+
+@pytest.fixture
+def home(tmp_path: Path, kernel_root: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Return the home of a worker whose kernels are those of all tests here."""
+    (tmp_path / "cache").mkdir()
+    (tmp_path / "cache" / "kernels").symlink_to(kernel_root, target_is_directory=True)
+    monkeypatch.setenv("XWHEP_HOME", str(tmp_path))
+    return tmp_path
+
+
+@pytest.mark.parametrize(
+    ("words", "form", "begins", "ends"),
+    [
+        (("--suffix", "oV"), Form.P2PKH_COMPRESSED, "1", "oV"),
+        (("bc1qx", "--suffix", "x"), Form.P2WPKH, "bc1qx", "x"),
+        (("--regex", "1LoV.*[0-9]$"), Form.P2PKH_COMPRESSED, "1LoV", tuple("123456789")),
+        (("1Lo", "3Lov", "0xc0ffe", "--form", "all"), None, ("1Lo", "3Lov", "0xc0ffe"), ""),
+        (("0xc0", "--suffix", "fe", "--plain"), Form.ETHEREUM, "0xc0", "fe"),
+    ],
+    ids=lambda value: value[0] if isinstance(value, tuple) else None,
+)
+def test_what_is_wanted_is_found_and_its_key_is_in_the_file(
+    home: Path, words: tuple[str, ...], form: Form | None, begins: str | tuple[str, ...], ends: str | tuple[str, ...]
+) -> None:
+    key_file = home / "my.key"
+
+    result = CliRunner().invoke(
+        program, ["search", *words, "--local", "--key-file", str(key_file), "--slots", "1", "--json"]
+    )
+
+    assert result.exit_code == 0, result.output
+    found, kept = json.loads(result.stdout), tomllib.loads(key_file.read_text())
+    kind = Form(found["form"])
+    key = int(kept["private_key"], 16) if kind is Form.ETHEREUM else decode_wif(kept["wif"]).secret
+    assert found["address"] == kept["address"] == address(key_hash(public_key_of(key), kind), kind, Network.MAIN)
+    assert form in {None, kind}
+    folded = found["address"].lower() if kind is Form.ETHEREUM else found["address"]
+    assert folded.startswith(begins)
+    assert folded.endswith(ends)
+    assert found["keys_tried"] > 0
