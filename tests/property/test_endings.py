@@ -116,6 +116,7 @@ def test_each_checksum_of_bech32_is_as_frequent_as_the_others() -> None:
     ("suffix", "prefix", "form", "why"),
     [
         ("", "1", Form.P2PKH_COMPRESSED, "no search for '': the end is empty"),
+        ("L" * 21, "1", Form.P2PKH_COMPRESSED, "an end has at most 20 characters and this has 21"),
         (
             "L0",
             "1",
