@@ -8,8 +8,7 @@ and back over the rows, last to first.
 A compressed key needs no y: its encoding is the parity and x, and both parities are wanted, since they belong to a
 point and its negative. For uncompressed keys y costs one multiplication more a point, which its three images share.
 From each x come two more, those of LAMBDA and LAMBDA^2 times the point (Gallant, Lambert, Vanstone, 2001): BETA x and
-BETA^2 x = -(x + BETA x). So a point gives six keys, and
-in a plain search one, with the parity of its own y.
+BETA^2 x = -(x + BETA x). So a point gives six keys, and in a plain search one, with the parity of its own y.
 
 A centre that equals a table's point up to sign makes the whole step's inverse 0 and its keys wrong. That is as unlikely
 as guessing a private key, unless someone chose the public key so, who then spoils no more than his own search.

@@ -22,11 +22,8 @@ from xwhep.units import LANES
 ROW_BYTES = KEY_LANES * 4  #: of a row of 32-bit words
 MESSAGE_BYTES = MAX_WORDS * ROW_BYTES  #: of any encoding
 END_MARK = 0x80 << 16  #: behind one byte of a word
-EVEN, ODD, BOTH = (
-    2,
-    3,
-    4,
-)  #: the first byte of a key with an even y, an odd y, or both coordinates. Source: SEC 1, 2.3.3
+#: the first byte of a key with an even y, an odd y, or both coordinates. Source: SEC 1, 2.3.3
+EVEN, ODD, BOTH = 2, 3, 4
 
 
 @dataclass(frozen=True)

@@ -1,8 +1,8 @@
 """The twin of the kernels in plain loops: every key of a unit, one after the other, in scalar words and numba alone.
 
 It has no vectors and nothing of the kernels' arithmetic: numbers modulo p are eight words of 32 bits, each point is the
-one before plus G, and the hashes are loops over bytes. Some hundred thousand keys a second: for
-tests that the reference on Python integers, with which it is compared itself, is too slow for.
+one before plus G, and the hashes are loops over bytes. Some hundred thousand keys a second: for tests for which the
+reference on Python integers, with which it is compared itself, is too slow.
 """
 
 from __future__ import annotations
