@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import accumulate, repeat
-from typing import Final
+from typing import Final, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -30,6 +30,8 @@ from xwhep.errors import MiscalculationError, PublicKeyError
 from xwhep.fast_secp256k1 import add_multiple
 from xwhep.secp256k1 import G, N, Point, add, endomorphism, multiply, negate
 from xwhep.units import GROUP, LANES, POINTS_PER_STEP, Unit, offset
+
+Scalar = TypeVar("Scalar", bound=np.generic)
 
 HIT_STEPS: Final = 4  #: how many steps' worst case the buffer of hits holds
 CACHE_LINE: Final = 64  #: bytes
@@ -80,9 +82,9 @@ class UnitSearch:
         self._hits = np.zeros((HIT_STEPS * ROWS_PER_STEP * len(kernel.forms), ROW_COLUMNS), np.int64)
         self._starts = [offset(unit.batch, unit.number, lane, 0, 0) for lane in range(LANES)]
         centres = [_centre(unit, lane, first_step) for lane in range(LANES)]
-        self._digests = np.zeros((len(self._hits), DIGEST_WORDS, KEY_LANES), np.uint32)
-        self._arrays = [_aligned(array) for array in (*_arrays(kernel, centres), *comparison.arrays, self._digests)]
-        self._digests = self._arrays[-1]
+        self._digests = _aligned(np.zeros((len(self._hits), DIGEST_WORDS, KEY_LANES), np.uint32))
+        arrays = (*_arrays(kernel, centres), *comparison.arrays)
+        self._arrays = [*(_aligned(array) for array in arrays), self._digests]
         self.memory = Memory(*(array.ctypes.data for array in self._arrays))
 
     def advance(self, steps: int) -> list[Candidate]:
@@ -165,7 +167,7 @@ def _arrays(kernel: Kernel, centres: list[Point]) -> list[NDArray[np.generic]]:
     ]
 
 
-def _aligned(array: NDArray[np.generic]) -> NDArray[np.generic]:
+def _aligned(array: NDArray[Scalar]) -> NDArray[Scalar]:
     """Return a copy of an array that begins with a cache line: a vector across two of them takes twice as long."""
     room = np.zeros(array.nbytes + CACHE_LINE, np.uint8)
     start = -room.ctypes.data % CACHE_LINE
