@@ -126,9 +126,8 @@ async def test_two_searches_of_a_unit_find_the_same_shares() -> None:
 
 
 @pytest.mark.usefixtures("no_child_left")
-@pytest.mark.parametrize("form", sorted(vanity.FORMS))
-async def test_hits_have_the_form_of_their_unit(form: Form) -> None:
-    work, sink = unit(steps=8, ranges=SOME, form=form), Sink()
+async def test_hits_have_the_form_of_their_unit() -> None:
+    work, sink = unit(steps=8, ranges=SOME, form=Form.P2SH_P2WPKH), Sink()
 
     await vanity.search(work, sink)
 
