@@ -263,7 +263,7 @@ def _reporter(advance: Callable[[float, str], None]) -> Callable[[BatchView], No
         if speed > 0 and not told:
             told = True
             mean = duration(batch.search.difficulty / speed)
-            remark(f"{batch.search.hosts} hosts at work, {rate(speed)}: {mean} on average")
+            remark(f"hosts at work: {batch.search.hosts}, {rate(speed)}: {mean} on average")
         advance(*search_progress(batch.search))
 
     return report
