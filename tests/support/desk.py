@@ -19,7 +19,7 @@ from dispatcher.usecases import batches, jobs, leasing, members
 from dispatcher.usecases.searches import VANITY_APP_UID
 from xwhep.bitcoin.addresses import Form
 from xwhep.bitcoin.split_key import keygen
-from xwhep.ids import new_uid
+from xwhep.ids import new_uid, uuid7
 from xwhep.model.apps import Kind, Limits
 from xwhep.model.attempts import ANY_KERNELS, PROTOCOL, Lease, LeaseRequest
 from xwhep.model.base import Cpu, Os
@@ -56,6 +56,7 @@ class Desk:
 
     file: Path
     now: datetime = START
+    made: int = 0  #: ids, so far
     database: Database = field(init=False)
 
     def __post_init__(self) -> None:
@@ -81,9 +82,14 @@ class Desk:
         membership = self.database.run_now(members.add_member, name, digest, role, now=self.now)
         return Caller(membership.member.uid, role, name)
 
+    def next_uid(self) -> UUID:
+        """Return an id that is the same in each run: the order of what is submitted at one moment follows from it."""
+        self.made += 1
+        return uuid7(self.now, self.made.to_bytes(10, "big"))
+
     def submit(self, uid: UUID | None = None) -> JobSummary:
         """Submit a native job."""
-        request = SubmitJob(uid=uid or new_uid(self.now), app_uid=self.app_uid)
+        request = SubmitJob(uid=uid or self.next_uid(), app_uid=self.app_uid)
         return self.database.run_now(jobs.submit, self.owner, [request], now=self.now).jobs[0]
 
     def search(self, *patterns: str, **wanted: Any) -> BatchView:
@@ -92,7 +98,7 @@ class Desk:
         if not patterns and not wanted:
             patterns = ("1L",)
         request = SubmitSearch(
-            uid=new_uid(self.now), name="search", patterns=list(patterns), public_key=key.hex(), **wanted
+            uid=self.next_uid(), name="search", patterns=list(patterns), public_key=key.hex(), **wanted
         )
         return self.database.run_now(batches.submit, self.owner, request, now=self.now)
 
