@@ -38,7 +38,7 @@ VANITY_APP_UID = derived_uid("xwhep/builtin-app/1", b"vanity")
 #: thousands, perhaps, that nobody looks at in a list
 _TARGET: Final = cast("QueryableAttribute[Any]", Search.target)  # SQLModel types the attribute as its value
 MOST_TARGETS: Final = 256
-_TARGETS: Final[dict[UUID, Target]] = {}
+_TARGETS: Final[dict[str, Target]] = {}  #: by the blinded key, which no two searches share
 _ASKED_FOR: Final = set(SearchFields.model_fields)
 
 
@@ -239,9 +239,9 @@ def _point(key: str) -> Point:
 
 def _target(search: Search) -> Target:
     """Return what counts in a search; that never changes, and is not read and parsed for each share again."""
-    known = _TARGETS.get(search.batch_uid)
+    known = _TARGETS.get(search.blinded_key)
     if known is None:
         while len(_TARGETS) >= MOST_TARGETS:
             _TARGETS.pop(next(iter(_TARGETS)))
-        known = _TARGETS[search.batch_uid] = search.target.target()
+        known = _TARGETS[search.blinded_key] = search.target.target()
     return known

@@ -121,8 +121,8 @@ def want_ending(
     def matches(digest: bytes) -> bool:
         if not target.accepts(hashed_as(form), digest):
             return False
-        written = address(digest, form, network) if case_matters else prefix + suffix
-        return written.startswith(prefix) and written.endswith(suffix)
+        written = address(digest, form, network)
+        return not case_matters or (written.startswith(prefix) and written.endswith(suffix))
 
     return Wanted((Wish(f"{prefix}...{suffix}", form, difficulty, matches),), network, target, difficulty)
 
