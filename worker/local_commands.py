@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -18,8 +17,8 @@ from xwhep.bitcoin.split_key import Hit, check, combine, keygen
 from xwhep.bitcoin.wanted import Wanted
 from xwhep.cli.display import amount, duration, facts, percent
 from xwhep.cli.progress import described_bar
-from xwhep.cli.searches import rate
-from xwhep.cli.shell import Command, json_option, remark, show
+from xwhep.cli.searches import expectation, rate
+from xwhep.cli.shell import Command, json_option, remark, remark_once, show
 from xwhep.cli.vanity_results import AddressFields, parse_public_key
 from xwhep.cli.wanted import OPTIONS, pattern_options, read_wish
 from xwhep.errors import LocalFileError
@@ -124,34 +123,29 @@ def _search(order: Order, slots: int | None) -> tuple[Hit, int]:
     latest = ProgressFields()
     difficulty = order.wanted.difficulty
     remark(f"one key in {amount(float(difficulty))} matches")
+    say_compiling, say_mean = remark_once(), remark_once()
     with described_bar("searching") as advance:
 
         def tell(progress: ProgressFields) -> None:
             nonlocal latest
             latest = progress
+            if progress.keys_per_s > 0:
+                say_mean(expectation(float(difficulty), progress.keys_per_s))
             advance(probability(difficulty, progress.keys_tried), _words(float(difficulty), progress))
 
-        searching = local_search.search(order, slots=slots or cores(), nice=0, show=tell, compiling=_say_compiling())
+        def compiling() -> None:
+            say_compiling("compiling this search for this machine: some ten seconds, the first time")
+
+        searching = local_search.search(order, slots=slots or cores(), nice=0, show=tell, compiling=compiling)
         hit = asyncio.run(searching)
     return hit, latest.keys_tried
 
 
-def _say_compiling() -> Callable[[], None]:
-    """Return what says, once, that the search is compiled first."""
-    said = False
-
-    def say() -> None:
-        nonlocal said
-        if not said:
-            remark("compiling this search for this machine: some ten seconds, the first time")
-        said = True
-
-    return say
-
-
 def _words(difficulty: float, progress: ProgressFields) -> str:
-    left = duration(difficulty / progress.keys_per_s) if progress.keys_per_s else "unknown"
-    return f"{amount(progress.keys_tried)} keys, {rate(progress.keys_per_s)}, about {left} left"
+    tried = f"{amount(progress.keys_tried)} keys"
+    if progress.keys_per_s <= 0:
+        return tried
+    return f"{tried}, {rate(progress.keys_per_s)}, about {duration(difficulty / progress.keys_per_s)} left"
 
 
 @click.command("bench", cls=Command, example="xwhep-worker bench --json")

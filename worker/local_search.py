@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import asyncio
 import itertools
-import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any, Final
@@ -38,11 +37,12 @@ class Found:
     """Takes the first hit of all searches, and sums up how far they are."""
 
     order: Order
+    slots: int
     show: Callable[[ProgressFields], None]
     compiling: Callable[[], None]
     hit: asyncio.Future[Hit]
-    started_s: float = field(default_factory=time.monotonic)
-    tried: dict[int, int] = field(default_factory=dict)  #: keys by unit
+    running: dict[int, ProgressFields] = field(default_factory=dict)  #: by unit
+    ended: int = 0  #: keys of units that are over
 
     def take(self, report: ReportHit) -> None:
         """Take a hit, once it is checked; not each one is wanted, where the case of letters is.
@@ -56,11 +56,18 @@ class Found:
         if wanted.find(hit_public_key(public_key, hit)) and not self.hit.done():
             self.hit.set_result(hit)
 
-    def count(self, number: int, keys: int) -> None:
-        """Take how far one unit is."""
-        self.tried[number] = keys
-        total = sum(self.tried.values())
-        self.show(ProgressFields(keys_tried=total, keys_per_s=total / max(1e-9, time.monotonic() - self.started_s)))
+    def tell(self, number: int, progress: ProgressFields) -> None:
+        """Take how far one unit is, and show how far all are."""
+        self.running[number] = progress
+        units = self.running.values()
+        keys_tried = self.ended + sum(one.keys_tried for one in units)
+        keys_per_s = self.slots * sum(one.keys_per_s for one in units) / len(units)  # some slots may be between units
+        self.show(ProgressFields(keys_tried=keys_tried, keys_per_s=keys_per_s))
+
+    def end(self, number: int, keys_tried: int) -> None:
+        """Take that a unit is over."""
+        self.running.pop(number, None)
+        self.ended += keys_tried
 
 
 @dataclass(slots=True)
@@ -71,13 +78,13 @@ class _Sink:
     found: Found
 
     def progress(self, progress: ProgressFields) -> None:
-        self.found.count(self.number, progress.keys_tried)
+        self.found.tell(self.number, progress)
 
     def compiling(self) -> None:
         self.found.compiling()
 
     async def hit(self, hit: ReportHit) -> None:
-        self.found.count(self.number, hit.keys_tried)
+        self.found.tell(self.number, hit)
         self.found.take(hit)
 
 
@@ -98,7 +105,7 @@ async def search(
         FalseResultError: the kernel computed wrongly.
     """
     hit: asyncio.Future[Hit] = asyncio.get_running_loop().create_future()
-    found = Found(order, show, compiling, hit)
+    found = Found(order, slots, show, compiling, hit)
     batch_uid, numbers = uuid4(), itertools.count()
     searchers = [asyncio.create_task(_search_units(found, batch_uid, numbers, nice)) for _ in range(slots)]
     try:
@@ -120,4 +127,4 @@ async def _search_units(found: Found, batch_uid: UUID, numbers: itertools.count[
         unit = Unit(batch_uid, next(numbers), STEPS, order.public_key, order.wanted.target, plain=order.plain)
         work = VanityWork(**unit_fields(unit), batch_uid=batch_uid)
         end = await vanity.search(work, _Sink(unit.number, found), nice=nice)
-        found.count(unit.number, end.keys_tried)
+        found.end(unit.number, end.keys_tried)

@@ -324,6 +324,21 @@ async def test_a_search_on_this_machine_alone_finds_a_key_of_the_requester() -> 
     assert combine(secret, hit, wanted.find)
 
 
+async def test_a_search_on_this_machine_adds_up_its_units_and_takes_a_slot_between_two_for_an_average_one() -> None:
+    shown: list[tuple[int, float]] = []
+    hit: asyncio.Future[Hit] = asyncio.get_running_loop().create_future()
+    order = Order(want_patterns(["1Lo"]), decode(keygen()[1]))
+    found = local_search.Found(order, 2, lambda it: shown.append((it.keys_tried, it.keys_per_s)), lambda: None, hit)
+
+    found.tell(0, ProgressFields(keys_tried=100, keys_per_s=10))
+    found.tell(1, ProgressFields(keys_tried=50, keys_per_s=30))
+    found.end(0, 150)
+    found.tell(1, ProgressFields(keys_tried=80, keys_per_s=30))
+    found.tell(2, ProgressFields(keys_tried=10, keys_per_s=20))
+
+    assert shown == [(100, 20), (150, 40), (230, 60), (240, 50)]
+
+
 @pytest.mark.usefixtures("no_child_left")
 async def test_a_search_on_this_machine_says_why_it_fails(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (tmp_path / "cache").write_text("a file where a folder should be")

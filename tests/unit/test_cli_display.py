@@ -9,7 +9,7 @@ import pytest
 from xwhep.bitcoin.addresses import Form
 from xwhep.bitcoin.wanted import want_ending, want_expression, want_patterns
 from xwhep.cli.display import WIDTH, ago, amount, duration, facts, percent, safe, safe_lines, size, table
-from xwhep.cli.searches import describe_difficulty, describe_search, search_progress
+from xwhep.cli.searches import describe_difficulty, describe_search, expectation, search_progress
 from xwhep.model.batches import HitView, SearchView
 
 NOW = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)
@@ -127,6 +127,10 @@ def test_difficulty_is_told_with_chances_and_times() -> None:
         "99% chance after         20.6 M keys, 10 s\n"
         "mean time at 2 M keys/s  2 s"
     )
+
+
+def test_what_a_search_takes_is_told_with_its_speed() -> None:
+    assert expectation(4_476_343, 60_000) == "60 k keys/s: 1.2 min on average"
 
 
 def test_a_few_patterns_are_told_one_by_one_and_many_by_their_number() -> None:

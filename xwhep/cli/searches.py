@@ -37,6 +37,11 @@ def rate(keys_per_s: float) -> str:
     return f"{amount(keys_per_s)} keys/s"
 
 
+def expectation(difficulty: float, keys_per_s: float) -> str:
+    """Return how long a search takes at this speed."""
+    return f"{rate(keys_per_s)}: {duration(difficulty / keys_per_s)} on average"
+
+
 def describe_search(search: SearchView) -> str:
     """Return how far a search is, for people.
 

@@ -122,6 +122,19 @@ def remark(text: str) -> None:
     click.echo(text, err=True)
 
 
+def remark_once() -> Callable[[str], None]:
+    """Return what remarks the first text that it is given, and no other."""
+    said = False
+
+    def say(text: str) -> None:
+        nonlocal said
+        if not said:
+            said = True
+            remark(text)
+
+    return say
+
+
 def utc_now() -> datetime:
     """Return the time: command lines are shells, which may read the clock."""
     return datetime.now(UTC)

@@ -19,10 +19,10 @@ from xwhep.bitcoin.addresses import Form, Network
 from xwhep.bitcoin.chances import keys_for
 from xwhep.bitcoin.split_key import keygen
 from xwhep.bitcoin.wanted import Wanted
-from xwhep.cli.display import amount, duration
+from xwhep.cli.display import amount
 from xwhep.cli.progress import described_bar
-from xwhep.cli.searches import CHANCES, describe_difficulty, rate, search_progress
-from xwhep.cli.shell import REFUSED, Group, json_option, on_grid, remark, show, utc_now
+from xwhep.cli.searches import CHANCES, describe_difficulty, expectation, search_progress
+from xwhep.cli.shell import REFUSED, Group, json_option, on_grid, remark, remark_once, show, utc_now
 from xwhep.cli.vanity_results import (
     FoundAddress,
     as_sum,
@@ -253,17 +253,13 @@ async def _watch(client: OwnerClient, uid: UUID, timeout_s: float | None, go_on:
 
 def _reporter(advance: Callable[[float, str], None]) -> Callable[[BatchView], None]:
     """Return what shows how a search goes: a bar, and once, when its rate is first known, how long it may take."""
-    told = False
+    say = remark_once()
 
     def report(batch: BatchView) -> None:
-        nonlocal told
         if batch.search is None:
             return
-        speed = batch.search.keys_per_s
-        if speed > 0 and not told:
-            told = True
-            mean = duration(batch.search.difficulty / speed)
-            remark(f"hosts at work: {batch.search.hosts}, {rate(speed)}: {mean} on average")
+        if batch.search.keys_per_s > 0:
+            say(f"hosts at work: {batch.search.hosts}, {expectation(batch.search.difficulty, batch.search.keys_per_s)}")
         advance(*search_progress(batch.search))
 
     return report
