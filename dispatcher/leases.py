@@ -25,6 +25,8 @@ TRUST: Final = 4.0
 #: how much the newest unit counts in a proven rate: one unit's shares, some ten, are right to about a third
 NEWEST: Final = 0.3
 MAX_UNIT_KEYS: Final = 2**44
+#: leading bits of a unit's steps that are not zero: few sizes, so that units of a search have few different targets
+SIZE_BITS: Final = 4
 
 
 def lease_end(now: datetime) -> datetime:
@@ -64,4 +66,6 @@ def sizing_rate(said: float, proven: float) -> float:
 def unit_steps(keys_per_s: float, keys_per_step: int) -> int:
     """Return how many steps a unit has, so that it lasts about a minute on a host of this rate (0: unknown)."""
     keys = keys_per_s * UNIT_S if keys_per_s > 0 else FIRST_UNIT_KEYS
-    return max(1, round(min(keys, MAX_UNIT_KEYS) / keys_per_step))
+    steps = max(1, round(min(keys, MAX_UNIT_KEYS) / keys_per_step))
+    spare = max(0, steps.bit_length() - SIZE_BITS)
+    return steps >> spare << spare

@@ -11,7 +11,6 @@ from __future__ import annotations
 
 from bisect import bisect_left
 from dataclasses import replace
-from functools import lru_cache
 from typing import Final
 
 from xwhep.bitcoin.addresses import HASH_BITS
@@ -22,7 +21,6 @@ from xwhep.bitcoin.targets import Target
 SHARES_A_UNIT: Final = 8
 
 
-@lru_cache(maxsize=256)
 def share_target(wanted: Target, keys: int) -> Target:
     """Return the target of the shares of a unit that tries so many keys.
 

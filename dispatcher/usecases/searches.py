@@ -6,9 +6,11 @@ import secrets
 from collections.abc import Collection
 from datetime import datetime
 from functools import lru_cache
+from threading import Lock
 from typing import Any, Final, cast
 from uuid import UUID
 
+from cachetools import LRUCache, cached
 from sqlalchemy import ColumnElement, func
 from sqlalchemy.orm import QueryableAttribute, defer
 from sqlmodel import Session, col, select
@@ -37,8 +39,8 @@ from xwhep.units import Unit, keys_of, unit_uid, verify
 VANITY_APP_UID = derived_uid("xwhep/builtin-app/1", b"vanity")
 #: thousands, perhaps, that nobody looks at in a list
 _TARGET: Final = cast("QueryableAttribute[Any]", Search.target)  # SQLModel types the attribute as its value
-MOST_TARGETS: Final = 256
-_TARGETS: Final[dict[str, Target]] = {}  #: by the blinded key, which no two searches share
+#: of the targets that are kept in memory, some 200 bytes each
+MOST_RANGES: Final = 500_000
 _ASKED_FOR: Final = set(SearchFields.model_fields)
 
 
@@ -143,7 +145,7 @@ def _unit(search: Search, job: Job) -> Unit:
         number=job.unit_number,
         steps=job.unit_keys // keys_of(1, plain=search.plain),
         public_key=_point(search.blinded_key),
-        target=share_target(_target(search), job.unit_keys),
+        target=_target(search, job.unit_keys),
         plain=search.plain,
     )
 
@@ -237,11 +239,18 @@ def _point(key: str) -> Point:
     return decode(bytes.fromhex(key))
 
 
-def _target(search: Search) -> Target:
-    """Return what counts in a search; that never changes, and is not read and parsed for each share again."""
-    known = _TARGETS.get(search.blinded_key)
-    if known is None:
-        while len(_TARGETS) >= MOST_TARGETS:
-            _TARGETS.pop(next(iter(_TARGETS)))
-        known = _TARGETS[search.blinded_key] = search.target.target()
-    return known
+def _range_count(target: Target) -> int:
+    return sum(len(ranges) for _, ranges in target.ranges) + (len(target.ending.ranges) if target.ending else 0)
+
+
+@cached(
+    LRUCache(MOST_RANGES, getsizeof=_range_count),
+    key=lambda search, unit_keys=None: (search.blinded_key, unit_keys),  # no two searches share the blinded key
+    lock=Lock(),
+)
+def _target(search: Search, unit_keys: int | None = None) -> Target:
+    """Return what counts in a search, or in its units of so many keys.
+
+    That never changes, and is neither read nor computed for each lease and each share again.
+    """
+    return search.target.target() if unit_keys is None else share_target(_target(search), unit_keys)

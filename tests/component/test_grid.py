@@ -12,6 +12,7 @@ from tests.support.grid import a_grid
 from tests.support.leases import first_hit
 from tests.support.targets import of_pattern
 from xwhep.bitcoin.split_key import Hit, combine, keygen
+from xwhep.bitcoin.wanted import want_patterns
 from xwhep.client.owner import OwnerClient
 from xwhep.errors import FalseResultError, KeyUsedError, LeaseLostError
 from xwhep.ids import new_uid
@@ -29,7 +30,7 @@ from xwhep.model.attempts import (
     VanityWork,
 )
 from xwhep.model.base import Cpu, Os
-from xwhep.model.batches import SubmitSearch
+from xwhep.model.batches import MAX_PATTERNS, SubmitSearch
 from xwhep.model.data import RegisterData
 from xwhep.model.jobs import Output, SubmitJob, SubmitJobs
 
@@ -112,3 +113,18 @@ async def test_a_search_ends_with_the_first_true_hit(tmp_path: Path) -> None:
     assert result.address.startswith("1L")
     assert combine(secret, Hit(int(result.s, 16), result.e, result.sign), of_pattern("1L").match)
     assert [ref.job_uid for ref in stop.stop] == [other.job_uid]
+
+
+async def test_a_search_for_thousands_of_patterns_fits_in_its_messages(tmp_path: Path) -> None:
+    patterns = [f"1{'ABCDEFGHJKLMNP'[n % 14]}{n:04}aa".replace("0", "x") for n in range(MAX_PATTERNS)]
+    async with a_grid(tmp_path) as grid, grid.owner("alice") as alice, grid.host("bob") as bob:
+        search = SubmitSearch(uid=new_uid(utc_now()), name="mine", patterns=patterns, public_key=keygen()[1].hex())
+        batch = await alice.submit_batch(search)
+        lease = (await bob.lease(poll(Kind.VANITY))).lease
+        assert lease is not None
+        assert isinstance(lease.work, VanityWork)
+
+    assert batch.search is not None
+    assert batch.search.patterns == patterns
+    assert lease.work.target().chance >= want_patterns(patterns).target.chance
+    assert len(lease.work.targets[0].ranges) > MAX_PATTERNS

@@ -442,11 +442,11 @@ async def test_a_host_that_says_too_much_gets_units_of_the_rate_that_it_has_prov
     await scene.grid.services.database.run(prove, 1e7)
     honest, boastful = await unit_keys(2e7), await unit_keys(1e12)
 
-    assert before == pytest.approx(FIRST_UNIT_KEYS, rel=0.01)
+    assert before == pytest.approx(FIRST_UNIT_KEYS, rel=0.125)
     assert share_value(lease) / 60 < host.proven_keys_per_s <= share_value(lease) / 20
     assert slow == pytest.approx(host.proven_keys_per_s * UNIT_S, abs=keys_of(1, plain=False))
-    assert honest == pytest.approx(2e7 * UNIT_S, rel=0.01)
-    assert boastful == pytest.approx(TRUST * 1e7 * UNIT_S, rel=0.01)
+    assert honest == pytest.approx(2e7 * UNIT_S, rel=0.125)
+    assert boastful == pytest.approx(TRUST * 1e7 * UNIT_S, rel=0.125)
 
 
 def prove(session: Session, keys_per_s: float) -> None:

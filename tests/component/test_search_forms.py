@@ -14,7 +14,7 @@ from dispatcher.tables import Fault
 from dispatcher.usecases import batches, results
 from tests.support.desk import Desk
 from worker.vanity import reference
-from xwhep.bitcoin import expressions
+from xwhep.bitcoin import base58, expressions
 from xwhep.bitcoin.addresses import Form, Network, address, decode_address, key_hash
 from xwhep.bitcoin.split_key import Hit, combine, keygen
 from xwhep.cli.vanity_results import read_hit
@@ -154,6 +154,19 @@ def test_a_search_of_each_kind_ends_with_an_address_and_its_key(
         assert decode_address(requester.address()).network is wish.get("network", Network.MAIN)
 
 
+def test_a_search_for_thousands_of_patterns_ends_with_one_of_them(desk: Desk) -> None:
+    hard = [f"1{one}{other}LoVE" for one in base58.ALPHABET for other in base58.ALPHABET if one < "P" and one != "1"]
+    easy = [f"1L{letter}" for letter in base58.ALPHABET]
+    requester = Requester.of(desk, *hard, *easy)
+    volunteer = Volunteer.of(desk)
+
+    volunteer.search()
+
+    ((_, ranges),) = volunteer.unit.target.ranges
+    assert len(ranges) > len(hard)
+    assert requester.address()[:3] in easy
+
+
 def test_a_search_for_an_expression_ends_with_an_address_that_matches(
     desk: Desk, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -238,7 +251,7 @@ def test_units_of_a_plain_search_have_as_many_keys_as_those_of_another(desk: Des
         assert work.plain == plain
         keys.append(keys_of(work.steps, plain=plain))
 
-    assert keys[0] == pytest.approx(keys[1], rel=0.01)
+    assert keys[0] == pytest.approx(keys[1], rel=0.125)
 
 
 def test_the_chances_of_all_patterns_and_forms_count(desk: Desk) -> None:
@@ -266,8 +279,8 @@ def test_a_host_gets_no_unit_of_forms_that_it_cannot_search_for(desk: Desk) -> N
 def test_wishes_that_contradict_each_other_are_refused(desk: Desk) -> None:
     with pytest.raises(PatternError, match="like this begin those of p2pkh-compressed on the test network"):
         desk.search("1Lo", "mLo")
-    with pytest.raises(PatternListError, match="they have more than 4,096 ranges"):
-        desk.search("1aaaaaaaaaaaa", "1bbbbbbbbbbb", ignore_case=True)
+    with pytest.raises(PatternListError, match="they have more than 12,000 ranges"):
+        desk.search("1aaaaaaaaaaaa", "1bbbbbbbbbbbb", ignore_case=True)
     with pytest.raises(PatternListError, match="with an end there is one beginning, or none"):
         desk.search("1Lo", "1La", suffix="x")
     with pytest.raises(PatternListError, match="an expression is searched for alone"):

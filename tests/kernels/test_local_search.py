@@ -10,6 +10,7 @@ import pytest
 from click.testing import CliRunner
 
 from worker.cli import program
+from xwhep.bitcoin import base58
 from xwhep.bitcoin.addresses import Form, Network, address, key_hash
 from xwhep.bitcoin.wif import decode_wif
 from xwhep.fast_secp256k1 import public_key_of
@@ -54,3 +55,19 @@ def test_what_is_wanted_is_found_and_its_key_is_in_the_file(
     assert folded.startswith(begins)
     assert folded.endswith(ends)
     assert found["keys_tried"] > 0
+
+
+def test_one_of_thousands_of_patterns_in_a_file_is_found_and_named(home: Path) -> None:
+    texts = [f"1{one}{other}L{n}" for one in "ABCDEFGHJKLMNP" for other in base58.ALPHABET for n in range(1, 7)]
+    (home / "words.txt").write_text("\n".join(texts))
+    key_file = home / "my.key"
+
+    result = CliRunner().invoke(
+        program, ["search", "--patterns", str(home / "words.txt"), "--local", "--key-file", str(key_file), "--json"]
+    )
+
+    assert result.exit_code == 0, result.output
+    found = json.loads(result.stdout)
+    assert len(texts) > 4800
+    assert found["patterns"] == [text for text in texts if found["address"].startswith(text)] != []
+    assert key_file.exists()

@@ -146,7 +146,7 @@ def test_lines_are_read_one_by_one_to_the_end() -> None:
 
 
 def test_a_line_over_its_bound_is_refused() -> None:
-    with pytest.raises(TooLargeError, match="a line of the pipe is larger than the 524288 bytes allowed"):
+    with pytest.raises(TooLargeError, match="a line of the pipe is larger than the 2097152 bytes allowed"):
         pipe.read_line(BytesIO(b" " * (pipe.MAX_LINE_BYTES + 1)))
 
 

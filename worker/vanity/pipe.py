@@ -17,7 +17,7 @@ from xwhep.errors import BadRequestError, InvalidFieldError, TooLargeError
 from xwhep.model.attempts import UnitFields, unit_fields
 from xwhep.units import MAX_STEPS, Unit
 
-MAX_LINE_BYTES: Final = 512 * 1024
+MAX_LINE_BYTES: Final = 2 * 1024 * 1024
 
 Keys: TypeAlias = Annotated[int, Field(ge=0)]  #: tried since the child started
 

@@ -19,7 +19,7 @@ from xwhep.bitcoin.targets import Sieve, Target
 from xwhep.errors import PatternError, PatternListError
 from xwhep.secp256k1 import Point
 
-MAX_RANGES: Final = 4096  #: of one search; a pattern has one or two, or more where case does not matter
+MAX_RANGES: Final = 12_000  #: of one search; a pattern has one or two, or more where case does not matter
 COMMENT: Final = "#"  #: begins one, in a file of patterns
 
 

@@ -18,7 +18,7 @@ from xwhep.model.jobs import MAX_JOBS_A_REQUEST, SubmitJob
 from xwhep.model.targets import ExpressionText
 
 #: how many patterns one search of a grid has at most
-MAX_PATTERNS: Final = 1000
+MAX_PATTERNS: Final = 5000
 #: what an address shall begin with, not yet parsed
 PatternText = Annotated[str, Field(min_length=1, max_length=64)]
 
