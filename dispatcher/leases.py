@@ -47,25 +47,24 @@ def credited_keys(keys_tried: int, unit_keys: int | None) -> int:
     return min(keys_tried, unit_keys or 0)
 
 
-def proven_rate(before: float, keys_proven: int, elapsed_s: float) -> float:
+def proven_rate(before: float, keys_proven: float, elapsed_s: float) -> float:
     """Return the keys a second that a host's shares prove, with one more unit; `before` is 0 for the first."""
     latest = keys_proven / max(1.0, elapsed_s)
     return before + NEWEST * (latest - before) if before > 0 else latest
 
 
 def sizing_rate(said: float, proven: float) -> float:
-    """Return the keys a second by which a unit is sized, from what its host says and has proven (0 each: nothing yet).
+    """Return the keys a second, above 0, by which a unit is sized, from what its host says and has proven (0: nothing).
 
     A host that says too little gets small units, and harms nobody. One that says too much would get units in which no
     share can be expected of it.
     """
-    most = max(TRUST * proven, FIRST_UNIT_KEYS / UNIT_S)
-    return min(said or proven, most)
+    first = FIRST_UNIT_KEYS / UNIT_S
+    return min(said or proven or first, max(TRUST * proven, first))
 
 
 def unit_steps(keys_per_s: float, keys_per_step: int) -> int:
-    """Return how many steps a unit has, so that it lasts about a minute on a host of this rate (0: unknown)."""
-    keys = keys_per_s * UNIT_S if keys_per_s > 0 else FIRST_UNIT_KEYS
-    steps = max(1, round(min(keys, MAX_UNIT_KEYS) / keys_per_step))
+    """Return how many steps a unit has, so that it lasts about a minute on a host of this rate."""
+    steps = max(1, round(min(keys_per_s * UNIT_S, MAX_UNIT_KEYS) / keys_per_step))
     spare = max(0, steps.bit_length() - SIZE_BITS)
     return steps >> spare << spare

@@ -78,8 +78,8 @@ class Host(MemberFields, SQLModel, table=True):
     group_uid: UUID | None = Field(default=None, foreign_key="groups.uid")
     os: Os | None = enumeration(Os, default=None)
     cpu: Cpu | None = enumeration(Cpu, default=None)
-    keys_per_s: float = 0  #: of one slot, as it says
-    proven_keys_per_s: float = 0  #: of one slot, by the shares of its latest units
+    keys_per_s: float = 0  #: compressed ones, of one slot, as it says
+    proven_keys_per_s: float = 0  #: the same by the shares of its latest units, times their effort
     shares: int = 0  #: that stood up to checking
     keys_proven: int = 0  #: by them: the host's credit
     false_results: int = 0

@@ -23,6 +23,7 @@ from worker.spool import Spool, Workplace
 from worker.trouble import Mailbox, told
 from xwhep.client.connection import pause_before_retry
 from xwhep.client.host import HostClient
+from xwhep.effort import effort
 from xwhep.errors import CannotContainError, UnavailableError, XwhepError
 from xwhep.model.apps import Kind
 from xwhep.model.attempts import (
@@ -98,7 +99,7 @@ class Shell:
         self._os, self._cpu = operating_system(), processor()
         self._poll: asyncio.Task[None] | None = None
         self._others: set[asyncio.Task[None]] = set()
-        self.keys_per_s = 0.0  #: of one slot, lately
+        self.keys_per_s = 0.0  #: compressed ones, of one slot, lately
         self.share = 1.0  #: of a processor's time, for a search
         self.brake = vanity.Brake()
         self.runs: dict[Ref, Run] = {}
@@ -214,7 +215,8 @@ class Shell:
         log.info("job %s, attempt %s: started (%s)", *ref, run.lease.work.kind)
         end = await self._end_of(run)
         run.is_working = False
-        self.keys_per_s = run.latest.keys_per_s or self.keys_per_s
+        if isinstance(run.lease.work, VanityWork) and run.latest.keys_per_s > 0:
+            self.keys_per_s = run.latest.keys_per_s * effort(run.lease.work.target(), plain=run.lease.work.plain)
         await self._delivery.keep_end(ref, end)
         del self.runs[ref]
 

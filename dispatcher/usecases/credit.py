@@ -35,8 +35,8 @@ def add_share(session: Session, attempt: Attempt, hit: Hit, target: Target) -> N
     host.keys_proven = min(host.keys_proven + keys, _MOST_KEYS)
 
 
-def note_rate(session: Session, attempt: Attempt, *, now: datetime) -> None:
-    """Take into the proven rate of a host that it says to have finished a unit now."""
+def note_rate(session: Session, attempt: Attempt, effort: float, *, now: datetime) -> None:
+    """Take into the proven rate of a host that it says to have finished a unit now, each key of which took so long."""
     host = session.get_one(Host, attempt.host_uid)
     elapsed_s = (now - attempt.leased_at).total_seconds()
-    host.proven_keys_per_s = proven_rate(host.proven_keys_per_s, attempt.keys_proven, elapsed_s)
+    host.proven_keys_per_s = proven_rate(host.proven_keys_per_s, effort * attempt.keys_proven, elapsed_s)

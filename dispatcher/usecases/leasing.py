@@ -126,7 +126,8 @@ def _give(session: Session, job: Job, profile: Profile, host: Host, *, now: date
         job_uid=job.uid, number=job.attempts_made, host_uid=host.uid, leased_at=now, lease_ends_at=lease_end(now)
     )
     if job.unit_number is not None:
-        attempt.keys_per_s = host.keys_per_s  # as before, until a heartbeat says how fast it is now
+        # as before, until a heartbeat says how fast it is now
+        attempt.keys_per_s = host.keys_per_s / searches.effort_of(session, job)
     session.add(attempt)
     session.flush()
     work = searches.work_of(session, job) if job.unit_number is not None else _native_work(session, job, profile)

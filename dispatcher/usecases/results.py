@@ -136,7 +136,7 @@ def finish(
     if end.outcome is Outcome.LOST or (end.outcome is Outcome.FAILED and job.unit_number is not None):
         leasing.lose(session, attempt, end.reason or "the host gave the job back", now=now)
     elif job.unit_number is not None:
-        note_rate(session, attempt, now=now)
+        note_rate(session, attempt, searches.effort_of(session, job), now=now)
         searches.end_unit(session, attempt, job, AttemptStatus.FINISHED, Event.COMPLETED, now=now)
     else:
         _end_native(session, attempt, job, end, now=now)

@@ -23,6 +23,7 @@ from dispatcher.usecases.jobs import class_of, close, stop
 from xwhep.bitcoin.split_key import Hit, blind, hit_public_key, unblind
 from xwhep.bitcoin.targets import Target
 from xwhep.bitcoin.wanted import Found, Wanted
+from xwhep.effort import effort
 from xwhep.errors import FalseResultError, KeyUsedError
 from xwhep.ids import derived_uid
 from xwhep.lifecycle import OPEN, AttemptStatus, Event, Status, advance
@@ -68,8 +69,8 @@ def begin(session: Session, batch: Batch, request: SubmitSearch, wanted: Wanted)
 
 
 def next_unit(session: Session, batch: Batch, keys_per_s: float, *, now: datetime) -> Job:
-    """Return the job of the next unit of a search, sized for a host of this rate."""
-    search = session.get_one(Search, batch.uid)
+    """Return the job of the next unit of a search, sized for a host that tries so many compressed keys a second."""
+    search = session.get_one(Search, batch.uid, options=[defer(_TARGET)])
     app = session.get_one(App, VANITY_APP_UID)
     assert batch.match_class is not None
     keys_a_step = keys_of(1, plain=search.plain)
@@ -82,7 +83,7 @@ def next_unit(session: Session, batch: Batch, keys_per_s: float, *, now: datetim
         work=JobWork(),
         limits=app.limits,
         unit_number=search.next_number,
-        unit_keys=unit_steps(keys_per_s, keys_a_step) * keys_a_step,
+        unit_keys=unit_steps(keys_per_s / _effort(search), keys_a_step) * keys_a_step,
         attempts_allowed=1,  # a lost unit is not repeated: the next one is as good
         body_digest="",
         submitted_at=now,
@@ -92,6 +93,11 @@ def next_unit(session: Session, batch: Batch, keys_per_s: float, *, now: datetim
     session.add(job)
     session.flush()
     return job
+
+
+def effort_of(session: Session, job: Job) -> float:
+    """Return how long a key of a unit takes, as a multiple of what a compressed key takes."""
+    return _effort(_search_of(session, job))
 
 
 def work_of(session: Session, job: Job) -> VanityWork:
@@ -135,6 +141,10 @@ def _end(session: Session, attempt: Attempt, job: Job, found: tuple[Hit, Found],
 def _search_of(session: Session, job: Job) -> Search:
     """Return the search of a unit, without its target until that is asked for."""
     return session.get_one(Search, job.batch_uid, options=[defer(_TARGET)])
+
+
+def _effort(search: Search) -> float:
+    return effort(_target(search), plain=search.plain)
 
 
 def _unit(search: Search, job: Job) -> Unit:

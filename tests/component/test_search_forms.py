@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 from sqlmodel import Session, select
 
+from dispatcher.leases import FIRST_UNIT_KEYS, UNIT_S
 from dispatcher.tables import Fault
 from dispatcher.usecases import batches, results
 from tests.support.desk import Desk
@@ -242,16 +243,27 @@ def _faults(session: Session) -> list[tuple[str, str]]:
     return [(fault.code, fault.text) for fault in session.exec(select(Fault)).all()]
 
 
-def test_units_of_a_plain_search_have_as_many_keys_as_those_of_another(desk: Desk) -> None:
-    keys = []
-    for plain in (True, False):
-        requester = Requester.of(desk, "1LoVE", plain=plain)
-        work = Volunteer.of(desk).work
-        desk.database.run_now(batches.cancel, desk.owner, requester.batch.uid, now=desk.now)
-        assert work.plain == plain
-        keys.append(keys_of(work.steps, plain=plain))
+@pytest.mark.parametrize(
+    ("patterns", "wish", "times"),
+    [
+        (["1LoVE"], {}, 1),
+        (["1LoVE"], {"plain": True}, 1.35),
+        (["3LoVE"], {"forms": [Form.P2SH_P2WPKH]}, 1.85),
+        (["1LoVE", "3LoVE", "0xc0ffee"], {"forms": list(Form)}, 5.15),
+        ([], {"suffix": "LoVE"}, 2),
+    ],
+)
+def test_a_unit_of_a_search_whose_keys_take_longer_has_fewer(
+    desk: Desk, patterns: list[str], wish: dict[str, Any], times: float
+) -> None:
+    Requester.of(desk, *patterns, **wish)
 
-    assert keys[0] == pytest.approx(keys[1], rel=0.125)
+    first = Volunteer.of(desk)
+    said = Volunteer.of(desk, keys_per_s=400_000)
+
+    for keys, volunteer in ((FIRST_UNIT_KEYS, first), (400_000 * UNIT_S, said)):
+        seen = keys_of(volunteer.work.steps, plain=volunteer.work.plain)
+        assert seen * times == pytest.approx(keys, rel=0.16)
 
 
 def test_the_chances_of_all_patterns_and_forms_count(desk: Desk) -> None:

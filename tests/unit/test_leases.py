@@ -54,17 +54,16 @@ def test_a_unit_has_steps_within_bounds(keys_per_s: float) -> None:
 
 
 def test_the_first_unit_of_a_host_is_of_modest_size() -> None:
-    assert STEP * unit_steps(0, STEP) == pytest.approx(FIRST_UNIT_KEYS, rel=0.125)
+    assert STEP * unit_steps(sizing_rate(0, 0), STEP) == pytest.approx(FIRST_UNIT_KEYS, rel=0.125)
 
 
 @given(said=st.floats(0, 1e12), proven=st.floats(0, 1e12))
 def test_a_unit_is_sized_by_what_a_host_says_within_what_it_has_proven(said: float, proven: float) -> None:
     believed = sizing_rate(said, proven)
 
-    assert 0 <= believed <= max(TRUST * proven, FIRST_UNIT_KEYS / UNIT_S)
+    assert 0 < believed <= max(TRUST * proven, FIRST_UNIT_KEYS / UNIT_S)
     assert believed <= said or said == 0
     assert believed == said or said > TRUST * proven or said == 0
-    assert believed > 0 or said == 0
 
 
 def test_what_a_host_has_proven_serves_where_it_says_nothing() -> None:

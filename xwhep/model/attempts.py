@@ -47,7 +47,8 @@ class LeaseRequest(Request):
     kinds: Annotated[frozenset[Kind], Field(max_length=8)]
     forms: Annotated[frozenset[Form], Field(max_length=8)] = ANY_KERNELS  #: of addresses that it can search for
     wait_s: Annotated[float, Field(ge=0, le=MAX_WAIT_S)] = MAX_WAIT_S
-    keys_per_s: Annotated[float, Field(ge=0, le=1e12)] = 0  #: what one slot has searched lately, 0 unknown
+    #: what one slot tried lately, or would have if it were compressed keys alone; 0 unknown
+    keys_per_s: Annotated[float, Field(ge=0, le=1e12)] = 0
 
 
 class NativeWork(Reply):
