@@ -25,6 +25,7 @@ __all__ = [  # those who search for patterns find here what they need
 
 MAX_DIFFICULTY: Final = 2**80  #: what is beyond is refused: no grid would ever find it
 MAX_SPELLINGS: Final = 4096  #: of one pattern whose case does not matter
+_TAPROOT: Final = ("bc1p", "tb1p")  #: what BIP-86 addresses begin with: each is a point, not a hash of 160 bits
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,7 +120,7 @@ def others_like(text: str, notation: Notation | None = None) -> str:
     """Return what is added where a text begins like no address of what is searched for, in one notation or several."""
     kind = guess_form(text)
     if kind is None:
-        return ""
+        return "; those of Taproot are not searched for" if text.lower().startswith(_TAPROOT) else ""
     if notation_of(*kind) is notation:
         return "; case matters"
     form, network = kind
