@@ -5,7 +5,7 @@ from __future__ import annotations
 from random import Random
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.kernels.harness import FIELD_OPERATIONS, KERNELS, field_limbs, field_results
@@ -32,7 +32,6 @@ def check(kernel: Kernel, x: list[int], y: list[int]) -> None:
 
 
 @each_kernel
-@settings(deadline=None)
 @given(x=lanes(), y=lanes())
 def test_lanes_compute_like_python(kernel: Kernel, x: list[int], y: list[int]) -> None:
     check(kernel, x[: kernel.field.width], y[: kernel.field.width])
@@ -49,7 +48,6 @@ def test_every_pair_of_edges_computes_like_python(kernel: Kernel) -> None:
 
 
 @each_kernel
-@settings(deadline=None)
 @given(x=lanes(), y=lanes())
 def test_results_keep_to_the_bounds_that_the_next_operation_relies_on(
     kernel: Kernel, x: list[int], y: list[int]
@@ -66,7 +64,6 @@ def test_results_keep_to_the_bounds_that_the_next_operation_relies_on(
 
 
 @each_kernel
-@settings(deadline=None)
 @given(x=st.lists(st.integers(0, P - 1), min_size=8, max_size=8, unique=True))
 def test_packing_is_undone_by_unpacking(kernel: Kernel, x: list[int]) -> None:
     assert kernel.field.unpack(kernel.field.pack(x)) == x

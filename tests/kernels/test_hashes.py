@@ -6,7 +6,7 @@ import hashlib
 
 import pytest
 from Crypto.Hash import RIPEMD160, keccak
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.kernels.harness import HASH_LANES, hash_blocks, keccak_of_keys, sha256_of_four
@@ -30,7 +30,6 @@ def all_lanes(message: bytes) -> list[bytes]:
     return [message] * HASH_LANES
 
 
-@settings(deadline=None)
 @given(batch=st.lists(messages, min_size=HASH_LANES, max_size=HASH_LANES))
 def test_each_lane_hashes_like_hashlib(batch: list[bytes]) -> None:
     sha256 = [digests[0] for digests in hash_blocks([padded(message, "big") for message in batch])]
@@ -42,7 +41,6 @@ def test_each_lane_hashes_like_hashlib(batch: list[bytes]) -> None:
 
 @by_each_way
 @pytest.mark.parametrize("size", [22, 33, 65])
-@settings(deadline=None)
 @given(data=st.data())
 def test_each_lane_hashes_messages_of_any_number_of_blocks(*, size: int, by_sha_ni: bool, data: st.DataObject) -> None:
     messages = data.draw(st.lists(st.binary(min_size=size, max_size=size), min_size=4, max_size=4))
@@ -62,7 +60,6 @@ def test_sha256_of_two_blocks_is_the_published_one(*, by_sha_ni: bool) -> None:
     assert {digest.hex() for digest in digests} == {"248d6a61d20638b8e5c026930c3e6039a33ce45964ff2167f6ecedd419db06c1"}
 
 
-@settings(deadline=None)
 @given(keys=st.lists(st.binary(min_size=33, max_size=33), min_size=HASH_LANES, max_size=HASH_LANES))
 def test_each_lane_computes_the_hash160_of_a_key(keys: list[bytes]) -> None:
     hash160 = [digests[2] for digests in hash_blocks([padded(key, "big") for key in keys])]
@@ -104,7 +101,6 @@ def test_hash160_of_the_generator_is_the_published_one() -> None:
     assert {hash160.hex() for _, _, hash160 in digests} == {"751e76e8199196d454941c45d1b3a323f1433bd6"}
 
 
-@settings(deadline=None)
 @given(keys=st.lists(st.binary(min_size=64, max_size=64), min_size=HASH_LANES, max_size=HASH_LANES))
 def test_each_lane_computes_the_keccak_of_a_key(keys: list[bytes]) -> None:
     digests = [keccak.new(digest_bits=256, data=key).digest() for key in keys]

@@ -30,7 +30,6 @@ def as_array(message: bytes) -> twin_hashes.Bytes:
     return np.frombuffer(message, np.uint8)
 
 
-@settings(deadline=None)
 @given(message=st.binary(max_size=135))
 def test_the_hashes_are_those_of_the_libraries(message: bytes) -> None:
     short = message[:55]
@@ -40,14 +39,13 @@ def test_the_hashes_are_those_of_the_libraries(message: bytes) -> None:
     assert twin_hashes.keccak256(as_array(message)).tobytes() == keccak.new(digest_bits=256, data=message).digest()
 
 
-@settings(deadline=None)
 @given(x=numbers, y=numbers)
 def test_the_field_computes_like_python(x: int, y: int) -> None:
     assert number_of(twin.multiply(twin.words(x), twin.words(y))) == x * y % P
     assert number_of(twin.subtract(twin.words(x), twin.words(y))) == (x - y) % P
 
 
-@settings(deadline=None, max_examples=20)
+@settings(max_examples=20)
 @given(several=st.lists(st.integers(1, P - 1), min_size=1, max_size=4))
 def test_several_numbers_are_inverted_at_once(several: list[int]) -> None:
     inverses = twin.inverses(np.array([twin.words(number) for number in several]))

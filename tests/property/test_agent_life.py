@@ -294,5 +294,5 @@ class WorkerLife(RuleBasedStateMachine):
         self.tell(RunEnded(self.now, ref, 1))
 
 
-WorkerLife.TestCase.settings = settings(max_examples=60, stateful_step_count=40, deadline=None)
+WorkerLife.TestCase.settings = settings(max_examples=60, stateful_step_count=40)
 TestWorkerLife = WorkerLife.TestCase

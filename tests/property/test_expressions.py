@@ -4,7 +4,7 @@ import re
 from fractions import Fraction
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from xwhep.bitcoin.addresses import Form, Network, address
@@ -24,7 +24,6 @@ def read(digest: bytes, kind: tuple[Form, Network]) -> str:
     return address(digest, *kind).lower() if kind[0] is Form.ETHEREUM else address(digest, *kind)
 
 
-@settings(deadline=None)  # some are entangled
 @given(kind=kinds, digest=digests, body=bodies, end=st.sampled_from(["", "$", ".*$", ".*[a-k]$"]))
 def test_an_address_matches_just_when_the_language_says_so(
     kind: tuple[Form, Network], digest: bytes, body: str, end: str

@@ -11,7 +11,7 @@ from typing import Any
 from uuid import UUID
 
 import pytest
-from hypothesis import HealthCheck, settings
+from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import Bundle, RuleBasedStateMachine, consumes, initialize, invariant, multiple, rule
 from sqlmodel import Session, select
@@ -258,6 +258,4 @@ class JobLives(RuleBasedStateMachine):
 
 
 TestJobLives = JobLives.TestCase
-TestJobLives.settings = settings(
-    max_examples=25, stateful_step_count=50, deadline=None, suppress_health_check=[HealthCheck.too_slow]
-)
+TestJobLives.settings = settings(max_examples=25, stateful_step_count=50)

@@ -6,7 +6,7 @@ import json
 import math
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from pydantic import BaseModel, ValidationError
 
@@ -19,7 +19,7 @@ REQUESTS, REPLIES = all_of(Request), all_of(Reply)
 every_message = pytest.mark.parametrize("model", [*REQUESTS, *REPLIES], ids=lambda model: model.__name__)
 every_request = pytest.mark.parametrize("model", REQUESTS, ids=lambda model: model.__name__)
 every_reply = pytest.mark.parametrize("model", REPLIES, ids=lambda model: model.__name__)
-few = settings(max_examples=6, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+few = settings(max_examples=6)
 
 
 def test_all_messages_are_looked_at() -> None:
@@ -73,7 +73,7 @@ def test_a_reply_from_a_newer_dispatcher_is_understood(model: type[BaseModel], d
 
 
 @every_message
-@settings(max_examples=3, deadline=None)
+@settings(max_examples=3)
 @given(data=st.data())
 def test_no_message_takes_what_is_no_number(model: type[BaseModel], data: st.DataObject) -> None:
     tree, nodes = as_tree(data.draw(messages(model)))
