@@ -376,15 +376,19 @@ def test_a_bad_command_ends_the_child_with_a_reason(start: Callable[..., Child])
     assert child.exit_status() == 1
 
 
-def test_a_child_that_must_compile_first_says_so_and_ends_before_the_search(start: Callable[..., Child]) -> None:
-    first, second = (start("--kernel", "field26x4-hash8") for _ in range(2))
-    unit = UnitMessage.for_unit(unit_of(NOTHING, 1))
+def test_of_children_that_miss_a_kernel_one_compiles_it_and_ends_and_the_others_wait_and_search(
+    start: Callable[..., Child],
+) -> None:
+    children = [start("--kernel", "field26x4-hash8") for _ in range(3)]
+    for child in children:
+        child.tell(UnitMessage.for_unit(unit_of(NOTHING, 1)))
 
-    first.tell(unit)
-    assert list(first.events()) == [pipe.Compiling(), pipe.Compiled(kernel="field26x4-hash8")]
-    assert first.exit_status() == 0
-    second.tell(unit)
-    assert isinstance(next(second.events()), Started)
+    said = sorted((list(child.events()) for child in children), key=lambda events: isinstance(events[-1], Done))
+
+    assert said[0] == [pipe.Compiling(), pipe.Compiled(kernel="field26x4-hash8")]
+    others = [type(event) for events in said[1:] for event in events]
+    assert [kind for kind in others if kind is not pipe.Compiling] == 2 * [Started, Done]
+    assert [child.exit_status() for child in children] == [0, 0, 0]
 
 
 def test_a_compiling_child_says_which_kernel_it_compiled_and_ends(start: Callable[..., Child]) -> None:

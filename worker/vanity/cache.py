@@ -7,10 +7,12 @@ imported, which this module never does. The files in it are executed: the folder
 
 from __future__ import annotations
 
+import contextlib
 import os
 import sys
 import tempfile
-from collections.abc import Iterable
+import time
+from collections.abc import Iterable, Iterator
 from hashlib import sha256
 from pathlib import Path
 from typing import Final
@@ -18,13 +20,16 @@ from typing import Final
 from xwhep import secp256k1, units
 from xwhep.bitcoin import bech32, endings
 from xwhep.config import home
-from xwhep.errors import KernelCacheError
+from xwhep.errors import AlreadyRunningError, KernelCacheError
+from xwhep.lock import hold
 
 #: this package, and the modules whose constants are compiled into its kernels
 SOURCES: Final = (
     *sorted(Path(__file__).parent.glob("*.py")),
     *(Path(str(module.__file__)) for module in (secp256k1, units, bech32, endings)),
 )
+#: how often a process looks whether another one has compiled what it waits for, seconds
+LOOK_S: Final = 0.1
 
 
 def default_root() -> Path:
@@ -67,6 +72,23 @@ def is_cold(folder: Path, kernel: str) -> bool:
 def mark_warm(folder: Path, kernel: str) -> None:
     """Keep in mind that a kernel, named so, has been compiled into the folder."""
     _mark(folder, kernel).touch()
+
+
+@contextlib.contextmanager
+def compiling_alone(folder: Path) -> Iterator[None]:
+    """Wait until no other process compiles into the folder, and be the one that does.
+
+    As many as there are slots may find a kernel missing at the same moment, and to compile it takes a processor and
+    twice the memory of a search.
+    """
+    with contextlib.ExitStack() as stack:
+        while True:
+            try:
+                stack.enter_context(hold(folder / "compiling.lock", "a compiler"))
+                break
+            except AlreadyRunningError:
+                time.sleep(LOOK_S)
+        yield
 
 
 def _mark(folder: Path, kernel: str) -> Path:

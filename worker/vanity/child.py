@@ -163,19 +163,26 @@ def _search_unit(message: pipe.UnitMessage, listener: Listener, emit: Emit, choi
 
 
 def _prepare(emit: Emit, folder: Path, kernel: Kernel) -> bool:
-    """Load and test a kernel; compile it first if it is not in the cache, and tell whether that was so.
+    """Load and test a kernel; compile it first if it is not in the cache, and tell whether this process did.
 
     Raises:
         MiscalculationError: this machine, or the kernel on it, computes wrongly.
     """
     mark = f"{kernel.name}-{kernel.purpose}"
-    is_cold = cache.is_cold(folder, mark)
-    if is_cold:
+    if cache.is_cold(folder, mark):
         emit(pipe.Compiling())
+        with cache.compiling_alone(folder):
+            if cache.is_cold(folder, mark):
+                _load(kernel)
+                cache.mark_warm(folder, mark)
+                return True
+    _load(kernel)
+    return False
+
+
+def _load(kernel: Kernel) -> None:
     compile_kernel(kernel)
     self_test(kernel)
-    cache.mark_warm(folder, mark)
-    return is_cold
 
 
 def _search(unit_search: UnitSearch, listener: Listener, meter: Meter, share: float = 1.0) -> pipe.Done:
