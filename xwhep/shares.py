@@ -17,7 +17,8 @@ from xwhep.bitcoin.addresses import HASH_BITS
 from xwhep.bitcoin.ranges import Ranges
 from xwhep.bitcoin.targets import Target
 
-#: how many shares a unit has on average, at least; it has less than twice as many where few keys are wanted
+#: how many shares a unit has on average, at least; where few keys are wanted, it has less than twice as many, or less
+#: than four times where the last endings of all are
 SHARES_A_UNIT: Final = 8
 
 
@@ -49,20 +50,25 @@ def _further_levels(target: Target) -> int:
 def _widened(target: Target, level: int) -> Target:
     narrow = _further_levels(target)
     if level >= narrow:
-        blocks = ((form, in_blocks(ranges, level - narrow)) for form, ranges in target.ranges)
+        blocks = ((form, in_blocks(ranges, level - narrow, 1 << HASH_BITS)) for form, ranges in target.ranges)
         return Target(tuple(blocks))
     if (ending := target.ending) is not None:
-        ranges = tuple((first, min(last, ending.size - 1)) for first, last in in_blocks(ending.ranges, level))
-        return replace(target, ending=replace(ending, ranges=ranges))
+        return replace(target, ending=replace(ending, ranges=in_blocks(ending.ranges, level, ending.size)))
     assert target.sieve is not None
     return replace(target, sieve=replace(target.sieve, zeros=HASH_BITS - level))
 
 
-def in_blocks(ranges: Ranges, bits: int) -> Ranges:
-    """Return the blocks of 2^bits numbers that hold these ascending ranges, neighbours as one range."""
+def in_blocks(ranges: Ranges, bits: int, size: int) -> Ranges:
+    """Return the blocks of 2^bits numbers that hold these ascending ranges, neighbours as one range.
+
+    The last block below `size` has what is left over too: so none is small, and none as wide as four of those of half
+    as many numbers.
+    """
+    end = max(1, size >> bits) - 1
     blocks: list[tuple[int, int]] = []
     for first, last in ranges:
-        low, high = first >> bits << bits, last | ((1 << bits) - 1)
+        low = min(first >> bits, end) << bits
+        high = size - 1 if last >> bits >= end else last | ((1 << bits) - 1)
         if blocks and low <= blocks[-1][1] + 1:
             low = blocks.pop()[0]
         blocks.append((low, high))

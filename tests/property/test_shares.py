@@ -15,14 +15,14 @@ from tests.support.targets import ALL, of_pattern
 from worker.vanity import reference
 from xwhep.bitcoin.addresses import HASH_BITS, Form, Network, hashed_as
 from xwhep.bitcoin.endings import Ending
-from xwhep.bitcoin.ranges import Ranges
+from xwhep.bitcoin.ranges import Ranges, is_ascending
 from xwhep.bitcoin.split_key import Hit
 from xwhep.bitcoin.targets import Sieve, Target
 from xwhep.bitcoin.wanted import want_ending
 from xwhep.errors import FalseResultError
 from xwhep.fast_secp256k1 import public_key_of
 from xwhep.secp256k1 import N, Point
-from xwhep.shares import SHARES_A_UNIT, keys_proven, share_target
+from xwhep.shares import SHARES_A_UNIT, in_blocks, keys_proven, share_target
 from xwhep.units import MAX_STEPS, Unit, keys_of, verify
 
 HASHES = 2**HASH_BITS
@@ -64,6 +64,10 @@ def covers(outer: Ranges, inner: Ranges) -> bool:
     return all(any(low <= first and last <= high for low, high in outer) for first, last in inner)
 
 
+def count(ranges: Ranges) -> int:
+    return sum(last - first + 1 for first, last in ranges)
+
+
 def is_wider(outer: Target, inner: Target) -> bool:
     """Tell whether every key of one target is in another, made wider of it."""
     if not all(covers(wide, narrow) for (_, wide), (_, narrow) in zip(outer.ranges, inner.ranges, strict=True)):
@@ -80,8 +84,21 @@ def test_what_is_wanted_lies_inside_and_a_unit_has_its_shares(wanted: Target, ke
     assert is_wider(wide, wanted)
     assert wide.forms == wanted.forms
     assert keys * wide.chance >= min(SHARES_A_UNIT, keys)
-    assert wide == wanted or keys * wide.chance < 2 * SHARES_A_UNIT * len(wide.forms) * 1.01
+    growth = 2 if wanted.ending is None else 4
+    assert wide == wanted or keys * wide.chance < growth * SHARES_A_UNIT * len(wide.forms) * 1.01
     assert keys_proven(wide) == int(1 / wide.chance)
+
+
+@given(first=st.integers(0, 58**5 - 1), width=st.integers(0, 1000), bits=st.integers(0, 40))
+def test_blocks_of_endings_grow_by_less_than_four_to_the_very_last(first: int, width: int, bits: int) -> None:
+    size = 58**5
+    one = ((first, min(first + width, size - 1)),)
+    narrow, wide = (in_blocks(one, level, size) for level in (bits, bits + 1))
+
+    assert covers(wide, narrow)
+    assert covers(narrow, one)
+    assert is_ascending(wide, size)
+    assert count(wide) < 4 * count(narrow)
 
 
 @given(wanted=targets(), keys=st.integers(10_000, 2**50), fewer=st.integers(10_000, 2**50))
