@@ -18,9 +18,11 @@ from xwhep.errors import PatternError
 
 kinds = st.tuples(st.sampled_from(Form), st.sampled_from(Network))
 digests = st.binary(min_size=20, max_size=20)
+#: whose addresses do not begin with the zeros that so few have
+common = digests.filter(lambda digest: digest[0] > 15)
 
 
-@given(kind=kinds, digest=digests, other=digests, before=st.sampled_from([0, 4, 6]), behind=st.integers(1, 8))
+@given(kind=kinds, digest=common, other=digests, before=st.sampled_from([0, 4, 6]), behind=st.integers(1, 8))
 def test_a_digest_matches_just_when_its_address_begins_and_ends_so(
     kind: tuple[Form, Network], digest: bytes, other: bytes, before: int, behind: int
 ) -> None:
