@@ -137,8 +137,11 @@ def _trial(kernel: Kernel) -> pipe.Compiled:
     search = UnitSearch(kernel, Unit(UUID(int=0), 0, MAX_STEPS, G, target_of(bytes(20), Form.P2PKH_COMPRESSED)))
     search.advance(1)
     started_s, started_cpu_s = time.monotonic(), time.thread_time()
-    while (elapsed_s := time.monotonic() - started_s) < TRIAL_S:
-        search.advance(1)
+    elapsed_s, steps = 0.0, 1
+    while elapsed_s < TRIAL_S:
+        search.advance(steps)
+        before_s, elapsed_s = elapsed_s, time.monotonic() - started_s
+        steps = next_slice(steps, elapsed_s - before_s)
     keys, cpu_s = keys_of(search.next_step - 1, plain=False), time.thread_time() - started_cpu_s
     return pipe.Compiled(
         kernel=kernel.name,
