@@ -73,12 +73,11 @@ def sha256_round(s: State, k: int, w: Vec) -> State:
 
 def sha256_block(state: State, message: list[Vec]) -> State:
     """Return the hash value after a block of sixteen big-endian words. Source: FIPS 180-4, 6.2.2."""
-    w = list(message)
-    for t in range(16, 64):
-        w.append(small_sigma1(w[t - 2]) + w[t - 7] + small_sigma0(w[t - 15]) + w[t - 16])
-    s = state
+    w, s = list(message), state
     for t in range(64):
         s = sha256_round(s, SHA256_K[t], w[t])
+        if t < 48:
+            w.append(small_sigma1(w[t + 14]) + w[t + 9] + small_sigma0(w[t + 1]) + w[t])
     return tuple(before + after for before, after in zip(state, s, strict=True))
 
 

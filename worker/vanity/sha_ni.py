@@ -35,14 +35,13 @@ def sha256(words: list[Vec], size: int) -> State:
 
 def _block(streams: list[tuple[Vec, Vec]], messages: list[list[Vec]]) -> list[tuple[Vec, Vec]]:
     """Return the states of all streams after a block, four groups of four words each."""
-    states = streams
+    states = list(streams)
     for group in range(16):
-        if group >= 4:
-            for w in messages:
-                w.append(_schedule(*w[group - 4 : group]))
         k = _words(streams[0][0].builder, SHA256_K[4 * group : 4 * group + 4])
-        sums = [w[group] + k for w in messages]
-        states = [_four_rounds(*state, wk) for state, wk in zip(states, sums, strict=True)]
+        for stream, w in enumerate(messages):
+            states[stream] = _four_rounds(*states[stream], w[group] + k)
+            if 3 <= group < 15:
+                w.append(_schedule(*w[group - 3 :]))
     return [(a + c, b + d) for (a, b), (c, d) in zip(streams, states, strict=True)]
 
 
