@@ -13,38 +13,46 @@ from typing import Final
 
 from worker.vanity.vectors import Vec
 
-State = list[list[Vec]]  #: the word A[x, y] of FIPS 202, 3.1.2, is at [x][y]
+Plane = list[Vec]  #: five words; A[x, y] of FIPS 202, 3.1.2, is word x of plane y
+State = list[Plane]
 
 ROUNDS: Final = 24
 RATE_WORDS: Final = 17  #: of a block: 1,088 bits, which leaves a capacity of 512
 DIGEST_WORDS: Final = 4
 
 
-def theta(a: State) -> State:
-    """Source: FIPS 202, algorithm 1."""
-    c = [a[x][0] ^ a[x][1] ^ a[x][2] ^ a[x][3] ^ a[x][4] for x in range(5)]
-    d = [c[x - 1] ^ c[(x + 1) % 5].rotate_left(1) for x in range(5)]
-    return [[a[x][y] ^ d[x] for y in range(5)] for x in range(5)]
-
-
-def rho(a: State) -> State:
-    """Source: FIPS 202, algorithm 2."""
-    result = [list(sheet) for sheet in a]
-    x, y = 1, 0
+def _offsets() -> dict[tuple[int, int], int]:
+    """Return by how much `rho` rotates the word A[x, y]. Source: FIPS 202, algorithm 2."""
+    offsets, x, y = {(0, 0): 0}, 1, 0
     for t in range(24):
-        result[x][y] = a[x][y].rotate_left((t + 1) * (t + 2) // 2 % 64)
+        offsets[x, y] = (t + 1) * (t + 2) // 2 % 64
         x, y = y, (2 * x + 3 * y) % 5
-    return result
+    return offsets
 
 
-def pi(a: State) -> State:
-    """Source: FIPS 202, algorithm 3."""
-    return [[a[(x + 3 * y) % 5][x] for y in range(5)] for x in range(5)]
+OFFSETS: Final = _offsets()
 
 
-def chi(a: State) -> State:
+def theta_effect(a: State) -> Plane:
+    """Return D, which `theta` adds to each plane. Source: FIPS 202, algorithm 1, steps 1 and 2."""
+    c = [a[0][x] ^ a[1][x] ^ a[2][x] ^ a[3][x] ^ a[4][x] for x in range(5)]
+    return [c[x - 1] ^ c[(x + 1) % 5].rotate_left(1) for x in range(5)]
+
+
+def theta_rho_pi(a: State, d: Plane, y: int) -> Plane:
+    """Return plane y after these three steps. Source: FIPS 202, algorithms 1 (step 3), 2 and 3."""
+    sources = [((x + 3 * y) % 5, x) for x in range(5)]
+    return [rotated(a[from_y][from_x] ^ d[from_x], OFFSETS[from_x, from_y]) for from_x, from_y in sources]
+
+
+def rotated(word: Vec, count: int) -> Vec:
+    """Return a word rotated to the left by 0 .. 63 bits."""
+    return word.rotate_left(count) if count else word
+
+
+def chi(plane: Plane) -> Plane:
     """Source: FIPS 202, algorithm 4."""
-    return [[a[x][y] ^ (~a[(x + 1) % 5][y] & a[(x + 2) % 5][y]) for y in range(5)] for x in range(5)]
+    return [plane[x] ^ (~plane[(x + 1) % 5] & plane[(x + 2) % 5]) for x in range(5)]
 
 
 def iota(a: State, constant: int) -> State:
@@ -65,9 +73,13 @@ ROUND_CONSTANTS: Final = _round_constants()
 
 
 def keccak_f(a: State) -> State:
-    """Return the state after KECCAK-p[1600, 24]. Source: FIPS 202, algorithm 7."""
+    """Return the state after KECCAK-p[1600, 24]. Source: FIPS 202, algorithm 7.
+
+    Plane by plane, each to its end: LLVM keeps the order, and fewer words wait for a register than after whole steps.
+    """
     for constant in ROUND_CONSTANTS:
-        a = iota(chi(pi(rho(theta(a)))), constant)
+        d = theta_effect(a)
+        a = iota([chi(theta_rho_pi(a, d, y)) for y in range(5)], constant)
     return a
 
 
@@ -76,8 +88,8 @@ def keccak256(message: list[Vec]) -> list[Vec]:
     word = message[0].constant
     block = [*message, word(0x01), *[word(0)] * (25 - 1 - len(message))]
     block[RATE_WORDS - 1] = block[RATE_WORDS - 1] ^ 0x80 << 56
-    state = keccak_f([[block[x + 5 * y] for y in range(5)] for x in range(5)])
-    return [state[x][0] for x in range(DIGEST_WORDS)]
+    state = keccak_f([block[first : first + 5] for first in range(0, 25, 5)])
+    return state[0][:DIGEST_WORDS]
 
 
 def last_words(digest: list[Vec]) -> tuple[Vec, ...]:
