@@ -19,7 +19,7 @@ _HASHES: Final = {
     Form.P2PKH_COMPRESSED: 0.9,
     Form.P2SH_P2WPKH: 0.85,
     Form.P2PKH_UNCOMPRESSED: 1.45,
-    Form.ETHEREUM: 1.85,
+    Form.ETHEREUM: 1.75,
 }
 _ENDS: Final = {58: 1.0, 32: 0.4, 16: 0.0}  #: an address's last characters, by the base of its alphabet
 _TOGETHER: Final = 32  #: keys whose ends are computed as soon as one of them begins as wanted

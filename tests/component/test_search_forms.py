@@ -249,7 +249,7 @@ def _faults(session: Session) -> list[tuple[str, str]]:
         (["1LoVE"], {}, 1),
         (["1LoVE"], {"plain": True}, 1.35),
         (["3LoVE"], {"forms": [Form.P2SH_P2WPKH]}, 1.85),
-        (["1LoVE", "3LoVE", "0xc0ffee"], {"forms": list(Form)}, 5.15),
+        (["1LoVE", "3LoVE", "0xc0ffee"], {"forms": list(Form)}, 5.05),
         ([], {"suffix": "LoVE"}, 2),
     ],
 )
