@@ -6,6 +6,9 @@ text of a hash or a field operation can read like its standard. LLVM lowers vect
 The only ways from a compiled loop into traced code are functions decorated with `traced`, whose arguments are `Static`
 values (part of the type, known while compiling), named tuples of addresses, and integers.
 
+Order: LLVM mostly keeps the one in which code is emitted, and a word that is computed long before it is used waits in a
+register, of which there are few. So a message schedule goes between the rounds, and a plane of Keccak to its end.
+
 Danger: a shift by the word's width or more is poison to LLVM, which may then delete the code that uses it.
 """
 
