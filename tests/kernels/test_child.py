@@ -352,7 +352,8 @@ def test_a_unit_whose_key_is_no_secret_is_refused_with_a_code(start: Callable[..
 
 
 @pytest.mark.parametrize(
-    ("line", "code"), [(b"{", "bad-request"), (b"\xff\n", "bad-request"), (b"x" * (2**19 + 2), "too-large")]
+    ("line", "code"),
+    [(b"{", "bad-request"), (b"\xff\n", "bad-request"), (b"x" * (pipe.MAX_LINE_BYTES + 1), "too-large")],
 )
 def test_a_garbled_unit_is_refused_with_a_code(tmp_path: Path, line: bytes, code: str) -> None:
     said = BytesIO()
