@@ -61,8 +61,8 @@ def _widened(target: Target, level: int) -> Target:
 def in_blocks(ranges: Ranges, bits: int, size: int) -> Ranges:
     """Return the blocks of 2^bits numbers that hold these ascending ranges, neighbours as one range.
 
-    The last block below `size` has what is left over too: so none is small, and none as wide as four of those of half
-    as many numbers.
+    The last whole block below `size` has what is left over too. So a block is less than four times as wide as any of
+    the blocks, of 2^(bits - 1) numbers, that it is made of.
     """
     end = max(1, size >> bits) - 1
     blocks: list[tuple[int, int]] = []

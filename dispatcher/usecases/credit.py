@@ -36,7 +36,10 @@ def add_share(session: Session, attempt: Attempt, hit: Hit, target: Target) -> N
 
 
 def note_rate(session: Session, attempt: Attempt, effort: float, *, now: datetime) -> None:
-    """Take into the proven rate of a host that it says to have finished a unit now, each key of which took so long."""
+    """Take into the proven rate of a host that it says to have finished a unit now.
+
+    Its keys take `effort` times as long as compressed ones, of which the rate is told.
+    """
     host = session.get_one(Host, attempt.host_uid)
     elapsed_s = (now - attempt.leased_at).total_seconds()
     host.proven_keys_per_s = proven_rate(host.proven_keys_per_s, effort * attempt.keys_proven, elapsed_s)

@@ -87,7 +87,7 @@ def compiling_alone(folder: Path) -> Iterator[None]:
                 stack.enter_context(hold(folder / "compiling.lock", "a compiler"))
                 break
             except AlreadyRunningError:
-                time.sleep(LOOK_S)
+                time.sleep(LOOK_S)  # Windows has no lock of a file that can be waited for without end
         yield
 
 
