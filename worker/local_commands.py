@@ -15,9 +15,9 @@ from worker.probe import cores
 from xwhep.bitcoin.chances import probability
 from xwhep.bitcoin.split_key import Hit, check, combine, keygen
 from xwhep.bitcoin.wanted import Wanted
-from xwhep.cli.display import amount, duration, facts, percent
+from xwhep.cli.display import amount, facts, percent
 from xwhep.cli.progress import described_bar
-from xwhep.cli.searches import expectation, rate
+from xwhep.cli.searches import expectation, rate, search_words
 from xwhep.cli.shell import Command, json_option, remark, remark_once, show
 from xwhep.cli.vanity_results import AddressFields, parse_public_key
 from xwhep.cli.wanted import OPTIONS, pattern_options, read_wish
@@ -131,7 +131,8 @@ def _search(order: Order, slots: int | None) -> tuple[Hit, int]:
             latest = progress
             if progress.keys_per_s > 0:
                 say_mean(expectation(float(difficulty), progress.keys_per_s))
-            advance(probability(difficulty, progress.keys_tried), _words(float(difficulty), progress))
+            words = search_words(float(difficulty), progress.keys_tried, progress.keys_per_s)
+            advance(probability(difficulty, progress.keys_tried), words)
 
         def compiling() -> None:
             say_compiling("compiling this search for this machine: some ten seconds, the first time")
@@ -139,13 +140,6 @@ def _search(order: Order, slots: int | None) -> tuple[Hit, int]:
         searching = local_search.search(order, slots=slots or cores(), nice=0, show=tell, compiling=compiling)
         hit = asyncio.run(searching)
     return hit, latest.keys_tried
-
-
-def _words(difficulty: float, progress: ProgressFields) -> str:
-    tried = f"{amount(progress.keys_tried)} keys"
-    if progress.keys_per_s <= 0:
-        return tried
-    return f"{tried}, {rate(progress.keys_per_s)}, about {duration(difficulty / progress.keys_per_s)} left"
 
 
 @click.command("bench", cls=Command, example="xwhep-worker bench --json")

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 
 #: what ends sooner leaves no trace, seconds
 PATIENCE_S: Final = 1.0
+BAR_WIDTH: Final = 8  #: characters: beside it, the longest words of a search still fit on a line of 80
 _STEPS: Final = 1000
 
 #: called with how much is done by now
@@ -58,7 +59,7 @@ def _progressbar(label: str, words: Callable[[], str]) -> ProgressBar[str]:
         length=_STEPS,
         label=safe(label),
         file=sys.stderr,
-        width=16,
+        width=BAR_WIDTH,
         show_eta=not words(),
         item_show_func=lambda _: words(),
         update_min_steps=0,  # the words change more often than the bar

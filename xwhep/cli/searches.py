@@ -23,8 +23,13 @@ def search_progress(search: SearchView) -> tuple[float, str]:
     if search.keys_per_s <= 0:
         at_work = "no host at work on it now" if search.hosts == 0 else f"hosts at work: {search.hosts}"
         return found, f"{amount(search.keys_tried)} keys tried, {at_work}"
-    left = duration(search.difficulty / search.keys_per_s)
-    return found, f"{amount(search.keys_tried)} keys, {rate(search.keys_per_s)}, about {left} left"
+    return found, search_words(search.difficulty, search.keys_tried, search.keys_per_s)
+
+
+def search_words(difficulty: float, keys_tried: int, keys_per_s: float) -> str:
+    """Return how a search goes, in words that fit beside a bar; of a rate that is not known yet nothing is said."""
+    tried = f"{amount(keys_tried)} keys"
+    return f"{tried}, {rate(keys_per_s)}, about {duration(difficulty / keys_per_s)} left" if keys_per_s > 0 else tried
 
 
 def chance_so_far(search: SearchView) -> float:
