@@ -158,8 +158,8 @@ async def test_who_has_not_the_key_still_sees_a_checked_address(tmp_path: Path) 
 async def test_a_false_result_makes_no_key(tmp_path: Path) -> None:
     async with a_market(Kind.PY_EVM, tmp_path) as market:
         alice = User.of(market, tmp_path / "home")
-        await alice.gets("tasks", "submit", "vanity", "1L")
-        await market.finish(1, search(public_key_of(5), "1L"))
+        await alice.gets("tasks", "submit", "vanity", "1Lo")
+        await market.finish(1, search(public_key_of(5), "1Lo"))
         watched = await alice.does("tasks", "watch", 1)
 
     assert watched.exit_code == 1
