@@ -20,12 +20,12 @@ from dispatcher.server import running
 from dispatcher.services import utc_now
 from dispatcher.usecases import members
 from xwhep import config
-from xwhep.cli.shell import Program, json_option, remark, run, show, version_option
 from xwhep.errors import NotInstalledError
-from xwhep.model.members import CreateToken, TokenReply
 from xwhep.pki.certificates import certificate_digest
 from xwhep.pki.tokens import make_token
+from xwhep.protocol.members import CreateToken, TokenReply
 from xwhep.rights import Role
+from xwhep.terminal.shell import Program, json_option, remark, run, show, version_option
 
 ROLES = [Role.HOST.value, Role.USER.value, Role.SERVICE.value, Role.ADMINISTRATOR.value]
 

@@ -10,7 +10,7 @@ from datetime import datetime
 from uuid import UUID
 
 from dispatcher.usecases.leasing import Heard
-from xwhep.model.attempts import AttemptProgress
+from xwhep.protocol.attempts import AttemptProgress
 
 
 class HeardBook:

@@ -29,9 +29,9 @@ from dispatcher.usecases.searches import VANITY_APP_UID
 from xwhep.errors import AlreadyInstalledError, NotInstalledError, SchemaMismatchError
 from xwhep.files import make_private_folder, replace_file
 from xwhep.ids import new_uid
-from xwhep.model.apps import Kind, Limits
 from xwhep.pki.identity import Identity, joining_key, store_identity
 from xwhep.pki.keys import public_key_digest
+from xwhep.protocol.apps import Kind, Limits
 from xwhep.rights import Role
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import datetime, timedelta
 from typing import Final
 
-from xwhep.model.attempts import LEASE_S
+from xwhep.protocol.attempts import LEASE_S
 
 LEASE: Final = timedelta(seconds=LEASE_S)
 #: how long fetching what an attempt needs and bringing back its results may take, beside the job's own time limit

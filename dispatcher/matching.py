@@ -9,10 +9,10 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Self
 
-from xwhep.bitcoin.addresses import Form
-from xwhep.model.apps import Kind
-from xwhep.model.attempts import ANY_KERNELS
-from xwhep.model.base import Cpu, Os
+from xwhep.protocol.apps import Kind
+from xwhep.protocol.attempts import ANY_KERNELS
+from xwhep.protocol.base import Cpu, Os
+from xwhep.vanity.addresses import Form
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,17 +9,17 @@ from sqlalchemy import BigInteger, ForeignKeyConstraint, Index, Integer, MetaDat
 from sqlmodel import Field, SQLModel
 
 from dispatcher.columns import document, enumeration, moment, partial_index
-from xwhep.bitcoin.addresses import Form, Network
 from xwhep.lifecycle import AttemptStatus, DataStatus, Status
-from xwhep.model.apps import AppFields, Kind, Limits
-from xwhep.model.attempts import ProgressFields
-from xwhep.model.base import Cpu, Os, RelativePath
-from xwhep.model.batches import BatchFields, BatchKind, SearchFields
-from xwhep.model.data import BlobFields, DataFields
-from xwhep.model.jobs import JobWork
-from xwhep.model.members import MemberFields
-from xwhep.model.targets import TargetFields
+from xwhep.protocol.apps import AppFields, Kind, Limits
+from xwhep.protocol.attempts import ProgressFields
+from xwhep.protocol.base import Cpu, Os, RelativePath
+from xwhep.protocol.batches import BatchFields, BatchKind, SearchFields
+from xwhep.protocol.data import BlobFields, DataFields
+from xwhep.protocol.jobs import JobWork
+from xwhep.protocol.members import MemberFields
 from xwhep.rights import Role
+from xwhep.vanity.addresses import Form, Network
+from xwhep.vanity.target_fields import TargetFields
 
 SCHEMA_VERSION = 4
 

@@ -22,8 +22,8 @@ from oracle.pace import Pace
 from oracle.settlement import Margins, Step
 from oracle.steps import AT_ONCE, Steps
 from oracle.tables import Task
-from xwhep.cli.display import safe
 from xwhep.errors import NodeUnavailableError, UnavailableError, XwhepError
+from xwhep.terminal.display import safe
 
 log = logging.getLogger(__name__)
 

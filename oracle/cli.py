@@ -22,16 +22,16 @@ from xwhep.chain.accounts import check_keystore, create_keystore, keystore_addre
 from xwhep.chain.deployment import Deployment
 from xwhep.chain.urls import refuse_password
 from xwhep.chain.values import Address
-from xwhep.cli.display import ago, facts, safe_lines, table
 from xwhep.cli.login import read_token
 from xwhep.cli.on_chain import read_password, require_libraries
-from xwhep.cli.shell import Program, Split, json_option, remark, run, show, utc_now, version_option
-from xwhep.enrolment import join
+from xwhep.client.enrolment import join
 from xwhep.ids import parse_uid
 from xwhep.lock import is_held
 from xwhep.members import Kind
 from xwhep.pki.identity import load_identity
 from xwhep.pki.tokens import parse_token
+from xwhep.terminal.display import ago, facts, safe_lines, table
+from xwhep.terminal.shell import Program, Split, json_option, remark, run, show, utc_now, version_option
 
 _FILE = click.Path(dir_okay=False, path_type=Path)
 

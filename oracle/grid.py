@@ -23,6 +23,7 @@ from oracle.tables import Task
 from xwhep.chain.values import MAX_RESULT
 from xwhep.client.connection import Connection
 from xwhep.client.owner import OwnerClient
+from xwhep.client.session import fresh_identity
 from xwhep.errors import (
     ForbiddenError,
     IdConflictError,
@@ -38,12 +39,11 @@ from xwhep.errors import (
 )
 from xwhep.files import make_private_folder
 from xwhep.lifecycle import BatchStatus, DataStatus, Status
-from xwhep.model.batches import BatchView, SubmitBag
-from xwhep.model.jobs import JobView
 from xwhep.pki.contexts import client_context, show_renewed
 from xwhep.pki.identity import Identity, explain
+from xwhep.protocol.batches import BatchView, SubmitBag
+from xwhep.protocol.jobs import JobView
 from xwhep.rights import Role
-from xwhep.session import fresh_identity
 
 log = logging.getLogger(__name__)
 

@@ -18,8 +18,6 @@ from pydantic import ValidationError
 from oracle.ledger import Subject
 from oracle.settlement import Reason
 from oracle.tables import Task
-from xwhep.bitcoin.split_key import Hit, check
-from xwhep.bitcoin.wanted import Wanted, want_patterns
 from xwhep.chain.parameters import (
     NativeParameters,
     VanityParameters,
@@ -32,10 +30,12 @@ from xwhep.chain.values import MAX_RESULT, TaskStatus
 from xwhep.errors import FalseResultError, InvalidFieldError, PatternError, PublicKeyError
 from xwhep.fast_secp256k1 import add_multiple
 from xwhep.ids import derived_uid
-from xwhep.model.batches import HitView, SubmitBag, SubmitSearch
-from xwhep.model.data import RegisterData
-from xwhep.model.jobs import SubmitJob
+from xwhep.protocol.batches import HitView, SubmitBag, SubmitSearch
+from xwhep.protocol.data import RegisterData
+from xwhep.protocol.jobs import SubmitJob
 from xwhep.secp256k1 import encode
+from xwhep.vanity.split_key import Hit, check
+from xwhep.vanity.wanted import Wanted, want_patterns
 
 _BATCH_TAG: Final = "xwhep/task-batch/1"
 _JOB_TAG: Final = "xwhep/task-job/1"

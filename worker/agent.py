@@ -24,8 +24,8 @@ from worker.bounds import Bounds
 from worker.events import Cause, Event, Instruction, Ref, ref_of
 from worker.holdings import Held, Holdings, Phase
 from worker.pauses import LONGEST_TROUBLE_S, Pause
-from xwhep.model.apps import Kind
-from xwhep.model.attempts import HEARTBEAT_S, Lease
+from xwhep.protocol.apps import Kind
+from xwhep.protocol.attempts import HEARTBEAT_S, Lease
 
 #: the least time between two polls that brought nothing, seconds
 POLL_PAUSE_S: Final = 1.0

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from worker.holdings import Holdings
-from xwhep.model.apps import Kind
+from xwhep.protocol.apps import Kind
 
 
 @dataclass(slots=True)

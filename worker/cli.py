@@ -15,20 +15,20 @@ import psutil
 from worker import daemon
 from worker.config import Folders, WorkerSettings
 from worker.daemon import JOIN_COMMAND
-from worker.local_commands import bench_command, search_command
 from worker.status import WorkerStatus, read_status
+from worker.vanity.local_commands import bench_command, search_command
 from xwhep import config
-from xwhep.cli.display import amount, facts, moment, percent
 from xwhep.cli.login import read_token
-from xwhep.cli.searches import rate
-from xwhep.cli.shell import Program, json_option, remark, run, show, utc_now, version_option
+from xwhep.cli.vanity.searches import rate
 from xwhep.client.contents import plain_name
-from xwhep.enrolment import join
+from xwhep.client.enrolment import join
 from xwhep.errors import NotRunningError
 from xwhep.lock import is_held
 from xwhep.members import Kind
 from xwhep.pki.identity import load_identity
 from xwhep.pki.tokens import parse_token
+from xwhep.terminal.display import amount, facts, moment, percent
+from xwhep.terminal.shell import Program, json_option, remark, run, show, utc_now, version_option
 
 
 @click.group(cls=Program, name="xwhep-worker")

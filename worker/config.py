@@ -11,7 +11,7 @@ from pydantic_settings import SettingsConfigDict
 
 from worker.probe import cores
 from xwhep.config import Settings, home
-from xwhep.model.apps import Kind
+from xwhep.protocol.apps import Kind
 
 GIB: Final = 1024**3
 

@@ -26,8 +26,8 @@ from worker.spool import Spool
 from worker.status import RunView, WorkerStatus, write_status
 from worker.trouble import Mailbox, is_fatal
 from xwhep.client.connection import Connection
+from xwhep.client.enrolment import renew
 from xwhep.client.host import HostClient
-from xwhep.enrolment import renew
 from xwhep.errors import NothingToRunError, XwhepError
 from xwhep.lock import hold
 from xwhep.pki.certificates import due_for_renewal

@@ -19,7 +19,7 @@ from worker.trouble import Mailbox, code_of, is_fatal, status_of, told
 from xwhep.client.host import HostClient
 from xwhep.errors import LeaseLostError, ShareClaimedError, StorageFullError, XwhepError
 from xwhep.lifecycle import ATTEMPT_ENDS
-from xwhep.model.attempts import FinishAttempt, Outcome, ProgressFields, ReportHit
+from xwhep.protocol.attempts import FinishAttempt, Outcome, ProgressFields, ReportHit
 
 log = logging.getLogger(__name__)
 

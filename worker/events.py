@@ -7,8 +7,8 @@ from enum import StrEnum
 from typing import Final, NamedTuple, TypeAlias
 from uuid import UUID
 
-from xwhep.model.apps import Kind
-from xwhep.model.attempts import Lease
+from xwhep.protocol.apps import Kind
+from xwhep.protocol.attempts import Lease
 
 #: how long a poll is held open, seconds
 POLL_S: Final = 25.0

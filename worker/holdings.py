@@ -12,7 +12,7 @@ from typing import Final
 
 from worker.events import Ref
 from worker.pauses import Pause
-from xwhep.model.apps import Kind
+from xwhep.protocol.apps import Kind
 
 #: how many ends are delivered at the same time
 DELIVERIES: Final = 4

@@ -8,10 +8,10 @@ from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from typing import Final
 
-from worker.runs.vanity import compile_kernel
 from worker.sandbox.runner import probe
+from worker.vanity.process import compile_kernel
 from xwhep.errors import XwhepError
-from xwhep.model.apps import Kind
+from xwhep.protocol.apps import Kind
 
 log = logging.getLogger(__name__)
 

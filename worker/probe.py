@@ -7,7 +7,7 @@ import platform
 from typing import Final
 
 from xwhep.errors import UnknownPlatformError
-from xwhep.model.base import Cpu, Os
+from xwhep.protocol.base import Cpu, Os
 
 _SYSTEMS: Final = {"Linux": Os.LINUX, "Darwin": Os.MACOS, "Windows": Os.WINDOWS}
 _MACHINES: Final = {"x86_64": Cpu.X86_64, "amd64": Cpu.X86_64, "aarch64": Cpu.ARM64, "arm64": Cpu.ARM64}

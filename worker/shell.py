@@ -18,15 +18,15 @@ from worker.cache import Cache
 from worker.delivery import Delivery, lost
 from worker.events import Cause, Instruction, Ref, ref_of
 from worker.probe import operating_system, processor
-from worker.runs import native, vanity
+from worker.runs import native
 from worker.spool import Spool, Workplace
 from worker.trouble import Mailbox, told
+from worker.vanity import process
 from xwhep.client.connection import pause_before_retry
 from xwhep.client.host import HostClient
-from xwhep.effort import effort
 from xwhep.errors import CannotContainError, UnavailableError, XwhepError
-from xwhep.model.apps import Kind
-from xwhep.model.attempts import (
+from xwhep.protocol.apps import Kind
+from xwhep.protocol.attempts import (
     PROTOCOL,
     AttemptProgress,
     FinishAttempt,
@@ -38,6 +38,7 @@ from xwhep.model.attempts import (
     ReportHit,
     VanityWork,
 )
+from xwhep.vanity.effort import effort
 
 log = logging.getLogger(__name__)
 
@@ -59,7 +60,7 @@ class Run:
     stopped: Cause | None = None
     latest: ProgressFields = field(default_factory=ProgressFields)
     hits: int = 0  #: the number of the next one
-    bookmark: vanity.Bookmark = field(default_factory=vanity.Bookmark)
+    bookmark: process.Bookmark = field(default_factory=process.Bookmark)
     saved_step: int = 0  #: up to where the disk knows of it
 
     def stop(self, cause: Cause) -> None:
@@ -101,7 +102,7 @@ class Shell:
         self._others: set[asyncio.Task[None]] = set()
         self.keys_per_s = 0.0  #: compressed ones, of one slot, lately
         self.share = 1.0  #: of a processor's time, for a search
-        self.brake = vanity.Brake()
+        self.brake = process.Brake()
         self.runs: dict[Ref, Run] = {}
 
     @property
@@ -119,10 +120,10 @@ class Shell:
                 assert self._poll is not None
                 self._poll.cancel()
             case events.StartRun(lease, first_step, first_hit):
-                bookmark = vanity.Bookmark(first_step)
+                bookmark = process.Bookmark(first_step)
                 run = Run(lease, self._delivery, hits=first_hit, bookmark=bookmark, saved_step=first_step)
                 if isinstance(lease.work, VanityWork):
-                    run.latest = vanity.progress_at(lease.work, first_step)
+                    run.latest = process.progress_at(lease.work, first_step)
                 self.runs[ref_of(lease)] = run
                 run.task = self._tasks.create_task(self._run(run))
             case events.StopRun(ref, cause):
@@ -167,7 +168,7 @@ class Shell:
             os=self._os,
             cpu=self._cpu,
             kinds=kinds,
-            forms=vanity.FORMS,
+            forms=process.FORMS,
             wait_s=wait_s,
             keys_per_s=self.keys_per_s,
         )
@@ -242,7 +243,7 @@ class Shell:
     async def _work(self, run: Run, workplace: Workplace) -> FinishAttempt:
         work, ref = run.lease.work, ref_of(run.lease)
         if not isinstance(work, NativeWork):
-            return await vanity.search(work, run, share=self.share, brake=self.brake, bookmark=run.bookmark)
+            return await process.search(work, run, share=self.share, brake=self.brake, bookmark=run.bookmark)
 
         async def provide(digest: str, destination: Path) -> None:
             await self._cache.provide(digest, destination, fetch)

@@ -28,8 +28,8 @@ from pydantic import BaseModel, Field, ValidationError
 
 from worker.events import Kept, Ref, ref_of
 from xwhep.files import PRIVATE, make_private_folder, replace_file, sync_folder
-from xwhep.model.attempts import FinishAttempt, Lease, Outcome, ReportHit, VanityWork
-from xwhep.units import MAX_STEPS
+from xwhep.protocol.attempts import FinishAttempt, Lease, Outcome, ReportHit, VanityWork
+from xwhep.vanity.units import MAX_STEPS
 
 log = logging.getLogger(__name__)
 

@@ -8,9 +8,9 @@ from uuid import UUID
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
-from xwhep.model.apps import Kind
-from xwhep.model.attempts import ProgressFields
-from xwhep.model.base import Moment
+from xwhep.protocol.apps import Kind
+from xwhep.protocol.attempts import ProgressFields
+from xwhep.protocol.base import Moment
 
 
 class RunView(ProgressFields):

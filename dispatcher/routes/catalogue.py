@@ -10,9 +10,9 @@ from dispatcher.usecases import catalogue
 from xwhep.errors import NotFoundError
 from xwhep.ids import parse_uid
 from xwhep.lifecycle import DataStatus
-from xwhep.model.apps import AppView, RegisterApp
-from xwhep.model.base import Page
-from xwhep.model.data import DataView, RegisterData
+from xwhep.protocol.apps import AppView, RegisterApp
+from xwhep.protocol.base import Page
+from xwhep.protocol.data import DataView, RegisterData
 from xwhep.rights import OWNERS
 
 TABLE: list[Route] = []

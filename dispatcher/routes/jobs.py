@@ -13,9 +13,9 @@ from dispatcher.wakeups import ALL
 from xwhep.errors import InvalidFieldError, NotFoundError
 from xwhep.ids import parse_uid
 from xwhep.lifecycle import Status
-from xwhep.model.base import Page
-from xwhep.model.batches import BatchView, SubmitBag, SubmitBatch, SubmitSearch
-from xwhep.model.jobs import JobSummary, JobsView, JobView, SubmitJobs
+from xwhep.protocol.base import Page
+from xwhep.protocol.batches import BatchView, SubmitBag, SubmitBatch, SubmitSearch
+from xwhep.protocol.jobs import JobSummary, JobsView, JobView, SubmitJobs
 from xwhep.rights import OWNERS
 
 TABLE: list[Route] = []

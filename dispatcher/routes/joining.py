@@ -9,11 +9,11 @@ from dispatcher.authority import requested_key
 from dispatcher.routes.door import Call, Route, render, serve
 from dispatcher.usecases import members
 from dispatcher.usecases.members import Membership, Newcomer
-from xwhep.model.base import Reply
-from xwhep.model.enrolment import AuthorityReply, CertificateReply, JoinRequest, RenewRequest
 from xwhep.pki.certificates import bundle_pem
 from xwhep.pki.keys import public_key_digest
 from xwhep.pki.tokens import secret_digest
+from xwhep.protocol.base import Reply
+from xwhep.protocol.enrolment import AuthorityReply, CertificateReply, JoinRequest, RenewRequest
 
 TABLE: list[Route] = []
 

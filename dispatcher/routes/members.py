@@ -7,10 +7,10 @@ from aiohttp import web
 from dispatcher.routes.door import Call, Route, render, serve
 from dispatcher.usecases import members
 from xwhep.ids import parse_uid
-from xwhep.model.base import Page
-from xwhep.model.members import CreateGroup, CreateToken, GroupView, HostView, TokenReply, UserView, WhoAmI
 from xwhep.pki.certificates import certificate_digest
 from xwhep.pki.tokens import make_token
+from xwhep.protocol.base import Page
+from xwhep.protocol.members import CreateGroup, CreateToken, GroupView, HostView, TokenReply, UserView, WhoAmI
 from xwhep.rights import ADMINISTRATORS, EVERY_MEMBER
 
 TABLE: list[Route] = []

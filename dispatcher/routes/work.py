@@ -15,7 +15,7 @@ from dispatcher.wakeups import Waiter
 from xwhep.errors import InvalidFieldError, ProtocolTooOldError
 from xwhep.ids import parse_uid
 from xwhep.lifecycle import AttemptStatus
-from xwhep.model.attempts import (
+from xwhep.protocol.attempts import (
     OLDEST_PROTOCOL,
     AttemptReply,
     FinishAttempt,

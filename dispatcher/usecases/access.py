@@ -14,7 +14,7 @@ from sqlmodel.sql.expression import SelectOfScalar
 
 from xwhep.errors import IdConflictError, InvalidFieldError, NotFoundError
 from xwhep.ids import DERIVED_VERSION, check_client_uid, parse_uid
-from xwhep.model.base import Page
+from xwhep.protocol.base import Page
 from xwhep.rights import Caller
 
 PAGE: Final = 100

@@ -12,12 +12,12 @@ from sqlmodel import Session, col, select
 from dispatcher.tables import Batch, Job
 from dispatcher.usecases import jobs, searches
 from dispatcher.usecases.access import body_digest, load_own, page, repeated
-from xwhep.bitcoin.wanted import Wanted
 from xwhep.errors import ForbiddenError, IllegalTransitionError
 from xwhep.lifecycle import BatchStatus, Event, Status, bag_status
-from xwhep.model.base import Page
-from xwhep.model.batches import BatchKind, BatchView, SubmitBag, SubmitSearch
+from xwhep.protocol.base import Page
+from xwhep.protocol.batches import BatchKind, BatchView, SubmitBag, SubmitSearch
 from xwhep.rights import Caller
+from xwhep.vanity.wanted import Wanted
 
 
 def submit(

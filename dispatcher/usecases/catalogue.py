@@ -13,9 +13,9 @@ from dispatcher.tables import App, AppTarget, Blob, Data
 from dispatcher.usecases.access import body_digest, each, load_own, page, repeated
 from xwhep.errors import InvalidFieldError, NameTakenError, NoTargetError, NotFoundError
 from xwhep.lifecycle import DataStatus
-from xwhep.model.apps import AppView, Kind, RegisterApp, Target
-from xwhep.model.base import Page
-from xwhep.model.data import DataView, RegisterData
+from xwhep.protocol.apps import AppView, Kind, RegisterApp, Target
+from xwhep.protocol.base import Page
+from xwhep.protocol.data import DataView, RegisterData
 from xwhep.rights import Caller, Role
 
 

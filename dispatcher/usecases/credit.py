@@ -9,10 +9,10 @@ from sqlmodel import Session
 
 from dispatcher.leases import proven_rate
 from dispatcher.tables import Attempt, Host
-from xwhep.bitcoin.split_key import Hit
-from xwhep.bitcoin.targets import Target
 from xwhep.errors import ShareClaimedError
-from xwhep.shares import keys_proven
+from xwhep.vanity.shares import keys_proven
+from xwhep.vanity.split_key import Hit
+from xwhep.vanity.targets import Target
 
 _MOST_KEYS: Final = 2**63 - 1  #: what a column holds
 

@@ -15,10 +15,10 @@ from dispatcher.usecases.access import body_digest, each, load_own, page, repeat
 from dispatcher.usecases.catalogue import check_content, load_app, targets_of
 from xwhep.errors import IdConflictError, InvalidFieldError, NoTargetError
 from xwhep.lifecycle import OPEN, AttemptStatus, Event, Status, advance, end_attempt
-from xwhep.model.apps import Kind, Limits
-from xwhep.model.base import Page
-from xwhep.model.batches import BatchKind
-from xwhep.model.jobs import (
+from xwhep.protocol.apps import Kind, Limits
+from xwhep.protocol.base import Page
+from xwhep.protocol.batches import BatchKind
+from xwhep.protocol.jobs import (
     ATTEMPTS_ALLOWED,
     AttemptView,
     JobSummary,

@@ -29,7 +29,7 @@ from dispatcher.usecases.catalogue import targets_of
 from dispatcher.usecases.jobs import close, note_end
 from xwhep.errors import RevokedError
 from xwhep.lifecycle import AttemptStatus, Event, Status, advance, after_loss
-from xwhep.model.attempts import (
+from xwhep.protocol.attempts import (
     HEARTBEAT_S,
     AttemptProgress,
     AttemptRef,

@@ -16,8 +16,8 @@ from dispatcher.usecases.access import body_digest, each, page, repeated
 from xwhep.errors import NameTakenError, NotFoundError, RevokedError, TokenRefusedError, UnknownIdentityError
 from xwhep.ids import new_uid
 from xwhep.members import Kind, Member
-from xwhep.model.base import Page
-from xwhep.model.members import CreateGroup, CreateToken, GroupView, HostView, UserView, WhoAmI
+from xwhep.protocol.base import Page
+from xwhep.protocol.members import CreateGroup, CreateToken, GroupView, HostView, UserView, WhoAmI
 from xwhep.rights import Caller, Role
 
 RowT = TypeVar("RowT", Host, User)

@@ -13,12 +13,12 @@ from dispatcher.usecases.access import body_digest
 from dispatcher.usecases.catalogue import store_blob
 from dispatcher.usecases.credit import note_rate
 from dispatcher.usecases.jobs import close, note_end
-from xwhep.bitcoin.split_key import Hit
 from xwhep.errors import FalseResultError, InvalidFieldError, LeaseLostError, NotFoundError, TooLargeError
 from xwhep.lifecycle import AttemptStatus, Event, advance
-from xwhep.model.attempts import AttemptReply, FinishAttempt, Outcome, ReportHit
-from xwhep.model.jobs import Output
+from xwhep.protocol.attempts import AttemptReply, FinishAttempt, Outcome, ReportHit
+from xwhep.protocol.jobs import Output
 from xwhep.rights import Caller
+from xwhep.vanity.split_key import Hit
 
 #: standard output and standard error, beside the files of the folder `out`
 STREAMS = 2

@@ -20,21 +20,21 @@ from dispatcher.matching import Requirement
 from dispatcher.tables import App, Attempt, Batch, Fault, Host, Job, Search
 from dispatcher.usecases.credit import add_share
 from dispatcher.usecases.jobs import class_of, close, stop
-from xwhep.bitcoin.split_key import Hit, blind, hit_public_key, unblind
-from xwhep.bitcoin.targets import Target
-from xwhep.bitcoin.wanted import Found, Wanted
-from xwhep.effort import effort
 from xwhep.errors import FalseResultError, KeyUsedError
 from xwhep.ids import derived_uid
 from xwhep.lifecycle import OPEN, AttemptStatus, Event, Status, advance
-from xwhep.model.apps import Kind
-from xwhep.model.attempts import VanityWork, unit_fields
-from xwhep.model.batches import HitView, SearchFields, SearchView, SubmitSearch
-from xwhep.model.jobs import JobWork
-from xwhep.model.targets import TargetFields
+from xwhep.protocol.apps import Kind
+from xwhep.protocol.attempts import VanityWork, unit_fields
+from xwhep.protocol.batches import HitView, SearchFields, SearchView, SubmitSearch
+from xwhep.protocol.jobs import JobWork
 from xwhep.secp256k1 import N, Point, decode, encode
-from xwhep.shares import share_target
-from xwhep.units import Unit, keys_of, unit_uid, verify
+from xwhep.vanity.effort import effort
+from xwhep.vanity.shares import share_target
+from xwhep.vanity.split_key import Hit, blind, hit_public_key, unblind
+from xwhep.vanity.target_fields import TargetFields
+from xwhep.vanity.targets import Target
+from xwhep.vanity.units import Unit, keys_of, unit_uid, verify
+from xwhep.vanity.wanted import Found, Wanted
 
 #: the app that the dispatcher brings along
 VANITY_APP_UID = derived_uid("xwhep/builtin-app/1", b"vanity")

@@ -13,8 +13,8 @@ from dispatcher.leases import FALSE_RESULTS_ALLOWED, LEASE, SAME_HOST_PAUSE
 from dispatcher.matching import Profile, Requirement
 from dispatcher.tables import Attempt, Host, Job, MatchClass
 from xwhep.lifecycle import Status
-from xwhep.model.base import Cpu, Os
-from xwhep.model.jobs import WaitingView
+from xwhep.protocol.base import Cpu, Os
+from xwhep.protocol.jobs import WaitingView
 
 #: polls and heartbeats come more often than this: a host that was not heard of for so long is away
 HEARD_OF: Final = LEASE

@@ -28,11 +28,11 @@ from worker.vanity.choice import choose_kernel, host_features, usable_kernels
 from worker.vanity.engine import UnitSearch
 from worker.vanity.kernel import FORMS, Kernel
 from worker.vanity.limits import clock_hz, least_cycles
-from xwhep.bitcoin.addresses import HASH_BITS, Form, Network
-from xwhep.bitcoin.endings import Ending
-from xwhep.bitcoin.targets import Target
 from xwhep.secp256k1 import G
-from xwhep.units import MAX_STEPS, Unit, keys_of
+from xwhep.vanity.addresses import HASH_BITS, Form, Network
+from xwhep.vanity.endings import Ending
+from xwhep.vanity.targets import Target
+from xwhep.vanity.units import MAX_STEPS, Unit, keys_of
 
 Rates: TypeAlias = dict[str, dict[str, float]]  #: keys a processor second by kernel and purpose
 

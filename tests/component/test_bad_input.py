@@ -18,12 +18,12 @@ from dispatcher.services import utc_now
 from tests.support.content import put, register
 from tests.support.grid import GridUnderTest, a_grid
 from tests.support.raw import Answer, RawClient, raw_client
-from xwhep.bitcoin.split_key import keygen
 from xwhep.client.owner import OwnerClient
 from xwhep.ids import derived_uid, new_uid
-from xwhep.model.apps import AppView
 from xwhep.pki.contexts import anonymous_context
+from xwhep.protocol.apps import AppView
 from xwhep.rights import Role
+from xwhep.vanity.split_key import keygen
 
 #: with the checksum of EIP-55; source: its test cases
 REQUESTER = "0x5aAeb6053F3E94C9b9A09f33669435E7Ef1BeAed"

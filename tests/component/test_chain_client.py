@@ -10,15 +10,14 @@ import pytest
 
 from tests.support.chains import each_kind, running_chain
 from tests.support.dapps import BLOCK_S, Market, a_market, account, search
-from xwhep.bitcoin.split_key import keygen
 from xwhep.chain.deploying import Deployer, Plan
 from xwhep.chain.deployment import Deployment
-from xwhep.chain.development.start import Kind
 from xwhep.chain.hub import Hub, check_deployment
 from xwhep.chain.node import Node
 from xwhep.chain.parameters import decode_native_parameters, decode_vanity_parameters, encode_vanity_order
 from xwhep.chain.transactions import SignedTransaction, perform, prepare, sign
 from xwhep.chain.values import NOBODY, RLC, AppTerms, Call, Sent, SettledTask, SubmittedTask, TaskStatus
+from xwhep.devchain.start import Kind
 from xwhep.errors import (
     ChainRefusedError,
     DeploymentStoppedError,
@@ -32,6 +31,7 @@ from xwhep.errors import (
     XwhepError,
 )
 from xwhep.secp256k1 import decode
+from xwhep.vanity.split_key import keygen
 
 POINT = decode(keygen()[1])
 

@@ -13,9 +13,9 @@ from typing import Any
 import aiohttp
 import pytest
 
-from xwhep.chain.development.backend import METHODS
-from xwhep.chain.development.door import bound, serving
-from xwhep.chain.development.json_rpc import MAX_BATCH, MAX_BODY_BYTES, MAX_DEPTH, RpcError
+from xwhep.devchain.backend import METHODS
+from xwhep.devchain.door import bound, serving
+from xwhep.devchain.json_rpc import MAX_BATCH, MAX_BODY_BYTES, MAX_DEPTH, RpcError
 from xwhep.errors import PortTakenError
 
 PAGE = "https://dapp.example.org"

@@ -19,10 +19,10 @@ import pytest
 from click.testing import CliRunner, Result
 
 from tests.support.chains import ROOT, connected, each_kind, path_with_anvil, running_chain
-from xwhep.chain.development.local_node import LocalNode
-from xwhep.chain.development.py_evm import check_hashes, running_py_evm
-from xwhep.chain.development.start import Kind
 from xwhep.cli.program import program
+from xwhep.devchain.local_node import LocalNode
+from xwhep.devchain.py_evm import check_hashes, running_py_evm
+from xwhep.devchain.start import Kind
 from xwhep.errors import DevelopmentChainError
 
 SOMEBODY = "0x90F8bf6A479f320ead074411a4B0e7944Ea8c9C1"
@@ -132,7 +132,7 @@ def test_without_anvil_it_is_told_when_it_is_asked_for(tmp_path: Path) -> None:
 def test_a_library_that_is_not_installed_is_told_with_how_to_install_it(
     library: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    loaded = ("xwhep.chain.development.", "xwhep.chain.transport", f"{library}.")
+    loaded = ("xwhep.devchain.", "xwhep.chain.transport", f"{library}.")
     for module in [name for name in sys.modules if name.startswith(loaded)]:
         monkeypatch.delitem(sys.modules, module)
     monkeypatch.setitem(sys.modules, library, None)

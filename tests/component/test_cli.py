@@ -17,18 +17,18 @@ import pytest
 
 from tests.support.grid import GridUnderTest, a_grid
 from tests.support.person import Person, logged_in, work_once
-from xwhep.bitcoin.addresses import Form, address, key_hash
-from xwhep.bitcoin.wif import decode_wif
 from xwhep.client.connection import Connection
 from xwhep.client.owner import OwnerClient
 from xwhep.client.waiting import jobs_ended
 from xwhep.fast_secp256k1 import public_key_of
-from xwhep.key_files import read_part
 from xwhep.lifecycle import Status
 from xwhep.pki.contexts import client_context
 from xwhep.pki.identity import load_identity
 from xwhep.rights import Role
 from xwhep.secp256k1 import N
+from xwhep.vanity.addresses import Form, address, key_hash
+from xwhep.vanity.key_files import read_part
+from xwhep.vanity.wif import decode_wif
 
 APP = """
 name = "echo"

@@ -16,10 +16,10 @@ from dispatcher.authority import Authority
 from tests.support.tls import GRID, listener_context, listening, real_now
 from xwhep.client.connection import Connection
 from xwhep.client.owner import OwnerClient
-from xwhep.model.base import Page
-from xwhep.model.jobs import Output
-from xwhep.model.members import GroupView
 from xwhep.pki.contexts import anonymous_context
+from xwhep.protocol.base import Page
+from xwhep.protocol.jobs import Output
+from xwhep.protocol.members import GroupView
 
 UID = UUID("0197a000-0000-7000-8000-000000000001")
 GROUPS = [GroupView(uid=UID, name=f"group-{number}", created_at=real_now()) for number in range(5)]

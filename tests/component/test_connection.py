@@ -35,10 +35,10 @@ from xwhep.errors import (
 )
 from xwhep.ids import new_uid
 from xwhep.members import Kind
-from xwhep.model.base import Reply
-from xwhep.model.enrolment import JoinRequest
 from xwhep.pki.contexts import anonymous_context
 from xwhep.pki.identity import Identity
+from xwhep.protocol.base import Reply
+from xwhep.protocol.enrolment import JoinRequest
 
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 SECRET = "0123456789abcdef" * 4

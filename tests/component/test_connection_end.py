@@ -17,8 +17,8 @@ from dispatcher import authority
 from tests.support.tls import GRID, listener_context, real_now
 from xwhep.client.connection import Connection
 from xwhep.errors import RemoteError
-from xwhep.model.base import Reply
 from xwhep.pki.contexts import anonymous_context
+from xwhep.protocol.base import Reply
 
 ANSWER = b"HTTP/1.1 418 Teapot\r\nConnection: close\r\nContent-Length: 0\r\n\r\n"
 

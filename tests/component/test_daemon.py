@@ -33,15 +33,15 @@ from worker.daemon import Daemon
 from worker.offers import Offer
 from worker.sandbox.runner import probe
 from worker.status import read_status
-from xwhep.bitcoin.split_key import Hit, combine, keygen
 from xwhep.client.owner import OwnerClient
 from xwhep.errors import AlreadyRunningError, RevokedError
 from xwhep.ids import new_uid
 from xwhep.lifecycle import AttemptStatus, BatchStatus, Status
-from xwhep.model.apps import Kind
-from xwhep.model.batches import BatchView, SubmitSearch
-from xwhep.model.jobs import Input
 from xwhep.pki.identity import load_identity
+from xwhep.protocol.apps import Kind
+from xwhep.protocol.batches import BatchView, SubmitSearch
+from xwhep.protocol.jobs import Input
+from xwhep.vanity.split_key import Hit, combine, keygen
 
 NEEDS_SANDBOX = pytest.mark.skipif(probe() is not None, reason="this machine cannot contain native jobs")
 GREETING = "#!/bin/sh\ncat data/in.txt\necho $1 >&2\nmkdir -p out/sub && echo left > out/sub/file\n"

@@ -21,16 +21,16 @@ from worker.delivery import Delivery
 from worker.events import DeliveryFailed, Event, HitAnswered, HitFound, Ref, ref_of
 from worker.spool import Checkpoint, Spool
 from worker.trouble import Mailbox
-from xwhep.bitcoin.split_key import keygen
 from xwhep.client.connection import Connection
 from xwhep.client.host import HostClient
 from xwhep.errors import UnavailableError
 from xwhep.ids import new_uid
 from xwhep.lifecycle import AttemptStatus
-from xwhep.model.apps import Kind
-from xwhep.model.attempts import AttemptReply, Lease, ReportHit, VanityWork
-from xwhep.model.batches import SubmitSearch
+from xwhep.protocol.apps import Kind
+from xwhep.protocol.attempts import AttemptReply, Lease, ReportHit, VanityWork
+from xwhep.protocol.batches import SubmitSearch
 from xwhep.rights import Role
+from xwhep.vanity.split_key import keygen
 
 
 class Forgetful(HostClient):

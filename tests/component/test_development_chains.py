@@ -21,8 +21,8 @@ from web3.types import TxData, TxReceipt
 
 from tests.support import parrot
 from tests.support.chains import ChainUnderTest, connected, each_kind, running_chain
-from xwhep.chain.development.json_rpc import RpcError
-from xwhep.chain.development.start import Kind
+from xwhep.devchain.json_rpc import RpcError
+from xwhep.devchain.start import Kind
 
 pytestmark = each_kind
 

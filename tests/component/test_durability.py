@@ -18,19 +18,19 @@ from dispatcher.services import utc_now
 from tests.support.content import register, submit
 from tests.support.desk import poll_request
 from xwhep.client.connection import Connection
+from xwhep.client.enrolment import join
 from xwhep.client.host import HostClient
 from xwhep.client.owner import OwnerClient
-from xwhep.enrolment import join
 from xwhep.errors import UnavailableError
 from xwhep.ids import new_uid
 from xwhep.lifecycle import DataStatus, Status
 from xwhep.members import Kind
-from xwhep.model.attempts import AttemptProgress, FinishAttempt, Heartbeat, Outcome
-from xwhep.model.data import RegisterData
-from xwhep.model.members import CreateToken
 from xwhep.pki.contexts import client_context
 from xwhep.pki.identity import Identity
 from xwhep.pki.tokens import parse_token
+from xwhep.protocol.attempts import AttemptProgress, FinishAttempt, Heartbeat, Outcome
+from xwhep.protocol.data import RegisterData
+from xwhep.protocol.members import CreateToken
 from xwhep.rights import Role
 
 ROOT = Path(__file__).parents[2]

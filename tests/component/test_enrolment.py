@@ -14,7 +14,7 @@ from aiohttp import web
 from dispatcher import authority
 from dispatcher.authority import Authority, requested_key
 from tests.support.tls import GRID, listener_context, listening, make_identity, real_now
-from xwhep.enrolment import join, renew
+from xwhep.client.enrolment import join, renew
 from xwhep.errors import (
     CertificateMismatchError,
     DispatcherNotVerifiedError,
@@ -27,11 +27,11 @@ from xwhep.errors import (
     UnknownIdentityError,
 )
 from xwhep.members import Kind, Member
-from xwhep.model.enrolment import CertificateReply, JoinRequest, RenewRequest
 from xwhep.pki.certificates import bundle_pem, certificate_digest
 from xwhep.pki.identity import joining_key, load_identity
 from xwhep.pki.keys import public_key_digest
 from xwhep.pki.tokens import JoinToken, make_token, secret_digest
+from xwhep.protocol.enrolment import CertificateReply, JoinRequest, RenewRequest
 
 
 @dataclass

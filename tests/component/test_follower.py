@@ -14,10 +14,10 @@ from oracle.settlement import Event, State
 from oracle.stretches import ChainEvent
 from tests.support.chains import each_kind
 from tests.support.settling import Desk, desk
-from xwhep.chain.development.start import Kind
 from xwhep.chain.hub import Hub
 from xwhep.chain.node import Node
 from xwhep.chain.values import SubmittedTask, TaskStatus
+from xwhep.devchain.start import Kind
 from xwhep.errors import NodeUnavailableError, WrongChainError
 
 pytestmark = each_kind

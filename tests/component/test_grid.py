@@ -11,14 +11,12 @@ from dispatcher.services import utc_now
 from tests.support.grid import a_grid
 from tests.support.leases import first_hit
 from tests.support.targets import of_pattern
-from xwhep.bitcoin.split_key import Hit, combine, keygen
-from xwhep.bitcoin.wanted import want_patterns
 from xwhep.client.owner import OwnerClient
 from xwhep.errors import FalseResultError, KeyUsedError, LeaseLostError
 from xwhep.ids import new_uid
 from xwhep.lifecycle import AttemptStatus, BatchStatus, Status
-from xwhep.model.apps import Kind, RegisterApp, Target
-from xwhep.model.attempts import (
+from xwhep.protocol.apps import Kind, RegisterApp, Target
+from xwhep.protocol.attempts import (
     PROTOCOL,
     AttemptProgress,
     FinishAttempt,
@@ -29,10 +27,12 @@ from xwhep.model.attempts import (
     Outcome,
     VanityWork,
 )
-from xwhep.model.base import Cpu, Os
-from xwhep.model.batches import MAX_PATTERNS, SubmitSearch
-from xwhep.model.data import RegisterData
-from xwhep.model.jobs import Output, SubmitJob, SubmitJobs
+from xwhep.protocol.base import Cpu, Os
+from xwhep.protocol.batches import MAX_PATTERNS, SubmitSearch
+from xwhep.protocol.data import RegisterData
+from xwhep.protocol.jobs import Output, SubmitJob, SubmitJobs
+from xwhep.vanity.split_key import Hit, combine, keygen
+from xwhep.vanity.wanted import want_patterns
 
 
 def poll(*kinds: Kind, wait_s: float = 0) -> LeaseRequest:

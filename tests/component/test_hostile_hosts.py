@@ -17,17 +17,17 @@ from dispatcher.tables import Fault
 from tests.support.desk import poll_request
 from tests.support.grid import GridUnderTest, a_grid
 from tests.support.leases import first_hit
-from xwhep.bitcoin.split_key import keygen
 from xwhep.client.contents import Uploads
 from xwhep.client.host import HostClient
 from xwhep.client.owner import OwnerClient
 from xwhep.errors import FalseResultError, InvalidFieldError, LeaseLostError, TooLargeError, XwhepError
 from xwhep.ids import new_uid
-from xwhep.model.apps import MIB, Kind, Limits, RegisterApp, Target
-from xwhep.model.attempts import FinishAttempt, Lease, Outcome, VanityWork
-from xwhep.model.base import Cpu, Os
-from xwhep.model.batches import SubmitSearch
-from xwhep.model.jobs import Output, SubmitJob, SubmitJobs
+from xwhep.protocol.apps import MIB, Kind, Limits, RegisterApp, Target
+from xwhep.protocol.attempts import FinishAttempt, Lease, Outcome, VanityWork
+from xwhep.protocol.base import Cpu, Os
+from xwhep.protocol.batches import SubmitSearch
+from xwhep.protocol.jobs import Output, SubmitJob, SubmitJobs
+from xwhep.vanity.split_key import keygen
 
 LIMITS = Limits(disk_bytes=MIB, output_bytes=10, files=3)
 

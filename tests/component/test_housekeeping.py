@@ -36,9 +36,9 @@ from xwhep.errors import (
     SchemaMismatchError,
     StorageFullError,
 )
-from xwhep.model.attempts import AttemptProgress, Heartbeat, Lease
-from xwhep.model.jobs import Output
 from xwhep.pki.contexts import server_context, unverified_context
+from xwhep.protocol.attempts import AttemptProgress, Heartbeat, Lease
+from xwhep.protocol.jobs import Output
 from xwhep.rights import Role
 
 

@@ -16,7 +16,7 @@ from dispatcher.routes.table import ROUTES
 from tests.support.messages import of
 from xwhep.client.host import HostClient
 from xwhep.client.owner import OwnerClient
-from xwhep.model.base import Page
+from xwhep.protocol.base import Page
 
 UID = UUID("0197a000-0000-7000-8000-000000000001")
 CLIENTS = (OwnerClient, HostClient)

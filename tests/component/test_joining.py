@@ -20,16 +20,16 @@ from tests.support.desk import poll_request
 from tests.support.grid import a_grid
 from tests.support.raw import raw_client
 from tests.support.tls import make_identity
+from xwhep.client.enrolment import join, renew
 from xwhep.client.host import HostClient
 from xwhep.client.owner import OwnerClient
-from xwhep.enrolment import join, renew
 from xwhep.errors import RevokedError, TokenRefusedError
 from xwhep.members import Kind
-from xwhep.model.apps import Kind as AppKind
-from xwhep.model.attempts import AttemptProgress, Heartbeat
-from xwhep.model.jobs import SubmitJob, SubmitJobs
 from xwhep.pki.identity import joining_key
 from xwhep.pki.keys import signing_request
+from xwhep.protocol.apps import Kind as AppKind
+from xwhep.protocol.attempts import AttemptProgress, Heartbeat
+from xwhep.protocol.jobs import SubmitJob, SubmitJobs
 from xwhep.rights import Role
 
 

@@ -11,8 +11,8 @@ from dispatcher.leases import DELIVERY
 from dispatcher.usecases import leasing
 from dispatcher.usecases.leasing import Heard
 from tests.support.desk import Desk
-from xwhep.model.apps import Limits
-from xwhep.model.attempts import AttemptProgress
+from xwhep.protocol.apps import Limits
+from xwhep.protocol.attempts import AttemptProgress
 from xwhep.rights import Role
 
 BEAT_S = 30

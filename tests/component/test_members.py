@@ -15,14 +15,14 @@ from dispatcher.columns import UtcDateTime
 from dispatcher.services import utc_now
 from tests.support.content import register
 from tests.support.grid import GridUnderTest, a_grid
+from xwhep.client.enrolment import join
 from xwhep.client.owner import OwnerClient
-from xwhep.enrolment import join
 from xwhep.errors import IdConflictError, NameTakenError, NotFoundError, StorageFullError, TooLargeError
 from xwhep.ids import new_uid
 from xwhep.members import Kind
-from xwhep.model.apps import RegisterApp
-from xwhep.model.members import CreateGroup, CreateToken
 from xwhep.pki.tokens import parse_token
+from xwhep.protocol.apps import RegisterApp
+from xwhep.protocol.members import CreateGroup, CreateToken
 from xwhep.rights import Role
 
 EMPTY = "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855"

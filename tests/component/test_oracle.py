@@ -19,13 +19,13 @@ from tests.support.targets import of_pattern
 from tests.support.tasks import native, vanity
 from tests.support.workers import PATIENCE_S, a_worker, enrol, eventually, register_script
 from worker.sandbox.runner import probe
-from xwhep.bitcoin.split_key import Hit, combine, keygen
-from xwhep.chain.development.start import Kind as ChainKind
 from xwhep.chain.parameters import decode_vanity_result, encode_vanity_order
 from xwhep.chain.values import RLC, TaskStatus
+from xwhep.devchain.start import Kind as ChainKind
 from xwhep.lifecycle import BatchStatus
-from xwhep.model.apps import Kind
+from xwhep.protocol.apps import Kind
 from xwhep.secp256k1 import decode
+from xwhep.vanity.split_key import Hit, combine, keygen
 
 NEEDS_SANDBOX = pytest.mark.skipif(probe() is not None, reason="this machine cannot contain native jobs")
 #: the numbers of the apps at the hub

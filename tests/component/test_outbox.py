@@ -15,9 +15,9 @@ from oracle.tables import End
 from tests.support.chains import each_kind
 from tests.support.settling import GWEI, POLICY, Desk, desk
 from xwhep.chain.artifacts import artifact
-from xwhep.chain.development.start import Kind
 from xwhep.chain.node import Node
 from xwhep.chain.values import Call, Sent, TaskStatus
+from xwhep.devchain.start import Kind
 from xwhep.errors import ChainRefusedError, NodeUnavailableError, NoEtherError
 
 pytestmark = each_kind

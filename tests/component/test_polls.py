@@ -21,14 +21,13 @@ from tests.support.desk import poll_request
 from tests.support.grid import GridUnderTest, a_grid
 from tests.support.leases import first_hit
 from tests.support.raw import raw_client
-from xwhep.bitcoin.split_key import keygen
 from xwhep.client.host import HostClient
 from xwhep.client.owner import OwnerClient
 from xwhep.errors import FalseResultError, LeaseLostError, ProtocolTooOldError, ShareClaimedError
 from xwhep.ids import new_uid
 from xwhep.lifecycle import AttemptStatus, BatchStatus, Status
-from xwhep.model.apps import AppView, Kind
-from xwhep.model.attempts import (
+from xwhep.protocol.apps import AppView, Kind
+from xwhep.protocol.attempts import (
     AttemptProgress,
     AttemptReply,
     FinishAttempt,
@@ -39,12 +38,13 @@ from xwhep.model.attempts import (
     ReportHit,
     VanityWork,
 )
-from xwhep.model.batches import BatchView, SubmitBag, SubmitSearch
-from xwhep.model.jobs import SubmitJob
-from xwhep.model.members import HostView
+from xwhep.protocol.batches import BatchView, SubmitBag, SubmitSearch
+from xwhep.protocol.jobs import SubmitJob
+from xwhep.protocol.members import HostView
 from xwhep.rights import Role
-from xwhep.shares import SHARES_A_UNIT, keys_proven
-from xwhep.units import keys_of
+from xwhep.vanity.shares import SHARES_A_UNIT, keys_proven
+from xwhep.vanity.split_key import keygen
+from xwhep.vanity.units import keys_of
 
 
 class Scene:

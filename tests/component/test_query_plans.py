@@ -18,10 +18,10 @@ from dispatcher.usecases import leasing
 from dispatcher.usecases.leasing import Heard
 from tests.support.desk import ALL_KINDS, Desk
 from xwhep.ids import new_uid
-from xwhep.model.apps import Limits
-from xwhep.model.attempts import AttemptProgress
-from xwhep.model.base import Cpu, Os
-from xwhep.model.jobs import JobWork
+from xwhep.protocol.apps import Limits
+from xwhep.protocol.attempts import AttemptProgress
+from xwhep.protocol.base import Cpu, Os
+from xwhep.protocol.jobs import JobWork
 from xwhep.rights import Caller, Role
 
 LINUX = Profile(ALL_KINDS, Os.LINUX, Cpu.X86_64)

@@ -16,18 +16,18 @@ from tests.support.grid import GridUnderTest, a_grid
 from tests.support.workers import a_worker, a_worker_process, enrol, eventually
 from worker.config import Folders
 from worker.events import Ref
-from worker.runs import vanity
 from worker.shell import GIVEN_BACK
 from worker.spool import Checkpoint
 from worker.status import RunView, read_status
-from xwhep.bitcoin.split_key import keygen
+from worker.vanity.process import search
 from xwhep.ids import new_uid
 from xwhep.lifecycle import AttemptStatus
-from xwhep.model.apps import Kind
-from xwhep.model.attempts import Lease, ProgressFields, ReportHit, VanityWork
-from xwhep.model.batches import SubmitSearch
-from xwhep.shares import keys_proven
-from xwhep.units import keys_of
+from xwhep.protocol.apps import Kind
+from xwhep.protocol.attempts import Lease, ProgressFields, ReportHit, VanityWork
+from xwhep.protocol.batches import SubmitSearch
+from xwhep.vanity.shares import keys_proven
+from xwhep.vanity.split_key import keygen
+from xwhep.vanity.units import keys_of
 
 #: what no test finds
 HARD = "1LoVELoVE"
@@ -124,7 +124,7 @@ async def test_a_unit_whose_worker_was_killed_goes_on_and_each_of_its_shares_cou
         attempt = await attempt_of(grid, ref)
         host = await host_of(grid, attempt)
         shares = Shares(set())
-        await vanity.search(work, shares)
+        await search(work, shares)
 
     assert 0 < next_step < work.steps
     assert before.keys_tried - keys_of(next_step, plain=False) < 30 * before.keys_per_s

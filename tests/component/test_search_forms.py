@@ -15,20 +15,20 @@ from dispatcher.tables import Fault
 from dispatcher.usecases import batches, results
 from tests.support.desk import Desk
 from worker.vanity import reference
-from xwhep.bitcoin import base58, expressions
-from xwhep.bitcoin.addresses import Form, Network, address, decode_address, key_hash
-from xwhep.bitcoin.split_key import Hit, combine, keygen
-from xwhep.cli.vanity_results import read_hit
+from xwhep.cli.vanity.results import read_hit
 from xwhep.errors import FalseResultError, PatternError, PatternListError, ShareClaimedError
 from xwhep.fast_secp256k1 import public_key_of
 from xwhep.ids import new_uid
 from xwhep.lifecycle import AttemptStatus, BatchStatus
-from xwhep.model.attempts import AttemptReply, Lease, ReportHit, VanityWork
-from xwhep.model.batches import BatchView, HitView, SubmitSearch
+from xwhep.protocol.attempts import AttemptReply, Lease, ReportHit, VanityWork
+from xwhep.protocol.batches import BatchView, HitView, SubmitSearch
 from xwhep.rights import Caller, Role
 from xwhep.secp256k1 import N
-from xwhep.shares import keys_proven
-from xwhep.units import Unit, keys_of
+from xwhep.vanity import base58, expressions
+from xwhep.vanity.addresses import Form, Network, address, decode_address, key_hash
+from xwhep.vanity.shares import keys_proven
+from xwhep.vanity.split_key import Hit, combine, keygen
+from xwhep.vanity.units import Unit, keys_of
 
 ALL_FORMS = frozenset(Form)
 

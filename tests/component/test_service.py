@@ -16,18 +16,18 @@ from tests.support.person import Person
 from tests.support.targets import of_pattern
 from tests.support.workers import a_worker, enrol, eventually, output, register_script
 from worker.sandbox.runner import probe
-from xwhep.bitcoin.split_key import Hit, combine, keygen
+from xwhep.client.enrolment import join
 from xwhep.client.owner import OwnerClient
-from xwhep.enrolment import join
 from xwhep.errors import IdConflictError, InvalidFieldError, KeyUsedError, NotFoundError
 from xwhep.ids import derived_uid, new_uid
 from xwhep.lifecycle import BatchStatus, DataStatus, Status
 from xwhep.members import Kind as MemberKind
-from xwhep.model.apps import Kind
-from xwhep.model.batches import BatchView, SubmitBag, SubmitSearch
-from xwhep.model.data import RegisterData
-from xwhep.model.jobs import SubmitJob, SubmitJobs
+from xwhep.protocol.apps import Kind
+from xwhep.protocol.batches import BatchView, SubmitBag, SubmitSearch
+from xwhep.protocol.data import RegisterData
+from xwhep.protocol.jobs import SubmitJob, SubmitJobs
 from xwhep.rights import Role
+from xwhep.vanity.split_key import Hit, combine, keygen
 
 NEEDS_SANDBOX = pytest.mark.skipif(probe() is not None, reason="this machine cannot contain native jobs")
 REQUESTER = "0x5aaeb6053f3e94c9b9a09f33669435e7ef1beaed"

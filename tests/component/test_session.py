@@ -9,11 +9,11 @@ import pytest
 
 from tests.support.grid import GridUnderTest, a_grid
 from tests.support.tls import real_now
+from xwhep.client.session import LOGIN_COMMAND, fresh_identity, open_owner
 from xwhep.errors import IdentityExpiredError, IdentityForeignError, RevokedError, UnavailableError
 from xwhep.pki.identity import Identity, load_identity, update_identity
 from xwhep.pki.keys import load_key
 from xwhep.rights import Role
-from xwhep.session import LOGIN_COMMAND, fresh_identity, open_owner
 
 
 async def issued_at(grid: GridUnderTest, then: datetime) -> Identity:

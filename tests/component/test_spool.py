@@ -11,8 +11,8 @@ import pytest
 from tests.support.leases import native_lease, vanity_lease
 from worker.events import Kept, Ref, ref_of
 from worker.spool import INTERRUPTED, KEEP, Checkpoint, Spool
-from xwhep.model.attempts import FinishAttempt, Outcome, ReportHit
-from xwhep.model.jobs import Output
+from xwhep.protocol.attempts import FinishAttempt, Outcome, ReportHit
+from xwhep.protocol.jobs import Output
 
 LEASE = vanity_lease(1)
 REF = ref_of(LEASE)

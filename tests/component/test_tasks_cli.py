@@ -20,15 +20,15 @@ from click.testing import CliRunner, Result
 
 from tests.support.chains import each_kind, running_chain
 from tests.support.dapps import BLOCK_S, PASSWORD, Market, a_market, account, search
-from xwhep.bitcoin.addresses import address, key_hash
-from xwhep.bitcoin.wif import decode_wif
 from xwhep.chain.deployment import Deployment
-from xwhep.chain.development.start import Kind
 from xwhep.chain.parameters import decode_vanity_parameters
 from xwhep.chain.values import RLC, SubmittedTask, TaskStatus
 from xwhep.cli.program import program
 from xwhep.cli.task_views import REASONS
+from xwhep.devchain.start import Kind
 from xwhep.fast_secp256k1 import public_key_of
+from xwhep.vanity.addresses import address, key_hash
+from xwhep.vanity.wif import decode_wif
 
 
 class User:
@@ -328,7 +328,7 @@ def process(code: str, *words: str, home: Path) -> subprocess.CompletedProcess[s
     return subprocess.run(command, capture_output=True, text=True, env=environment, timeout=60, check=False)
 
 
-MAIN = "from xwhep.cli import main; main()"
+MAIN = "from xwhep.cli.program import main; main()"
 
 
 @pytest.mark.parametrize("words", [("tasks", "withdraw"), ("chain", "deploy", "--oracle", "0x" + "0" * 40)])

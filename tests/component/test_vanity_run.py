@@ -12,17 +12,16 @@ import psutil
 import pytest
 
 from tests.support.leases import vanity_lease
-from worker import local_search
-from worker.local_search import Order
-from worker.runs import vanity
-from xwhep.bitcoin.addresses import Form, hashed_as
-from xwhep.bitcoin.split_key import Hit, combine, keygen
-from xwhep.bitcoin.wanted import want_patterns
+from worker.vanity import local_search, process
+from worker.vanity.local_search import Order
 from xwhep.errors import SearchFailedError
-from xwhep.model.attempts import Outcome, ProgressFields, ReportHit, VanityWork
-from xwhep.model.targets import FormRanges
+from xwhep.protocol.attempts import Outcome, ProgressFields, ReportHit, VanityWork
 from xwhep.secp256k1 import decode
-from xwhep.units import keys_of, verify
+from xwhep.vanity.addresses import Form, hashed_as
+from xwhep.vanity.split_key import Hit, combine, keygen
+from xwhep.vanity.target_fields import FormRanges
+from xwhep.vanity.units import keys_of, verify
+from xwhep.vanity.wanted import want_patterns
 
 NOTHING = ("ff" * 20, "ff" * 20)
 #: one hash in 65,536
@@ -91,7 +90,7 @@ async def no_child_left() -> AsyncIterator[None]:
 async def test_a_unit_is_searched_to_its_end_and_its_hits_stand_up_to_checking() -> None:
     work, sink = unit(steps=8, ranges=SOME), Sink()
 
-    end = await vanity.search(work, sink)
+    end = await process.search(work, sink)
 
     assert end.outcome is Outcome.FINISHED
     assert end.keys_tried == keys_of(8, plain=False)
@@ -107,7 +106,7 @@ async def test_a_search_is_compiled_first_in_a_child_that_ends(tmp_path: Path, m
     work, sinks = unit(steps=8, ranges=SOME), (Sink(), Sink())
 
     for sink in sinks:
-        await vanity.search(work, sink)
+        await process.search(work, sink)
 
     assert [sink.compilations for sink in sinks] == [1, 0]
     assert sinks[0].hits == sinks[1].hits != []
@@ -118,7 +117,7 @@ async def test_two_searches_of_a_unit_find_the_same_shares() -> None:
     work, sinks = unit(steps=8, ranges=SOME), (Sink(), Sink())
 
     for sink in sinks:
-        await vanity.search(work, sink)
+        await process.search(work, sink)
 
     first, second = map(shares, sinks)
     assert first == second
@@ -129,7 +128,7 @@ async def test_two_searches_of_a_unit_find_the_same_shares() -> None:
 async def test_hits_have_the_form_of_their_unit() -> None:
     work, sink = unit(steps=8, ranges=SOME, form=Form.P2SH_P2WPKH), Sink()
 
-    await vanity.search(work, sink)
+    await process.search(work, sink)
 
     assert sink.hits
     for hit in sink.hits:
@@ -138,10 +137,10 @@ async def test_hits_have_the_form_of_their_unit() -> None:
 
 @pytest.mark.usefixtures("no_child_left")
 async def test_a_unit_of_a_form_that_no_kernel_knows_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(vanity, "FORMS", frozenset())
+    monkeypatch.setattr(process, "FORMS", frozenset())
 
     with pytest.raises(SearchFailedError, match="this worker cannot search for p2pkh-compressed addresses"):
-        await vanity.search(unit(steps=1, ranges=SOME), Sink())
+        await process.search(unit(steps=1, ranges=SOME), Sink())
 
 
 @pytest.mark.usefixtures("no_child_left")
@@ -156,13 +155,13 @@ async def test_a_unit_that_cannot_be_is_no_search_and_the_volunteer_is_told_why(
     lie: dict[str, object], reason: str
 ) -> None:
     with pytest.raises(SearchFailedError, match=reason):
-        await vanity.search(unit(steps=1, ranges=SOME).model_copy(update=lie), Sink())
+        await process.search(unit(steps=1, ranges=SOME).model_copy(update=lie), Sink())
 
 
 @pytest.mark.usefixtures("no_child_left")
 async def test_a_search_tells_how_far_it_is_and_ends_when_it_is_cancelled() -> None:
     sink = Sink()
-    task = asyncio.create_task(vanity.search(unit(steps=ENDLESS_STEPS, ranges=NOTHING), sink))
+    task = asyncio.create_task(process.search(unit(steps=ENDLESS_STEPS, ranges=NOTHING), sink))
     async with asyncio.timeout(60):
         await sink.moved.wait()
 
@@ -177,7 +176,7 @@ async def test_a_search_tells_how_far_it_is_and_ends_when_it_is_cancelled() -> N
 
 @pytest.mark.usefixtures("no_child_left")
 async def test_the_kernel_is_compiled_in_a_child_that_ends() -> None:
-    assert (await vanity.compile_kernel()).keys_per_s > 0
+    assert (await process.compile_kernel()).keys_per_s > 0
 
 
 @pytest.mark.usefixtures("no_child_left")
@@ -188,9 +187,9 @@ async def test_a_kernel_cache_that_cannot_be_written_is_a_sentence(
     monkeypatch.setenv("XWHEP_HOME", str(tmp_path))
 
     with pytest.raises(SearchFailedError, match="compiled kernels cannot be kept"):
-        await vanity.compile_kernel()
+        await process.compile_kernel()
     with pytest.raises(SearchFailedError, match="compiled kernels cannot be kept"):
-        await vanity.search(unit(steps=1, ranges=NOTHING), Sink())
+        await process.search(unit(steps=1, ranges=NOTHING), Sink())
 
 
 @pytest.mark.usefixtures("no_child_left")
@@ -213,20 +212,20 @@ async def test_a_child_that_goes_wrong_fails_the_search_and_says_why(
     child.write_text(f"#!/bin/sh\n{script}\n")
     child.chmod(0o755)
     monkeypatch.setattr(sys, "executable", str(child))
-    monkeypatch.setattr(vanity, "SILENCE_S", 1.0)
-    monkeypatch.setattr(vanity, "GRACE_S", 0.3)
+    monkeypatch.setattr(process, "SILENCE_S", 1.0)
+    monkeypatch.setattr(process, "GRACE_S", 0.3)
 
     with pytest.raises(SearchFailedError, match=reason):
-        await vanity.search(unit(steps=1, ranges=NOTHING), Sink())
+        await process.search(unit(steps=1, ranges=NOTHING), Sink())
 
 
 @pytest.mark.usefixtures("no_child_left")
 async def test_a_child_that_is_killed_is_started_again_where_it_was_and_no_share_is_missed() -> None:
     work = unit(steps=ENOUGH_STEPS, ranges=FEW)
-    undisturbed, disturbed, bookmark = Sink(), KillingSink(kills=2), vanity.Bookmark()
+    undisturbed, disturbed, bookmark = Sink(), KillingSink(kills=2), process.Bookmark()
 
-    await vanity.search(work, undisturbed)
-    end = await vanity.search(work, disturbed, bookmark=bookmark)
+    await process.search(work, undisturbed)
+    end = await process.search(work, disturbed, bookmark=bookmark)
 
     assert end.outcome is Outcome.FINISHED
     assert end.keys_tried == keys_of(ENOUGH_STEPS, plain=False)
@@ -238,12 +237,12 @@ async def test_a_child_that_is_killed_is_started_again_where_it_was_and_no_share
 
 @pytest.mark.usefixtures("no_child_left")
 async def test_a_search_goes_on_at_its_bookmark() -> None:
-    work, whole, rest, bookmark = unit(steps=8, ranges=SOME), Sink(), Sink(), vanity.Bookmark(5)
+    work, whole, rest, bookmark = unit(steps=8, ranges=SOME), Sink(), Sink(), process.Bookmark(5)
     begun = Sink()
 
-    await vanity.search(work, whole)
-    await vanity.search(work.model_copy(update={"steps": 5}), begun)
-    end = await vanity.search(work, rest, bookmark=bookmark)
+    await process.search(work, whole)
+    await process.search(work.model_copy(update={"steps": 5}), begun)
+    end = await process.search(work, rest, bookmark=bookmark)
 
     assert shares(begun) | shares(rest) == shares(whole)
     assert len(shares(rest)) < len(shares(whole))
@@ -255,7 +254,7 @@ async def test_a_unit_that_was_searched_to_its_end_needs_no_child(
 ) -> None:
     monkeypatch.setattr(sys, "executable", str(tmp_path / "nowhere"))
 
-    end = await vanity.search(unit(steps=8, ranges=SOME), Sink(), bookmark=vanity.Bookmark(8))
+    end = await process.search(unit(steps=8, ranges=SOME), Sink(), bookmark=process.Bookmark(8))
 
     assert (end.outcome, end.keys_tried, end.fraction) == (Outcome.FINISHED, keys_of(8, plain=False), 1)
 
@@ -265,7 +264,7 @@ async def test_a_unit_that_was_searched_to_its_end_needs_no_child(
 @pytest.mark.parametrize(
     ("end", "starts"),
     [
-        ("kill -9 $$", vanity.STARTS),
+        ("kill -9 $$", process.STARTS),
         ("""echo '{"event":"failed","code":"miscalculation","text":"a wrong key"}'; cat > /dev/null""", 1),
         ("echo rubbish; cat > /dev/null", 1),
     ],
@@ -280,7 +279,7 @@ async def test_a_child_that_dies_is_started_a_few_times_and_one_that_says_why_it
     monkeypatch.setattr(sys, "executable", str(child))
 
     with pytest.raises(SearchFailedError):
-        await vanity.search(unit(steps=1, ranges=NOTHING), Sink())
+        await process.search(unit(steps=1, ranges=NOTHING), Sink())
 
     assert (tmp_path / "starts").read_text().count("started") == starts
 
@@ -294,10 +293,10 @@ async def test_a_child_may_be_silent_while_it_is_paused_and_not_after(
     child.write_text("#!/bin/sh\ncat > /dev/null\n")
     child.chmod(0o755)
     monkeypatch.setattr(sys, "executable", str(child))
-    monkeypatch.setattr(vanity, "SILENCE_S", 0.2)
-    brake = vanity.Brake()
+    monkeypatch.setattr(process, "SILENCE_S", 0.2)
+    brake = process.Brake()
     brake.turn(on=True)
-    searching = asyncio.create_task(vanity.search(unit(steps=1, ranges=NOTHING), Sink(), brake=brake))
+    searching = asyncio.create_task(process.search(unit(steps=1, ranges=NOTHING), Sink(), brake=brake))
 
     ended, _ = await asyncio.wait({searching}, timeout=1)
     brake.turn(on=False)
@@ -311,7 +310,7 @@ async def test_a_child_that_cannot_be_started_fails_the_search(tmp_path: Path, m
     monkeypatch.setattr(sys, "executable", str(tmp_path / "nowhere"))
 
     with pytest.raises(SearchFailedError, match="its process cannot be used"):
-        await vanity.search(unit(steps=1, ranges=NOTHING), Sink())
+        await process.search(unit(steps=1, ranges=NOTHING), Sink())
 
 
 @pytest.mark.usefixtures("no_child_left")

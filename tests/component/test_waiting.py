@@ -12,9 +12,9 @@ from dispatcher.leases import SAME_HOST_PAUSE
 from dispatcher.usecases import jobs, leasing, members, results
 from dispatcher.usecases.waiting import HEARD_OF
 from tests.support.desk import Desk
-from xwhep.model.apps import Kind
-from xwhep.model.attempts import FinishAttempt, Outcome
-from xwhep.model.jobs import WaitingView
+from xwhep.protocol.apps import Kind
+from xwhep.protocol.attempts import FinishAttempt, Outcome
+from xwhep.protocol.jobs import WaitingView
 from xwhep.rights import Caller, Role
 
 

@@ -20,15 +20,15 @@ from tests.support.grid import a_grid
 from worker.cli import program
 from worker.config import Folders
 from worker.status import RunView, WorkerStatus, write_status
-from xwhep.bitcoin.addresses import address, key_hash
-from xwhep.bitcoin.split_key import Hit, combine, keygen
-from xwhep.bitcoin.wanted import want_patterns
-from xwhep.bitcoin.wif import decode_wif
 from xwhep.fast_secp256k1 import public_key_of
 from xwhep.lock import hold
-from xwhep.model.apps import Kind
 from xwhep.pki.identity import load_identity
+from xwhep.protocol.apps import Kind
 from xwhep.rights import Role
+from xwhep.vanity.addresses import address, key_hash
+from xwhep.vanity.split_key import Hit, combine, keygen
+from xwhep.vanity.wanted import want_patterns
+from xwhep.vanity.wif import decode_wif
 
 PATTERN = "1L"
 

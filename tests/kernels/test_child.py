@@ -22,10 +22,10 @@ from tests.support.targets import of_pattern, of_ranges
 from worker.vanity import pipe, reference
 from worker.vanity.child import run
 from worker.vanity.pipe import Command, Done, Event, Failed, Found, Message, Order, Progress, Started, UnitMessage
-from xwhep.bitcoin import split_key
-from xwhep.bitcoin.targets import Target
 from xwhep.secp256k1 import G, N, multiply
-from xwhep.units import Unit, keys_of, offset
+from xwhep.vanity import split_key
+from xwhep.vanity.targets import Target
+from xwhep.vanity.units import Unit, keys_of, offset
 
 ROOT = Path(__file__).parents[2]
 NOTHING = of_ranges((2**160 - 1, 2**160 - 1))

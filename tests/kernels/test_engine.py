@@ -12,12 +12,12 @@ from worker.vanity.choice import KERNELS, choose_kernel, host_features, reason_f
 from worker.vanity.comparison import bitmap, first_words, last_characters
 from worker.vanity.engine import SLICE_S, next_slice
 from worker.vanity.kernel import BITMAP_BITS
-from xwhep.bitcoin import base58
-from xwhep.bitcoin.addresses import Form, Network
-from xwhep.bitcoin.endings import Ending, value
-from xwhep.bitcoin.wanted import want_ending
 from xwhep.errors import InvalidFieldError
-from xwhep.shares import SHARES_A_UNIT, share_target
+from xwhep.vanity import base58
+from xwhep.vanity.addresses import Form, Network
+from xwhep.vanity.endings import Ending, value
+from xwhep.vanity.shares import SHARES_A_UNIT, share_target
+from xwhep.vanity.wanted import want_ending
 
 words = st.integers(0, 2**32 - 1)
 word_ranges = st.tuples(words, words).map(lambda pair: (min(pair), max(pair)))

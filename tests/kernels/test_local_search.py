@@ -10,10 +10,10 @@ import pytest
 from click.testing import CliRunner
 
 from worker.cli import program
-from xwhep.bitcoin import base58
-from xwhep.bitcoin.addresses import Form, Network, address, key_hash
-from xwhep.bitcoin.wif import decode_wif
 from xwhep.fast_secp256k1 import public_key_of
+from xwhep.vanity import base58
+from xwhep.vanity.addresses import Form, Network, address, key_hash
+from xwhep.vanity.wif import decode_wif
 
 
 @pytest.fixture

@@ -14,10 +14,10 @@ from worker.vanity import pipe, twin
 from worker.vanity.choice import host_features
 from worker.vanity.kernel import FORMS
 from worker.vanity.pipe import Found, UnitMessage
-from xwhep.bitcoin.addresses import Form
-from xwhep.bitcoin.targets import Target
 from xwhep.secp256k1 import G, multiply
-from xwhep.units import Unit
+from xwhep.vanity.addresses import Form
+from xwhep.vanity.targets import Target
+from xwhep.vanity.units import Unit
 
 ROOT = Path(__file__).parents[2]
 

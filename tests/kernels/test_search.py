@@ -16,16 +16,16 @@ from worker.vanity import self_test, twin
 from worker.vanity.engine import Candidate, UnitSearch
 from worker.vanity.kernel import FORMS, Kernel, Memory
 from worker.vanity.search import INVERSION, SCRATCH_ELEMENTS, A, invert
-from xwhep.bitcoin.addresses import Form, Network, address
-from xwhep.bitcoin.endings import Ending, parse_ending
-from xwhep.bitcoin.patterns import parse_pattern
-from xwhep.bitcoin.ranges import Ranges, difficulty_of
-from xwhep.bitcoin.split_key import Hit, hit_public_key
-from xwhep.bitcoin.targets import Sieve, Target
 from xwhep.errors import MiscalculationError, PublicKeyError
 from xwhep.fast_secp256k1 import add_multiple
 from xwhep.secp256k1 import G, N, P, Point, multiply, negate
-from xwhep.units import LANES, POINTS_PER_STEP, Unit, centre, keys_of
+from xwhep.vanity.addresses import Form, Network, address
+from xwhep.vanity.endings import Ending, parse_ending
+from xwhep.vanity.patterns import parse_pattern
+from xwhep.vanity.ranges import Ranges, difficulty_of
+from xwhep.vanity.split_key import Hit, hit_public_key
+from xwhep.vanity.targets import Sieve, Target
+from xwhep.vanity.units import LANES, POINTS_PER_STEP, Unit, centre, keys_of
 
 COMPRESSED = Form.P2PKH_COMPRESSED
 EVERYTHING: Ranges = ((0, 2**160 - 1),)

@@ -13,10 +13,10 @@ from hypothesis import strategies as st
 
 from worker.vanity import reference, twin, twin_hashes
 from worker.vanity.kernel import FORMS
-from xwhep.bitcoin.addresses import Form
-from xwhep.bitcoin.targets import Target
 from xwhep.secp256k1 import G, P, multiply
-from xwhep.units import Unit, keys_of
+from xwhep.vanity.addresses import Form
+from xwhep.vanity.targets import Target
+from xwhep.vanity.units import Unit, keys_of
 
 EDGES = [0, 1, 2, 976, 977, 2**32 + 976, 2**32 + 977, 2**224 - 1, 2**255, P - 2**32 - 978, P - 2, P - 1]
 numbers = st.sampled_from(EDGES) | st.integers(0, P - 1)

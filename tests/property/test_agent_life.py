@@ -39,8 +39,8 @@ from worker.events import (
     TimePassed,
     ref_of,
 )
-from xwhep.model.apps import Kind
-from xwhep.model.attempts import Lease
+from xwhep.protocol.apps import Kind
+from xwhep.protocol.attempts import Lease
 
 SLOTS = 3
 #: more than any run of the machine can need to come to rest

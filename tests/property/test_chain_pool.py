@@ -11,8 +11,8 @@ from eth.abc import SignedTransactionAPI
 from hypothesis import given
 from hypothesis import strategies as st
 
-from xwhep.chain.development.json_rpc import RpcError
-from xwhep.chain.development.pool import Account, Pool
+from xwhep.devchain.json_rpc import RpcError
+from xwhep.devchain.pool import Account, Pool
 
 RICH = Account(nonce=0, balance_wei=10**30)
 NEEDED_GAS, GAS_LIMIT, BASE_FEE = 21_000, 30_000_000, 100

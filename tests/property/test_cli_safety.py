@@ -9,10 +9,10 @@ from pathlib import Path
 from hypothesis import given
 from hypothesis import strategies as st
 
-from xwhep.cli.display import WIDTH, amount, duration, facts, safe, safe_lines, size, table
 from xwhep.client.contents import place, plain_name
 from xwhep.client.specifications import check_name
 from xwhep.errors import LocalFileError
+from xwhep.terminal.display import WIDTH, amount, duration, facts, safe, safe_lines, size, table
 
 texts = st.text(st.characters(exclude_categories=()), max_size=100)  # every code point, lone surrogates included
 names = texts | st.lists(st.sampled_from(["..", ".", "a", "b c", "", "link", "~", "C:", "\\"]), max_size=5).map(

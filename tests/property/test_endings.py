@@ -8,13 +8,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from xwhep.bitcoin.addresses import Form, Network, address
-from xwhep.bitcoin.bech32 import ALPHABET
-from xwhep.bitcoin.endings import TOGETHER, Ending, value
-from xwhep.bitcoin.notations import notation_of
-from xwhep.bitcoin.patterns import parse_pattern
-from xwhep.bitcoin.wanted import want_ending
 from xwhep.errors import PatternError
+from xwhep.vanity.addresses import Form, Network, address
+from xwhep.vanity.bech32 import ALPHABET
+from xwhep.vanity.endings import TOGETHER, Ending, value
+from xwhep.vanity.notations import notation_of
+from xwhep.vanity.patterns import parse_pattern
+from xwhep.vanity.wanted import want_ending
 
 kinds = st.tuples(st.sampled_from(Form), st.sampled_from(Network))
 digests = st.binary(min_size=20, max_size=20)

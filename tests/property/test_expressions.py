@@ -7,10 +7,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from xwhep.bitcoin.addresses import Form, Network, address
-from xwhep.bitcoin.expressions import parse_expression
-from xwhep.bitcoin.patterns import parse_pattern
 from xwhep.errors import PatternError
+from xwhep.vanity.addresses import Form, Network, address
+from xwhep.vanity.expressions import parse_expression
+from xwhep.vanity.patterns import parse_pattern
 
 kinds = st.tuples(st.sampled_from(Form), st.sampled_from(Network))
 digests = st.binary(min_size=20, max_size=20)

@@ -22,11 +22,10 @@ from dispatcher.usecases import batches, jobs, leasing, members, results
 from dispatcher.usecases.leasing import Heard
 from tests.support.desk import Desk
 from tests.support.targets import of_pattern
-from xwhep.bitcoin.split_key import Hit, check
 from xwhep.errors import FalseResultError, IllegalTransitionError, LeaseLostError, RevokedError
 from xwhep.lifecycle import AttemptStatus, Status, is_final
-from xwhep.model.apps import Kind
-from xwhep.model.attempts import (
+from xwhep.protocol.apps import Kind
+from xwhep.protocol.attempts import (
     AttemptProgress,
     FinishAttempt,
     Lease,
@@ -36,7 +35,8 @@ from xwhep.model.attempts import (
 )
 from xwhep.rights import Caller, Role
 from xwhep.secp256k1 import decode
-from xwhep.units import offset
+from xwhep.vanity.split_key import Hit, check
+from xwhep.vanity.units import offset
 
 HOSTS = 3
 Held = tuple[Caller, Lease]

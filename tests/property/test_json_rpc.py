@@ -8,7 +8,7 @@ from typing import Any
 from hypothesis import given
 from hypothesis import strategies as st
 
-from xwhep.chain.development.json_rpc import Fault, Request, RpcError, failure, parse, result
+from xwhep.devchain.json_rpc import Fault, Request, RpcError, failure, parse, result
 
 scalars = st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=8)
 values = st.recursive(scalars, lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=8), inner))

@@ -13,7 +13,7 @@ from pydantic import BaseModel, ValidationError
 from dispatcher.routes.door import validated
 from tests.support.messages import FUTURE, all_of, as_tree, messages
 from xwhep.errors import InvalidFieldError
-from xwhep.model.base import Reply, Request
+from xwhep.protocol.base import Reply, Request
 
 REQUESTS, REPLIES = all_of(Request), all_of(Reply)
 every_message = pytest.mark.parametrize("model", [*REQUESTS, *REPLIES], ids=lambda model: model.__name__)

@@ -10,7 +10,7 @@ from oracle.requests import Order, found, order_for
 from oracle.settlement import Reason
 from tests.support.tasks import NATIVE, OFFER, VANITY, a_task, vanity
 from xwhep.chain.values import MAX_RESULT, TaskStatus
-from xwhep.model.batches import HitView, SubmitBag, SubmitSearch
+from xwhep.protocol.batches import HitView, SubmitBag, SubmitSearch
 
 WORDS = st.integers(0, 2**256 - 1)
 #: what programs have stumbled over: shell, paths, HTML, terminal escapes, NUL, marks that turn the writing, surrogates

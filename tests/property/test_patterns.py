@@ -11,12 +11,12 @@ from eth_utils.address import to_checksum_address
 from hypothesis import given
 from hypothesis import strategies as st
 
-from xwhep.bitcoin import base58
-from xwhep.bitcoin.addresses import Form, Network, address
-from xwhep.bitcoin.chances import keys_for, probability
-from xwhep.bitcoin.patterns import parse_pattern
-from xwhep.bitcoin.ranges import Range, Ranges, difficulty_of, in_ranges, is_ascending, union
 from xwhep.errors import PatternError
+from xwhep.vanity import base58
+from xwhep.vanity.addresses import Form, Network, address
+from xwhep.vanity.chances import keys_for, probability
+from xwhep.vanity.patterns import parse_pattern
+from xwhep.vanity.ranges import Range, Ranges, difficulty_of, in_ranges, is_ascending, union
 
 PREFIXES = ("1", "11", "111", "112", "11z", "12", "19", "1A", "1L", "1Lo", "1Q", "1QL", "1R", "1z")
 

@@ -9,7 +9,7 @@ from pathlib import PureWindowsPath
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
-from xwhep.model.base import check_relative_path
+from xwhep.protocol.base import check_relative_path
 
 _NASTY = st.sampled_from(
     [

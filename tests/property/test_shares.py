@@ -13,17 +13,17 @@ from hypothesis import strategies as st
 
 from tests.support.targets import ALL, of_pattern
 from worker.vanity import reference
-from xwhep.bitcoin.addresses import HASH_BITS, Form, Network, hashed_as
-from xwhep.bitcoin.endings import Ending
-from xwhep.bitcoin.ranges import Ranges, is_ascending
-from xwhep.bitcoin.split_key import Hit
-from xwhep.bitcoin.targets import Sieve, Target
-from xwhep.bitcoin.wanted import want_ending
 from xwhep.errors import FalseResultError
 from xwhep.fast_secp256k1 import public_key_of
 from xwhep.secp256k1 import N, Point
-from xwhep.shares import SHARES_A_UNIT, in_blocks, keys_proven, share_target
-from xwhep.units import MAX_STEPS, Unit, keys_of, verify
+from xwhep.vanity.addresses import HASH_BITS, Form, Network, hashed_as
+from xwhep.vanity.endings import Ending
+from xwhep.vanity.ranges import Ranges, is_ascending
+from xwhep.vanity.shares import SHARES_A_UNIT, in_blocks, keys_proven, share_target
+from xwhep.vanity.split_key import Hit
+from xwhep.vanity.targets import Sieve, Target
+from xwhep.vanity.units import MAX_STEPS, Unit, keys_of, verify
+from xwhep.vanity.wanted import want_ending
 
 HASHES = 2**HASH_BITS
 HASHED = [form for form in Form if form is hashed_as(form)]

@@ -8,13 +8,13 @@ from hypothesis import strategies as st
 
 from tests.support.strategies import hits, secrets
 from tests.support.targets import ALL
-from xwhep.bitcoin.addresses import Form, Network, hash160, hashed_as, key_hash
-from xwhep.bitcoin.split_key import Hit, blind, check, combine, hit_public_key, unblind
-from xwhep.bitcoin.targets import target_of
-from xwhep.bitcoin.wif import PrivateKey, decode_wif, encode_wif
 from xwhep.errors import FalseResultError
 from xwhep.fast_secp256k1 import public_key_of
 from xwhep.secp256k1 import LAMBDA, N, multiply
+from xwhep.vanity.addresses import Form, Network, hash160, hashed_as, key_hash
+from xwhep.vanity.split_key import Hit, blind, check, combine, hit_public_key, unblind
+from xwhep.vanity.targets import target_of
+from xwhep.vanity.wif import PrivateKey, decode_wif, encode_wif
 
 
 def reference_hash160(key: int, form: Form = Form.P2PKH_COMPRESSED) -> bytes:

@@ -7,11 +7,11 @@ from hypothesis import strategies as st
 
 from tests.support.strategies import points
 from tests.support.targets import ALL
-from xwhep import units
-from xwhep.bitcoin.addresses import Form, key_hash
-from xwhep.bitcoin.split_key import Hit, hit_public_key
 from xwhep.secp256k1 import N, Point
-from xwhep.units import GROUP, LANES, Unit
+from xwhep.vanity import units
+from xwhep.vanity.addresses import Form, key_hash
+from xwhep.vanity.split_key import Hit, hit_public_key
+from xwhep.vanity.units import GROUP, LANES, Unit
 
 batches = st.uuids()
 numbers = st.integers(0, units.MAX_NUMBER)

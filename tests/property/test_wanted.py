@@ -14,13 +14,13 @@ from eth_account import Account
 from hypothesis import given
 from hypothesis import strategies as st
 
-from xwhep.bitcoin import base58, bech32
-from xwhep.bitcoin.addresses import Form, Network, hashed_as, key_hash
-from xwhep.bitcoin.patterns import parse_pattern
-from xwhep.bitcoin.targets import Match, Target, target_of
-from xwhep.bitcoin.wanted import Wanted, want_ending, want_expression, want_patterns
 from xwhep.fast_secp256k1 import public_key_of
 from xwhep.secp256k1 import N, encode
+from xwhep.vanity import base58, bech32
+from xwhep.vanity.addresses import Form, Network, hashed_as, key_hash
+from xwhep.vanity.patterns import parse_pattern
+from xwhep.vanity.targets import Match, Target, target_of
+from xwhep.vanity.wanted import Wanted, want_ending, want_expression, want_patterns
 
 VERSIONS = {Network.MAIN: b"\x00\x05", Network.TEST: b"\x6f\xc4"}
 secrets = st.integers(1, N - 1)

@@ -13,12 +13,12 @@ import pytest
 from web3 import AsyncHTTPProvider, AsyncWeb3
 
 from tests.support.chain_tools import anvil
-from xwhep.chain.development.anvil import Anvil, running_anvil
-from xwhep.chain.development.backend import BLOCK_S, Backend
-from xwhep.chain.development.door import bound, serving
-from xwhep.chain.development.local_node import LocalNode
-from xwhep.chain.development.py_evm import PyEvm, running_py_evm
-from xwhep.chain.development.start import Kind
+from xwhep.devchain.anvil import Anvil, running_anvil
+from xwhep.devchain.backend import BLOCK_S, Backend
+from xwhep.devchain.door import bound, serving
+from xwhep.devchain.local_node import LocalNode
+from xwhep.devchain.py_evm import PyEvm, running_py_evm
+from xwhep.devchain.start import Kind
 
 ROOT: Final = Path(__file__).parents[2]
 

@@ -8,10 +8,10 @@ from pathlib import Path
 from dispatcher.services import utc_now
 from xwhep.client.owner import OwnerClient
 from xwhep.ids import new_uid
-from xwhep.model.apps import AppView, Kind, RegisterApp, Target
-from xwhep.model.base import Cpu, Os
-from xwhep.model.data import RegisterData
-from xwhep.model.jobs import SubmitJob, SubmitJobs
+from xwhep.protocol.apps import AppView, Kind, RegisterApp, Target
+from xwhep.protocol.base import Cpu, Os
+from xwhep.protocol.data import RegisterData
+from xwhep.protocol.jobs import SubmitJob, SubmitJobs
 
 
 async def put(owner: OwnerClient, folder: Path, content: bytes) -> str:

@@ -12,18 +12,18 @@ from pathlib import Path
 
 from tests.support.chains import ChainUnderTest, running_chain
 from tests.support.targets import of_pattern
-from xwhep.bitcoin.split_key import Hit, hit_public_key
 from xwhep.chain.accounts import Account, create_keystore, open_keystore
 from xwhep.chain.deploying import Deployer, Plan
 from xwhep.chain.deployment import Deployment
-from xwhep.chain.development.start import Kind
 from xwhep.chain.hub import Hub
 from xwhep.chain.node import Node
 from xwhep.chain.parameters import VanityResult, encode_vanity_result
 from xwhep.chain.transactions import perform
 from xwhep.chain.values import Call, Receipt, TaskStatus
+from xwhep.devchain.start import Kind
 from xwhep.fast_secp256k1 import add_multiple
 from xwhep.secp256k1 import Point
+from xwhep.vanity.split_key import Hit, hit_public_key
 
 PASSWORD = "correct horse"
 #: shorter than blocks elsewhere: tests wait for many

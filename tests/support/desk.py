@@ -17,15 +17,15 @@ from dispatcher.database import Database
 from dispatcher.tables import METADATA, SCHEMA_VERSION, App, AppTarget, Grid
 from dispatcher.usecases import batches, jobs, leasing, members
 from dispatcher.usecases.searches import VANITY_APP_UID
-from xwhep.bitcoin.addresses import Form
-from xwhep.bitcoin.split_key import keygen
 from xwhep.ids import new_uid, uuid7
-from xwhep.model.apps import Kind, Limits
-from xwhep.model.attempts import ANY_KERNELS, PROTOCOL, Lease, LeaseRequest
-from xwhep.model.base import Cpu, Os
-from xwhep.model.batches import BatchView, SubmitSearch
-from xwhep.model.jobs import JobSummary, SubmitJob
+from xwhep.protocol.apps import Kind, Limits
+from xwhep.protocol.attempts import ANY_KERNELS, PROTOCOL, Lease, LeaseRequest
+from xwhep.protocol.base import Cpu, Os
+from xwhep.protocol.batches import BatchView, SubmitSearch
+from xwhep.protocol.jobs import JobSummary, SubmitJob
 from xwhep.rights import Caller, Role
+from xwhep.vanity.addresses import Form
+from xwhep.vanity.split_key import keygen
 
 START = datetime(2026, 1, 1, tzinfo=UTC)
 ALL_KINDS = frozenset(Kind)

@@ -13,13 +13,13 @@ from dispatcher.server import Running, running
 from dispatcher.services import Services, utc_now
 from dispatcher.usecases import members
 from xwhep.client.connection import Connection
+from xwhep.client.enrolment import join
 from xwhep.client.host import HostClient
 from xwhep.client.owner import OwnerClient
-from xwhep.enrolment import join
-from xwhep.model.members import CreateToken
 from xwhep.pki.certificates import certificate_digest
 from xwhep.pki.identity import Identity, load_identity
 from xwhep.pki.tokens import JoinToken, make_token
+from xwhep.protocol.members import CreateToken
 from xwhep.rights import Role
 
 

@@ -19,8 +19,8 @@ from dispatcher.routes.door import CONTENT, MAX_BODY_BYTES, MAX_DEPTH, Route
 from dispatcher.routes.table import ROUTES
 from tests.support.documented import comments, errors_of, first_line
 from xwhep.errors import XwhepError
-from xwhep.model import attempts, base, enrolment
-from xwhep.model.base import Page
+from xwhep.protocol import attempts, base, enrolment
+from xwhep.protocol.base import Page
 
 HTTP = f"""\
 # HTTP interface

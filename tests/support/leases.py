@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from uuid import UUID
 
-from xwhep.bitcoin.addresses import Form
-from xwhep.bitcoin.split_key import Hit
 from xwhep.errors import FalseResultError
-from xwhep.model.apps import Limits
-from xwhep.model.attempts import Lease, NativeWork, ReportHit, VanityWork
-from xwhep.model.jobs import Input
-from xwhep.model.targets import FormRanges
-from xwhep.units import GROUP, LANES, offset, verify
+from xwhep.protocol.apps import Limits
+from xwhep.protocol.attempts import Lease, NativeWork, ReportHit, VanityWork
+from xwhep.protocol.jobs import Input
+from xwhep.vanity.addresses import Form
+from xwhep.vanity.split_key import Hit
+from xwhep.vanity.target_fields import FormRanges
+from xwhep.vanity.units import GROUP, LANES, offset, verify
 
 #: 2G, a point of secp256k1 (SEC 2, 2.4.1)
 PUBLIC_KEY = "02c6047f9441ed7d6d3045406e95c07cd85c778e4b8cef3ca7abac09b95c709ee5"

@@ -15,8 +15,8 @@ from pydantic import BaseModel, StringConstraints
 from pydantic.fields import FieldInfo
 from pydantic_core import to_jsonable_python
 
-from xwhep.model import apps, attempts, base, batches, data, enrolment, jobs, members
-from xwhep.model.base import Page, Reply
+from xwhep.protocol import apps, attempts, base, batches, data, enrolment, jobs, members
+from xwhep.protocol.base import Page, Reply
 
 MODULES = (apps, attempts, batches, data, enrolment, jobs, members)
 FUTURE = "from_the_future"  #: a field that nobody knows

@@ -20,14 +20,14 @@ from oracle.tables import Task
 from tests.support.dapps import Market, a_market
 from tests.support.grid import GridUnderTest, a_grid
 from tests.support.workers import eventually
-from xwhep.chain.development.start import Kind
 from xwhep.chain.transactions import prepare, sign
 from xwhep.chain.values import NOBODY, RLC, SettledTask, TaskState
+from xwhep.client.enrolment import join
 from xwhep.client.owner import OwnerClient
-from xwhep.enrolment import join
+from xwhep.devchain.start import Kind
 from xwhep.members import Kind as MemberKind
-from xwhep.model.batches import BatchView
 from xwhep.pki.identity import load_identity
+from xwhep.protocol.batches import BatchView
 from xwhep.rights import Role
 
 #: seconds between blocks; the chain's time goes on by one each

@@ -15,13 +15,12 @@ from click.testing import CliRunner, Result
 
 from tests.support.grid import GridUnderTest
 from tests.support.leases import first_hit
-from xwhep.bitcoin.addresses import Form
 from xwhep.cli.program import program
+from xwhep.client.enrolment import join
 from xwhep.client.host import HostClient
-from xwhep.enrolment import join
 from xwhep.members import Kind as MemberKind
-from xwhep.model.apps import Kind
-from xwhep.model.attempts import (
+from xwhep.protocol.apps import Kind
+from xwhep.protocol.attempts import (
     PROTOCOL,
     FinishAttempt,
     Lease,
@@ -30,9 +29,10 @@ from xwhep.model.attempts import (
     Outcome,
     VanityWork,
 )
-from xwhep.model.base import Cpu, Os
-from xwhep.model.jobs import Output
+from xwhep.protocol.base import Cpu, Os
+from xwhep.protocol.jobs import Output
 from xwhep.rights import Role
+from xwhep.vanity.addresses import Form
 
 
 @dataclass(slots=True)
@@ -95,7 +95,9 @@ async def _send(host: HostClient, lease: Lease, folder: Path, name: str, content
 
 def every_command(group: click.Group = program, path: tuple[str, ...] = ()) -> Iterator[tuple[tuple[str, ...], Any]]:
     """Return each command with the words that call it."""
-    for name, command in sorted(group.commands.items()):
+    context = click.Context(group)
+    for name in group.list_commands(context):
+        command = group.get_command(context, name)
         if isinstance(command, click.Group):
             yield from every_command(command, (*path, name))
         else:

@@ -22,11 +22,11 @@ from tests.support.chains import ChainUnderTest, running_chain
 from xwhep.chain.accounts import Account
 from xwhep.chain.artifacts import artifact
 from xwhep.chain.deployment import Deployment
-from xwhep.chain.development.start import Kind
 from xwhep.chain.hub import Hub
 from xwhep.chain.node import Node
 from xwhep.chain.transactions import SignedTransaction, sign
 from xwhep.chain.values import NOBODY, Call, Receipt, Sent, TaskStatus
+from xwhep.devchain.start import Kind
 
 GWEI: Final = 10**9
 PRICE: Final = 10**9

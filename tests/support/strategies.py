@@ -2,9 +2,9 @@
 
 from hypothesis import strategies as st
 
-from xwhep.bitcoin.split_key import Hit
 from xwhep.fast_secp256k1 import public_key_of
 from xwhep.secp256k1 import LAMBDA, N, Point
+from xwhep.vanity.split_key import Hit
 
 _EDGES = st.sampled_from([1, 2, 3, LAMBDA, N - LAMBDA, N // 2, N // 2 + 1, N - 2, N - 1])
 

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from xwhep.bitcoin.addresses import HASH_BITS, Form, hashed_as
-from xwhep.bitcoin.ranges import Ranges
-from xwhep.bitcoin.targets import Target
-from xwhep.bitcoin.wanted import want_patterns
+from xwhep.vanity.addresses import HASH_BITS, Form, hashed_as
+from xwhep.vanity.ranges import Ranges
+from xwhep.vanity.targets import Target
+from xwhep.vanity.wanted import want_patterns
 
 EVERYTHING: Ranges = ((0, 2**HASH_BITS - 1),)
 

@@ -9,7 +9,6 @@ from uuid import UUID
 from oracle.ledger import Subject
 from oracle.requests import Offer, Service
 from oracle.tables import Task
-from xwhep.bitcoin.split_key import keygen
 from xwhep.chain.parameters import (
     NativeParameters,
     VanityParameters,
@@ -18,6 +17,7 @@ from xwhep.chain.parameters import (
 )
 from xwhep.chain.values import NOBODY
 from xwhep.secp256k1 import decode
+from xwhep.vanity.split_key import keygen
 
 REQUESTER = "0x5aAeb6053F3E94C9b9A09f33669435E7Ef1BeAed"
 VANITY, NATIVE, UNKNOWN = 1, 2, 3

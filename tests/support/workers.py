@@ -18,15 +18,15 @@ from worker.config import Folders, WorkerSettings
 from worker.daemon import Daemon
 from worker.offers import Offer
 from worker.vanity.cache import default_root
+from xwhep.client.enrolment import join
 from xwhep.client.owner import OwnerClient
-from xwhep.enrolment import join
 from xwhep.ids import new_uid
 from xwhep.members import Kind as MemberKind
-from xwhep.model.apps import Kind, RegisterApp, Target
-from xwhep.model.base import Cpu, Os
-from xwhep.model.data import RegisterData
-from xwhep.model.jobs import Input, JobView, SubmitJob, SubmitJobs
 from xwhep.pki.identity import load_identity
+from xwhep.protocol.apps import Kind, RegisterApp, Target
+from xwhep.protocol.base import Cpu, Os
+from xwhep.protocol.data import RegisterData
+from xwhep.protocol.jobs import Input, JobView, SubmitJob, SubmitJobs
 from xwhep.rights import Role
 
 ROOT = Path(__file__).parents[2]

@@ -12,7 +12,7 @@ from typing import Any
 import psutil
 import pytest
 
-from xwhep.cli.demo.processes import Part, Stage
+from xwhep.demo.processes import Part, Stage
 
 #: hard enough that it is not over before somebody can be killed, easy enough for a test: 2.6e8 keys on average
 PATTERN = "1LoVEx"

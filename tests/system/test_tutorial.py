@@ -22,7 +22,7 @@ from typing import Final
 
 import pytest
 
-from xwhep.cli.demo.processes import PROGRAMS, Part
+from xwhep.demo.processes import PROGRAMS, Part
 
 ROOT: Final = Path(__file__).resolve().parents[2]
 PAGE: Final = ROOT / "docs" / "tutorial" / "first-grid.md"

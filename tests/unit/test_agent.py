@@ -43,7 +43,7 @@ from worker.events import (
 )
 from worker.holdings import DELIVERIES
 from worker.pauses import LONGEST_PAUSE_S, LONGEST_TROUBLE_S, Pause
-from xwhep.model.apps import Kind
+from xwhep.protocol.apps import Kind
 
 KINDS = frozenset({Kind.VANITY})
 FIRST, SECOND, THIRD = vanity_lease(1), vanity_lease(2), vanity_lease(3)

@@ -2,8 +2,8 @@
 
 import pytest
 
-from xwhep.bitcoin import bech32
-from xwhep.bitcoin.bech32 import Bech32Error
+from xwhep.vanity import bech32
+from xwhep.vanity.bech32 import Bech32Error
 
 LONGEST = "an83characterlonghumanreadablepartthatcontainsthenumber1andtheexcludedcharactersbio1tt5tgs"
 ZEROS = f"1{'q' * 82}c8247j"

@@ -3,12 +3,12 @@
 import base58 as reference_base58
 import pytest
 
-from xwhep.bitcoin import addresses, base58, bech32
-from xwhep.bitcoin.addresses import Address, Form, Network, address, decode_address, hash160, keccak256, key_hash
-from xwhep.bitcoin.wif import PrivateKey, decode_wif, encode_wif
 from xwhep.errors import AddressError, PrivateKeyError
 from xwhep.fast_secp256k1 import public_key_of
 from xwhep.secp256k1 import N, encode
+from xwhep.vanity import addresses, base58, bech32
+from xwhep.vanity.addresses import Address, Form, Network, address, decode_address, hash160, keccak256, key_hash
+from xwhep.vanity.wif import PrivateKey, decode_wif, encode_wif
 
 
 @pytest.mark.parametrize(

@@ -12,9 +12,9 @@ from pydantic import TypeAdapter, ValidationError
 from dispatcher.routes.door import validated
 from tests.support.leases import vanity_lease
 from xwhep.errors import InvalidFieldError
-from xwhep.model.apps import Kind, Limits
-from xwhep.model.attempts import FinishAttempt, Lease, NativeWork, ReportHit, VanityWork
-from xwhep.model.base import (
+from xwhep.protocol.apps import Kind, Limits
+from xwhep.protocol.attempts import FinishAttempt, Lease, NativeWork, ReportHit, VanityWork
+from xwhep.protocol.base import (
     Argument,
     Digest,
     EthereumAddress,
@@ -25,8 +25,8 @@ from xwhep.model.base import (
     VariableName,
     check_utf8_without_nul,
 )
-from xwhep.model.batches import SubmitBag, SubmitBatch, SubmitSearch
-from xwhep.model.jobs import Input, SubmitJob, SubmitJobs
+from xwhep.protocol.batches import SubmitBag, SubmitBatch, SubmitSearch
+from xwhep.protocol.jobs import Input, SubmitJob, SubmitJobs
 
 UID = "0197a000-0000-7000-8000-000000000001"
 DIGEST = "0123456789abcdef" * 4

@@ -13,8 +13,8 @@ import pytest
 from click.testing import CliRunner
 
 from tests.support.person import Person, every_command
-from xwhep.cli.shell import Command, Program
 from xwhep.errors import InvalidFieldError, UnavailableError, XwhepError, from_problem
+from xwhep.terminal.shell import Command, Program
 
 COMMANDS = list(every_command())
 POINT_OFF_CURVE = "02" + "00" * 31 + "05"

@@ -6,11 +6,11 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from xwhep.bitcoin.addresses import Form
-from xwhep.bitcoin.wanted import want_ending, want_expression, want_patterns
-from xwhep.cli.display import WIDTH, ago, amount, duration, facts, percent, safe, safe_lines, size, table
-from xwhep.cli.searches import describe_difficulty, describe_search, expectation, search_progress
-from xwhep.model.batches import HitView, SearchView
+from xwhep.cli.vanity.searches import describe_difficulty, describe_search, expectation, search_progress
+from xwhep.protocol.batches import HitView, SearchView
+from xwhep.terminal.display import WIDTH, ago, amount, duration, facts, percent, safe, safe_lines, size, table
+from xwhep.vanity.addresses import Form
+from xwhep.vanity.wanted import want_ending, want_expression, want_patterns
 
 NOW = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)
 

@@ -8,10 +8,10 @@ from contextlib import redirect_stderr
 
 import pytest
 
-from xwhep.cli import progress
-from xwhep.cli.display import WIDTH
-from xwhep.cli.progress import bar, described_bar
-from xwhep.cli.searches import search_words
+from xwhep.cli.vanity.searches import search_words
+from xwhep.terminal import progress
+from xwhep.terminal.display import WIDTH
+from xwhep.terminal.progress import bar, described_bar
 
 
 class Terminal(io.StringIO):

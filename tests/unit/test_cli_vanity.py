@@ -10,17 +10,17 @@ from typing import Any
 import pytest
 
 from tests.support.person import Person
-from xwhep.bitcoin import base58
-from xwhep.bitcoin.addresses import Form, Network, address, key_hash
-from xwhep.bitcoin.split_key import Hit, hit_public_key
-from xwhep.bitcoin.wif import decode_wif
-from xwhep.cli.vanity_results import read_hit
-from xwhep.cli.wanted import FORMS
+from xwhep.cli.vanity.results import read_hit
+from xwhep.cli.vanity.wanted import FORMS
 from xwhep.errors import FalseResultError
 from xwhep.fast_secp256k1 import public_key_of
-from xwhep.key_files import read_part
-from xwhep.model.batches import HitView
+from xwhep.protocol.batches import HitView
 from xwhep.secp256k1 import N, decode
+from xwhep.vanity import base58
+from xwhep.vanity.addresses import Form, Network, address, key_hash
+from xwhep.vanity.key_files import read_part
+from xwhep.vanity.split_key import Hit, hit_public_key
+from xwhep.vanity.wif import decode_wif
 
 POINT_OFF_CURVE = "02" + "00" * 31 + "05"
 

@@ -8,14 +8,14 @@ from pathlib import Path
 
 import pytest
 
-from xwhep.bitcoin.addresses import Form, Network
 from xwhep.client.app_file import read_app
 from xwhep.client.batch_file import read_batch
 from xwhep.client.contents import measure, place
 from xwhep.client.specifications import parse_job, split_input, split_pair
 from xwhep.errors import InvalidFieldError, LocalFileError, PrivateKeyError
-from xwhep.key_files import part_key, read_part, write_part, write_whole
-from xwhep.model.base import Cpu, Os
+from xwhep.protocol.base import Cpu, Os
+from xwhep.vanity.addresses import Form, Network
+from xwhep.vanity.key_files import part_key, read_part, write_part, write_whole
 
 HEAD = 'name = "echo"\nversion = "1"\nkind = "native"\n'
 TARGET = '[[targets]]\nos = "linux"\ncpu = "any"\n'

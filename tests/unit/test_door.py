@@ -11,8 +11,8 @@ from hypothesis import strategies as st
 
 from dispatcher.routes.door import FIELD_CHARACTERS, MAX_BODY_BYTES, MAX_DEPTH, check_depth, validated
 from xwhep.errors import BadRequestError, InvalidFieldError
-from xwhep.model.attempts import FinishAttempt, Heartbeat
-from xwhep.model.jobs import SubmitJobs
+from xwhep.protocol.attempts import FinishAttempt, Heartbeat
+from xwhep.protocol.jobs import SubmitJobs
 
 JSON = st.recursive(
     st.none() | st.booleans() | st.floats(allow_nan=False) | st.text(),

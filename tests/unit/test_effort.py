@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from xwhep.bitcoin.addresses import Form
-from xwhep.bitcoin.wanted import Wanted, want_ending, want_expression, want_patterns
-from xwhep.effort import effort
+from xwhep.vanity.addresses import Form
+from xwhep.vanity.effort import effort
+from xwhep.vanity.wanted import Wanted, want_ending, want_expression, want_patterns
 
 FORMS = (Form.P2PKH_COMPRESSED, Form.P2SH_P2WPKH, Form.P2PKH_UNCOMPRESSED, Form.ETHEREUM)
 TEXTS = ("1LoVE", "3LoVE", "0xc0ffee")

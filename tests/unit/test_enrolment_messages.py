@@ -1,9 +1,9 @@
 import pytest
 from pydantic import ValidationError
 
-from xwhep.enrolment import dispatcher_address
+from xwhep.client.enrolment import dispatcher_address
 from xwhep.errors import InvalidFieldError
-from xwhep.model.enrolment import JoinRequest
+from xwhep.protocol.enrolment import JoinRequest
 
 SECRET = "0123456789abcdef" * 4
 REQUEST = {"secret": SECRET, "kind": "host", "name": "laptop", "csr": "-----BEGIN"}

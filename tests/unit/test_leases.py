@@ -23,8 +23,8 @@ from dispatcher.leases import (
     sizing_rate,
     unit_steps,
 )
-from xwhep.model.attempts import HEARTBEAT_S
-from xwhep.units import MAX_STEPS, keys_of
+from xwhep.protocol.attempts import HEARTBEAT_S
+from xwhep.vanity.units import MAX_STEPS, keys_of
 
 STEP = keys_of(1, plain=False)
 NOON = datetime(2026, 1, 1, 12, tzinfo=UTC)

@@ -7,9 +7,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from dispatcher.matching import Profile, Requirement, best_target, runs_on
-from xwhep.bitcoin.addresses import Form
-from xwhep.model.apps import Kind
-from xwhep.model.base import Cpu, Os
+from xwhep.protocol.apps import Kind
+from xwhep.protocol.base import Cpu, Os
+from xwhep.vanity.addresses import Form
 
 LINUX = Profile(frozenset({Kind.NATIVE, Kind.VANITY}), Os.LINUX, Cpu.X86_64)
 

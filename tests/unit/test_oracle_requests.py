@@ -23,14 +23,14 @@ from tests.support.tasks import (
     native,
     vanity,
 )
-from xwhep.bitcoin.split_key import Hit, check, combine, keygen
 from xwhep.chain.parameters import decode_vanity_result
 from xwhep.chain.values import TaskStatus
 from xwhep.errors import FalseResultError
 from xwhep.fast_secp256k1 import public_key_of
 from xwhep.ids import derived_uid
-from xwhep.model.batches import HitView, SubmitBag, SubmitSearch
+from xwhep.protocol.batches import HitView, SubmitBag, SubmitSearch
 from xwhep.secp256k1 import N, decode
+from xwhep.vanity.split_key import Hit, check, combine, keygen
 
 SECRET, PUBLIC_KEY = keygen()
 

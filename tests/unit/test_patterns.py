@@ -5,10 +5,10 @@ from fractions import Fraction
 
 import pytest
 
-from xwhep.bitcoin.addresses import Form, Network, address, decode_address
-from xwhep.bitcoin.notations import guess_form
-from xwhep.bitcoin.patterns import in_ranges, keys_for, parse_pattern, probability
 from xwhep.errors import PatternError
+from xwhep.vanity.addresses import Form, Network, address, decode_address
+from xwhep.vanity.notations import guess_form
+from xwhep.vanity.patterns import in_ranges, keys_for, parse_pattern, probability
 
 
 @pytest.mark.parametrize(

@@ -3,11 +3,11 @@
 import pytest
 
 from tests.support.targets import ALL, of_ranges
-from xwhep.bitcoin.addresses import key_hash
-from xwhep.bitcoin.split_key import Hit, blind, check, combine, hit_public_key, keygen, unblind
 from xwhep.errors import FalseResultError, PrivateKeyError, PublicKeyError
 from xwhep.fast_secp256k1 import public_key_of
 from xwhep.secp256k1 import N, decode, encode
+from xwhep.vanity.addresses import key_hash
+from xwhep.vanity.split_key import Hit, blind, check, combine, hit_public_key, keygen, unblind
 
 SECRET = 0xA5EC4E7
 PUBLIC = public_key_of(SECRET)

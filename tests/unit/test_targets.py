@@ -5,11 +5,11 @@ from __future__ import annotations
 import pytest
 
 from tests.support.targets import EVERYTHING
-from xwhep.bitcoin.addresses import Form, Network
-from xwhep.bitcoin.endings import Ending
-from xwhep.bitcoin.ranges import Ranges
-from xwhep.bitcoin.targets import Sieve, Target
 from xwhep.errors import InvalidFieldError, PatternError
+from xwhep.vanity.addresses import Form, Network
+from xwhep.vanity.endings import Ending
+from xwhep.vanity.ranges import Ranges
+from xwhep.vanity.targets import Sieve, Target
 
 P2PKH, NESTED = Form.P2PKH_COMPRESSED, Form.P2SH_P2WPKH
 ENDING = Ending(P2PKH, Network.MAIN, 3, ((5, 9),))

@@ -6,15 +6,15 @@ from uuid import UUID
 import pytest
 
 from tests.support.targets import ALL, of_ranges
-from xwhep import units
-from xwhep.bitcoin.addresses import Form, hashed_as, key_hash
-from xwhep.bitcoin.split_key import Hit, hit_public_key
-from xwhep.bitcoin.targets import Target, target_of
 from xwhep.errors import FalseResultError, InvalidFieldError
 from xwhep.fast_secp256k1 import public_key_of
 from xwhep.ids import DERIVED_VERSION
 from xwhep.secp256k1 import N
-from xwhep.units import Unit
+from xwhep.vanity import units
+from xwhep.vanity.addresses import Form, hashed_as, key_hash
+from xwhep.vanity.split_key import Hit, hit_public_key
+from xwhep.vanity.targets import Target, target_of
+from xwhep.vanity.units import Unit
 
 BATCH = UUID("0190f3c2-8a4e-7b1d-9c3f-2e5d6a7b8c9d")
 REQUESTER = public_key_of(987654321)

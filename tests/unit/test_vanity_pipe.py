@@ -15,11 +15,11 @@ from tests.support import strategies
 from tests.support.targets import of_pattern
 from worker.vanity import pipe
 from worker.vanity.pipe import Command, Event, Found, Order, UnitMessage
-from xwhep.bitcoin.split_key import Hit
-from xwhep.bitcoin.wanted import MAX_RANGES, want_ending, want_expression
 from xwhep.errors import BadRequestError, InvalidFieldError, PublicKeyError, TooLargeError
 from xwhep.secp256k1 import G
-from xwhep.units import Unit
+from xwhep.vanity.split_key import Hit
+from xwhep.vanity.units import Unit
+from xwhep.vanity.wanted import MAX_RANGES, want_ending, want_expression
 
 UNIT = Unit(UUID(int=1), 2, 3, G, of_pattern("1LoVE"))
 

@@ -10,8 +10,8 @@ from worker.config import Folders, WorkerSettings
 from worker.probe import cores, operating_system, processor
 from xwhep.config import load
 from xwhep.errors import ConfigurationError, UnknownPlatformError
-from xwhep.model.apps import Kind
-from xwhep.model.base import Cpu, Os
+from xwhep.protocol.apps import Kind
+from xwhep.protocol.base import Cpu, Os
 
 
 @pytest.mark.parametrize(("name", "known"), [("Linux", Os.LINUX), ("Darwin", Os.MACOS), ("Windows", Os.WINDOWS)])

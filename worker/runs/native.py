@@ -13,8 +13,8 @@ from pydantic import ValidationError
 from worker.sandbox import runner
 from worker.sandbox.model import Ended, Limits, Program, Reason
 from worker.sandbox.outputs import collect
-from xwhep.model.attempts import FinishAttempt, NativeWork, Outcome
-from xwhep.model.jobs import Output
+from xwhep.protocol.attempts import FinishAttempt, NativeWork, Outcome
+from xwhep.protocol.jobs import Output
 
 #: puts content, by its digest, into a file
 Provide: TypeAlias = Callable[[str, Path], Awaitable[None]]

@@ -17,11 +17,11 @@ from hashlib import sha256
 from pathlib import Path
 from typing import Final
 
-from xwhep import secp256k1, units
-from xwhep.bitcoin import bech32, endings
+from xwhep import secp256k1
 from xwhep.config import home
 from xwhep.errors import AlreadyRunningError, KernelCacheError
 from xwhep.lock import hold
+from xwhep.vanity import bech32, endings, units
 
 #: this package, and the modules whose constants are compiled into its kernels
 SOURCES: Final = (

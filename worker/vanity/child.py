@@ -23,11 +23,11 @@ from worker.vanity.engine import UnitSearch, compile_kernel, next_slice
 from worker.vanity.kernel import Kernel
 from worker.vanity.limits import clock_hz, least_cycles
 from worker.vanity.self_test import self_test
-from xwhep.bitcoin.addresses import Form
-from xwhep.bitcoin.targets import target_of
 from xwhep.errors import XwhepError
 from xwhep.secp256k1 import G
-from xwhep.units import MAX_STEPS, Unit, keys_of
+from xwhep.vanity.addresses import Form
+from xwhep.vanity.targets import target_of
+from xwhep.vanity.units import MAX_STEPS, Unit, keys_of
 
 PROGRESS_S: Final = 0.4  #: with slices of half of that, a progress is never older than half a second
 TRIAL_S: Final = 0.3

@@ -11,10 +11,10 @@ from numpy.typing import NDArray
 from worker.vanity.endings import parameters
 from worker.vanity.kernel import BITMAP_BITS, KEY_LANES, Kernel
 from worker.vanity.search import Wanted
-from xwhep.bitcoin.addresses import HASH_BITS
-from xwhep.bitcoin.endings import TOGETHER, Ending
-from xwhep.bitcoin.ranges import Ranges, union
-from xwhep.bitcoin.targets import Target
+from xwhep.vanity.addresses import HASH_BITS
+from xwhep.vanity.endings import TOGETHER, Ending
+from xwhep.vanity.ranges import Ranges, union
+from xwhep.vanity.targets import Target
 
 
 def first_words(ranges: Ranges) -> NDArray[np.uint32]:

@@ -9,7 +9,7 @@ from worker.vanity import hashes, keccak, sha_ni
 from worker.vanity.kernel import BITMAP_BITS, DIGEST_WORDS, KEY_LANES, SHA256_WORDS, Kernel, Memory
 from worker.vanity.messages import COMPRESSED, COORDINATES, ROW_BYTES, UNCOMPRESSED, Encoding, is_hashed, read_keys
 from worker.vanity.vectors import I64, Place, Vec, broadcast, compiled, inlined, traced
-from xwhep.bitcoin.addresses import Form
+from xwhep.vanity.addresses import Form
 
 SCRIPT_BYTES = 22
 BITMAP_BYTES = (1 << BITMAP_BITS) // 8

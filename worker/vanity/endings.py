@@ -17,9 +17,9 @@ from worker.vanity.digests import field_lanes, lies_in, read_digests, sha256, sh
 from worker.vanity.hashes import State, payload_words
 from worker.vanity.kernel import KEY_LANES, Kernel, Memory
 from worker.vanity.vectors import I64, Place, Vec, inlined, traced
-from xwhep.bitcoin import bech32
-from xwhep.bitcoin.addresses import HRP, Form, Network, base58_version
-from xwhep.bitcoin.endings import TOGETHER
+from xwhep.vanity import bech32
+from xwhep.vanity.addresses import HRP, Form, Network, base58_version
+from xwhep.vanity.endings import TOGETHER
 
 BASE58, BASE32, BASE16 = 58, 32, 16
 PAYLOAD_BYTES, HASH_BYTES = 21, 32

@@ -9,8 +9,8 @@ from llvmlite import ir
 
 from worker.vanity.field import Element, Field
 from worker.vanity.vectors import Place, Static
-from xwhep.bitcoin.addresses import Form
-from xwhep.units import LANES, Unit
+from xwhep.vanity.addresses import Form
+from xwhep.vanity.units import LANES, Unit
 
 KEY_LANES = 2 * LANES  #: keys hashed together, in two halves: two keys of each of sixteen x's, or one of thirty-two
 MAX_WORDS = 17  #: 32-bit words of the longest key, 65 bytes, with SHA-256's end mark

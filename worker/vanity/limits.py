@@ -20,7 +20,7 @@ from worker.vanity.endings import BASE32, BASE58
 from worker.vanity.kernel import Kernel
 from worker.vanity.messages import COMPRESSED
 from worker.vanity.vectors import compiled
-from xwhep.bitcoin.addresses import Form
+from xwhep.vanity.addresses import Form
 
 LINKS: Final = 500_000
 CLOCK_S: Final = 0.03

@@ -16,8 +16,8 @@ from llvmlite import ir
 from worker.vanity.field import Element, Field
 from worker.vanity.kernel import IMAGES, KEY_LANES, MAX_WORDS, SIDES, Kernel, Memory
 from worker.vanity.vectors import I64, Place, Static, Vec
-from xwhep.bitcoin.addresses import Form
-from xwhep.units import LANES
+from xwhep.vanity.addresses import Form
+from xwhep.vanity.units import LANES
 
 ROW_BYTES = KEY_LANES * 4  #: of a row of 32-bit words
 MESSAGE_BYTES = MAX_WORDS * ROW_BYTES  #: of any encoding

@@ -12,10 +12,10 @@ from uuid import UUID
 
 from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
 
-from xwhep.bitcoin.split_key import Hit
 from xwhep.errors import BadRequestError, InvalidFieldError, TooLargeError
-from xwhep.model.attempts import UnitFields, unit_fields
-from xwhep.units import MAX_STEPS, Unit
+from xwhep.protocol.attempts import UnitFields, unit_fields
+from xwhep.vanity.split_key import Hit
+from xwhep.vanity.units import MAX_STEPS, Unit
 
 MAX_LINE_BYTES: Final = 2 * 1024 * 1024
 

@@ -7,9 +7,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from xwhep.bitcoin.split_key import Hit
 from xwhep.secp256k1 import G, N, Point, add, add_multiple, endomorphism, negate
-from xwhep.units import GROUP, LANES, POINTS_PER_STEP, Unit, offset
+from xwhep.vanity.split_key import Hit
+from xwhep.vanity.units import GROUP, LANES, POINTS_PER_STEP, Unit, offset
 
 
 def points(unit: Unit, first_step: int = 0) -> Iterator[tuple[int, Point]]:

@@ -28,7 +28,7 @@ from worker.vanity.group import (
 )
 from worker.vanity.kernel import IMAGES, KEY_LANES, SIDES, Kernel, Memory
 from worker.vanity.vectors import I64, compiled, inlined, traced
-from xwhep.units import GROUP
+from xwhep.vanity.units import GROUP
 
 #: the most rows of hits that a step can need for one form: one for each x of a lane; a row's mask covers lanes and keys
 ROWS_PER_STEP = (SIDES * GROUP + 1) * IMAGES

@@ -16,13 +16,13 @@ from uuid import UUID
 from worker.vanity.endings import BASE32
 from worker.vanity.engine import Candidate, UnitSearch
 from worker.vanity.kernel import Kernel
-from xwhep.bitcoin.addresses import Form, Network
-from xwhep.bitcoin.endings import TOGETHER, Ending
-from xwhep.bitcoin.ranges import Ranges
-from xwhep.bitcoin.targets import Target
 from xwhep.errors import MiscalculationError
 from xwhep.secp256k1 import G
-from xwhep.units import Unit
+from xwhep.vanity.addresses import Form, Network
+from xwhep.vanity.endings import TOGETHER, Ending
+from xwhep.vanity.ranges import Ranges
+from xwhep.vanity.targets import Target
+from xwhep.vanity.units import Unit
 
 #: sixteen, each a sixty-fourth of all hashes
 RANGES: Final[Ranges] = tuple((start << 156, (start << 156) + (1 << 154) - 1) for start in range(16))

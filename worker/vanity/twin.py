@@ -30,12 +30,12 @@ from worker.vanity.twin_hashes import (
     sha256,
 )
 from worker.vanity.vectors import compiled
-from xwhep.bitcoin.addresses import HASH_BITS, Form
-from xwhep.bitcoin.ranges import Ranges
-from xwhep.bitcoin.split_key import Hit
 from xwhep.fast_secp256k1 import add_multiple
 from xwhep.secp256k1 import BETA, G, N, P, Point
-from xwhep.units import GROUP, LANES, POINTS_PER_STEP, Unit, offset
+from xwhep.vanity.addresses import HASH_BITS, Form
+from xwhep.vanity.ranges import Ranges
+from xwhep.vanity.split_key import Hit
+from xwhep.vanity.units import GROUP, LANES, POINTS_PER_STEP, Unit, offset
 
 FOLD = U(977)  #: 2^256 = 2^32 + 977 modulo p
 

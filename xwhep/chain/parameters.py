@@ -14,7 +14,7 @@ from typing import Any, Final
 
 from xwhep.chain.values import MAX_PARAMS, MAX_RESULT
 from xwhep.errors import FalseResultError, InvalidFieldError, PublicKeyError
-from xwhep.model.base import check_utf8_without_nul
+from xwhep.protocol.base import check_utf8_without_nul
 from xwhep.secp256k1 import N, Point, is_on_curve
 
 #: the form of addresses that begin with 1, of compressed keys

@@ -1,5 +1,1 @@
-"""The command line `xwhep`, and what all our command lines share."""
-
-from xwhep.cli.program import main
-
-__all__ = ["main"]
+"""The commands of `xwhep`, each loaded when it is typed."""

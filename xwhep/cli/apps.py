@@ -6,14 +6,15 @@ from pathlib import Path
 
 import click
 
-from xwhep.cli.display import ago, facts, moment, shorten, size, table
-from xwhep.cli.progress import bar
-from xwhep.cli.shell import Group, json_option, on_grid, show, utc_now
+from xwhep.cli.on_grid import on_grid
 from xwhep.client.app_file import AppDescription, read_app, upload_programs
 from xwhep.client.contents import Uploads
 from xwhep.client.owner import OwnerClient
 from xwhep.client.specifications import find_app
-from xwhep.model.apps import AppView
+from xwhep.protocol.apps import AppView
+from xwhep.terminal.display import ago, facts, moment, shorten, size, table
+from xwhep.terminal.progress import bar
+from xwhep.terminal.shell import Group, json_option, show, utc_now
 
 
 @click.group(cls=Group)

@@ -7,10 +7,8 @@ from uuid import UUID
 
 import click
 
-from xwhep.cli.display import ago, facts, moment, table
-from xwhep.cli.progress import bar, described_bar
-from xwhep.cli.searches import describe_search, search_progress
-from xwhep.cli.shell import REFUSED, Group, json_option, on_grid, remark, show, utc_now
+from xwhep.cli.on_grid import on_grid
+from xwhep.cli.vanity.searches import describe_search, search_progress
 from xwhep.client.batch_file import read_batch
 from xwhep.client.contents import Uploads, fetch_outputs
 from xwhep.client.owner import OwnerClient
@@ -18,7 +16,10 @@ from xwhep.client.specifications import JobSpecification, Preparation
 from xwhep.client.waiting import batch_ended
 from xwhep.ids import new_uid
 from xwhep.lifecycle import BatchStatus, Status, is_final
-from xwhep.model.batches import BatchView, SubmitBag
+from xwhep.protocol.batches import BatchView, SubmitBag
+from xwhep.terminal.display import ago, facts, moment, table
+from xwhep.terminal.progress import bar, described_bar
+from xwhep.terminal.shell import REFUSED, Group, json_option, remark, show, utc_now
 
 
 @click.group(cls=Group)

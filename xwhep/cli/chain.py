@@ -8,12 +8,12 @@ import signal
 
 import click
 
-from xwhep.chain.development.start import Kind, development_chain
 from xwhep.chain.extras import needing
 from xwhep.chain.urls import refuse_password
 from xwhep.chain.values import parse_address
 from xwhep.cli.deploy import deploy
-from xwhep.cli.shell import Group, remark
+from xwhep.devchain.start import Kind, development_chain
+from xwhep.terminal.shell import Group, remark
 
 EXTRA = "devchain"
 
@@ -54,7 +54,7 @@ def up(rpc: str | None, backend: str, port: int, fund: tuple[str, ...]) -> None:
 
 async def _look_at(url: str) -> None:
     with needing(EXTRA):
-        from xwhep.chain.development.given import look_at  # slow to load
+        from xwhep.devchain.given import look_at  # slow to load
     given = await look_at(url)
     click.echo(f"Chain {given.chain_id} at {given.url} ({given.client})")
 

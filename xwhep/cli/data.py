@@ -7,15 +7,16 @@ from uuid import UUID
 
 import click
 
-from xwhep.cli.display import ago, facts, moment, size, table
-from xwhep.cli.progress import bar
-from xwhep.cli.shell import Group, Split, json_option, on_grid, remark, show, utc_now
+from xwhep.cli.on_grid import on_grid
 from xwhep.client.contents import Uploads, place
 from xwhep.client.owner import OwnerClient
 from xwhep.client.specifications import check_name
 from xwhep.errors import NotFoundError
 from xwhep.lifecycle import DataStatus
-from xwhep.model.data import DataView
+from xwhep.protocol.data import DataView
+from xwhep.terminal.display import ago, facts, moment, size, table
+from xwhep.terminal.progress import bar
+from xwhep.terminal.shell import Group, Split, json_option, remark, show, utc_now
 
 
 @click.group(cls=Group)

@@ -7,8 +7,8 @@ from datetime import UTC, datetime, timedelta
 from typing import Final
 
 from xwhep.chain.values import MAX_DEADLINE_S, MIN_DEADLINE_S
-from xwhep.cli.display import duration
 from xwhep.errors import DeadlineError
+from xwhep.terminal.display import duration
 
 _SPAN: Final = re.compile(r"([0-9]{1,9})([smhd])")
 _UNITS: Final = {"s": 1, "m": 60, "h": 3600, "d": 86400}

@@ -12,16 +12,17 @@ from uuid import UUID
 
 import click
 
-from xwhep.cli.display import ago, facts, moment, percent, safe_lines, size, span, table
-from xwhep.cli.progress import bar, described_bar
-from xwhep.cli.shell import REFUSED, Group, Split, json_option, on_grid, remark, show, utc_now
+from xwhep.cli.on_grid import on_grid
 from xwhep.client.contents import Uploads, fetch_outputs
 from xwhep.client.owner import OwnerClient
 from xwhep.client.specifications import JobSpecification, Preparation, parse_job, split_pair
 from xwhep.client.waiting import jobs_ended
 from xwhep.errors import NotFoundError
 from xwhep.lifecycle import AttemptStatus, Status, is_final
-from xwhep.model.jobs import AttemptView, JobView, SubmitJobs, WaitingView
+from xwhep.protocol.jobs import AttemptView, JobView, SubmitJobs, WaitingView
+from xwhep.terminal.display import ago, facts, moment, percent, safe_lines, size, span, table
+from xwhep.terminal.progress import bar, described_bar
+from xwhep.terminal.shell import REFUSED, Group, Split, json_option, remark, show, utc_now
 
 PAIR = Split(split_pair)
 

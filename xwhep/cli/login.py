@@ -9,16 +9,17 @@ import sys
 import click
 
 from xwhep import config
-from xwhep.cli.display import facts, moment
-from xwhep.cli.shell import USER_FOLDER, Command, json_option, on_grid, remark, show, utc_now
+from xwhep.cli.on_grid import USER_FOLDER, on_grid
 from xwhep.client.contents import plain_name
+from xwhep.client.enrolment import join
 from xwhep.client.owner import OwnerClient
-from xwhep.enrolment import join
+from xwhep.client.session import LOGIN_COMMAND
 from xwhep.errors import LocalFileError, NotJoinedError
 from xwhep.members import Kind
 from xwhep.pki.identity import load_identity
 from xwhep.pki.tokens import parse_token
-from xwhep.session import LOGIN_COMMAND
+from xwhep.terminal.display import facts, moment
+from xwhep.terminal.shell import Command, json_option, remark, show, utc_now
 
 
 def read_token(text: str | None) -> str:

@@ -7,15 +7,16 @@ from uuid import UUID
 
 import click
 
-from xwhep.cli.display import ago, amount, facts, moment, table
-from xwhep.cli.searches import rate
-from xwhep.cli.shell import Group, Split, json_option, on_grid, remark, show, utc_now
+from xwhep.cli.on_grid import on_grid
+from xwhep.cli.vanity.searches import rate
 from xwhep.client.owner import OwnerClient
 from xwhep.client.specifications import check_name
 from xwhep.errors import NotFoundError
 from xwhep.ids import new_uid
-from xwhep.model.members import CreateGroup, CreateToken, HostView
+from xwhep.protocol.members import CreateGroup, CreateToken, HostView
 from xwhep.rights import Role
+from xwhep.terminal.display import ago, amount, facts, moment, table
+from xwhep.terminal.shell import Group, Split, json_option, remark, show, utc_now
 
 NAME = Split(check_name)
 

@@ -5,14 +5,14 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Final
 
-from xwhep.bitcoin.split_key import keygen
 from xwhep.chain.parameters import check_public_key
 from xwhep.chain.values import Address
-from xwhep.cli.vanity_results import key_path
+from xwhep.cli.vanity.results import key_path
 from xwhep.errors import PublicKeyError, XwhepError
 from xwhep.files import sync_folder
-from xwhep.key_files import PartKey, part_key, read_part
 from xwhep.secp256k1 import Point, decode, encode
+from xwhep.vanity.key_files import PartKey, part_key, read_part
+from xwhep.vanity.split_key import keygen
 
 _PREFIX: Final = "task-"
 

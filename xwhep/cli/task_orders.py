@@ -14,13 +14,10 @@ from typing import TYPE_CHECKING, Any, BinaryIO, TypeVar
 import click
 from pydantic import BaseModel
 
-from xwhep.bitcoin.patterns import Pattern, parse_pattern
 from xwhep.chain.parameters import MAX_PATTERN, MAX_TEXT, encode_vanity_order
 from xwhep.chain.values import NOBODY, Address, ether_text, rlc_text
 from xwhep.cli.deadlines import parse_deadline
-from xwhep.cli.display import amount, facts, moment
 from xwhep.cli.on_chain import account_options, contracts_options, on_chain, open_account, send, settings_of
-from xwhep.cli.shell import Group, json_option, remark, show, utc_now
 from xwhep.cli.task_keys import first_path, fresh_part, point_of, rename
 from xwhep.errors import (
     DeploymentFileError,
@@ -30,7 +27,10 @@ from xwhep.errors import (
     PatternError,
     TooLargeError,
 )
-from xwhep.key_files import write_part
+from xwhep.terminal.display import amount, facts, moment
+from xwhep.terminal.shell import Group, json_option, remark, show, utc_now
+from xwhep.vanity.key_files import write_part
+from xwhep.vanity.patterns import Pattern, parse_pattern
 
 if TYPE_CHECKING:
     from xwhep.chain.accounts import Account

@@ -11,14 +11,14 @@ from typing import TYPE_CHECKING, Final, TypeVar
 
 from pydantic import BaseModel
 
-from xwhep.bitcoin.split_key import Hit
-from xwhep.bitcoin.wanted import want_patterns
 from xwhep.chain.parameters import VanityParameters, decode_vanity_parameters, decode_vanity_result
 from xwhep.chain.values import NOBODY, Address, SettledTask, SubmittedTask, TaskState, TaskStatus, rlc_text
-from xwhep.cli.display import facts, moment, safe_lines
 from xwhep.cli.task_keys import find_part
-from xwhep.cli.vanity_results import FoundAddress, finish, found_by, key_path
+from xwhep.cli.vanity.results import FoundAddress, finish, found_by, key_path
 from xwhep.errors import FalseResultError
+from xwhep.terminal.display import facts, moment, safe_lines
+from xwhep.vanity.split_key import Hit
+from xwhep.vanity.wanted import want_patterns
 
 if TYPE_CHECKING:
     from xwhep.chain.hub import Hub

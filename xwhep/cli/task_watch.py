@@ -6,10 +6,10 @@ import asyncio
 from typing import TYPE_CHECKING, Final
 
 from xwhep.chain.values import SettledTask, TaskState, TaskStatus
-from xwhep.cli.progress import described_bar
-from xwhep.cli.shell import remark
 from xwhep.cli.task_views import Events
 from xwhep.errors import NodeUnavailableError, NoSuchTaskError, TaskExpiredError
+from xwhep.terminal.progress import described_bar
+from xwhep.terminal.shell import remark
 
 if TYPE_CHECKING:
     from xwhep.chain.hub import Hub

@@ -10,7 +10,6 @@ import click
 from pydantic import BaseModel
 
 from xwhep.chain.values import Address, TaskState, TaskStatus, rlc_text
-from xwhep.cli.display import moment
 from xwhep.cli.on_chain import (
     account_options,
     contracts_options,
@@ -20,11 +19,12 @@ from xwhep.cli.on_chain import (
     send,
     settings_of,
 )
-from xwhep.cli.shell import REFUSED, Group, json_option, remark, show, utc_now
 from xwhep.cli.task_orders import submit
 from xwhep.cli.task_views import callback_of, describe, view_of, with_result
 from xwhep.cli.task_watch import settled
 from xwhep.errors import NoSuchTaskError, NotRefundableYetError, TaskSettledError
+from xwhep.terminal.display import moment
+from xwhep.terminal.shell import REFUSED, Group, json_option, remark, show, utc_now
 
 if TYPE_CHECKING:
     from xwhep.chain.accounts import Account

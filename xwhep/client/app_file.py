@@ -27,8 +27,8 @@ from xwhep.client.contents import Uploads
 from xwhep.client.specifications import parse
 from xwhep.errors import InvalidFieldError
 from xwhep.ids import new_uid
-from xwhep.model.apps import AppFields, Kind, Limits, RegisterApp, Target
-from xwhep.model.base import Cpu, Digest, Os, RelativePath
+from xwhep.protocol.apps import AppFields, Kind, Limits, RegisterApp, Target
+from xwhep.protocol.base import Cpu, Digest, Os, RelativePath
 
 
 class TargetDescription(BaseModel):

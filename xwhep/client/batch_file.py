@@ -12,7 +12,7 @@ from xwhep.client.app_file import read_toml
 from xwhep.client.contents import plain_name
 from xwhep.client.specifications import JobSpecification, check_name, parse_job
 from xwhep.errors import InvalidFieldError
-from xwhep.model.jobs import MAX_JOBS_A_REQUEST
+from xwhep.protocol.jobs import MAX_JOBS_A_REQUEST
 
 
 def read_batch(path: Path) -> tuple[str, list[JobSpecification]]:

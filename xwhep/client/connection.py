@@ -22,9 +22,9 @@ from pydantic import AfterValidator, BaseModel, ValidationError
 from xwhep.client.failures import connection_error
 from xwhep.client.streams import Moved, Outgoing, bounded, receive, unwatched
 from xwhep.errors import RemoteError, UnavailableError, XwhepError, from_problem
-from xwhep.model.base import shown_plainly
 from xwhep.pki.contexts import client_context
 from xwhep.pki.identity import Identity, explain
+from xwhep.protocol.base import shown_plainly
 
 ReplyT = TypeVar("ReplyT", bound=BaseModel)
 T = TypeVar("T")

@@ -16,9 +16,9 @@ from xwhep.client.streams import CHUNK_BYTES, Moved
 from xwhep.errors import LocalFileError
 from xwhep.ids import new_uid
 from xwhep.lifecycle import DataStatus
-from xwhep.model.base import check_relative_path
-from xwhep.model.data import BlobFields, DataView, RegisterData
-from xwhep.model.jobs import JobView
+from xwhep.protocol.base import check_relative_path
+from xwhep.protocol.data import BlobFields, DataView, RegisterData
+from xwhep.protocol.jobs import JobView
 
 #: how many of the newest data are looked at before content is sent anew
 REMEMBERED: Final = 1000

@@ -6,7 +6,7 @@ from pathlib import Path
 from uuid import UUID
 
 from xwhep.client.connection import Connection
-from xwhep.model.attempts import (
+from xwhep.protocol.attempts import (
     AttemptReply,
     FinishAttempt,
     Heartbeat,
@@ -15,8 +15,8 @@ from xwhep.model.attempts import (
     LeaseRequest,
     ReportHit,
 )
-from xwhep.model.data import MAX_BLOB_BYTES
-from xwhep.model.jobs import Output
+from xwhep.protocol.data import MAX_BLOB_BYTES
+from xwhep.protocol.jobs import Output
 
 
 class HostClient:

@@ -12,12 +12,12 @@ from pydantic import BaseModel
 
 from xwhep.client.connection import Connection
 from xwhep.client.streams import Moved, unwatched
-from xwhep.model.apps import AppView, RegisterApp
-from xwhep.model.base import Page
-from xwhep.model.batches import BatchView, SubmitBag, SubmitSearch
-from xwhep.model.data import DataView, RegisterData
-from xwhep.model.jobs import JobSummary, JobsView, JobView, Output, SubmitJobs
-from xwhep.model.members import CreateGroup, CreateToken, GroupView, HostView, TokenReply, UserView, WhoAmI
+from xwhep.protocol.apps import AppView, RegisterApp
+from xwhep.protocol.base import Page
+from xwhep.protocol.batches import BatchView, SubmitBag, SubmitSearch
+from xwhep.protocol.data import DataView, RegisterData
+from xwhep.protocol.jobs import JobSummary, JobsView, JobView, Output, SubmitJobs
+from xwhep.protocol.members import CreateGroup, CreateToken, GroupView, HostView, TokenReply, UserView, WhoAmI
 
 ItemT = TypeVar("ItemT", bound=BaseModel)
 

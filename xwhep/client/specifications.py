@@ -19,9 +19,9 @@ from xwhep.client.contents import Uploads
 from xwhep.client.owner import OwnerClient
 from xwhep.errors import InvalidFieldError, NotFoundError
 from xwhep.ids import new_uid
-from xwhep.model.apps import AppView, Limits
-from xwhep.model.base import Argument, Name, VariableName, check_relative_path
-from xwhep.model.jobs import Input, SubmitJob
+from xwhep.protocol.apps import AppView, Limits
+from xwhep.protocol.base import Argument, Name, VariableName, check_relative_path
+from xwhep.protocol.jobs import Input, SubmitJob
 
 ModelT = TypeVar("ModelT", bound=BaseModel)
 

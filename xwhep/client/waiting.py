@@ -11,8 +11,8 @@ from uuid import UUID
 from xwhep.client.owner import OwnerClient
 from xwhep.errors import UnavailableError
 from xwhep.lifecycle import BatchStatus, is_final
-from xwhep.model.batches import BatchView
-from xwhep.model.jobs import JobView
+from xwhep.protocol.batches import BatchView
+from xwhep.protocol.jobs import JobView
 
 T = TypeVar("T")
 
