@@ -21,13 +21,8 @@ from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
-from xwhep.errors import (
-    AuthorityExistsError,
-    BadSignatureError,
-    IdentityDamagedError,
-    IdentityExpiredError,
-    InvalidFieldError,
-)
+from xwhep.errors.identity import AuthorityExistsError, BadSignatureError, IdentityDamagedError, IdentityExpiredError
+from xwhep.errors.requests import InvalidFieldError
 from xwhep.files import make_private_folder, replace_file
 from xwhep.members import Member
 from xwhep.pki.certificates import Bundle, bundle_pem, due_for_renewal, is_issued_by, parse_bundle

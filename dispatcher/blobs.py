@@ -19,7 +19,8 @@ from datetime import datetime
 from pathlib import Path
 from typing import BinaryIO, Final
 
-from xwhep.errors import DigestMismatchError, StorageFullError, TooLargeError
+from xwhep.errors.jobs import DigestMismatchError, StorageFullError
+from xwhep.errors.requests import TooLargeError
 from xwhep.files import make_private_folder, sync_folder
 
 #: room on the disk that content never takes: the database goes on when the blobs may not

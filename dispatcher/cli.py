@@ -20,7 +20,7 @@ from dispatcher.server import running
 from dispatcher.services import utc_now
 from dispatcher.usecases import members
 from xwhep import config
-from xwhep.errors import NotInstalledError
+from xwhep.errors.installations import NotInstalledError
 from xwhep.pki.certificates import certificate_digest
 from xwhep.pki.tokens import make_token
 from xwhep.protocol.members import CreateToken, TokenReply

@@ -23,7 +23,8 @@ from sqlalchemy.exc import OperationalError
 from sqlalchemy.pool import QueuePool
 from sqlmodel import Session
 
-from xwhep.errors import StorageFullError, UnavailableError, XwhepError
+from xwhep.errors.base import XwhepError
+from xwhep.errors.jobs import StorageFullError, UnavailableError
 from xwhep.files import PRIVATE
 
 P = ParamSpec("P")

@@ -15,7 +15,7 @@ from dispatcher.blobs import PARTS
 from dispatcher.leases import LEASE
 from dispatcher.services import Services
 from dispatcher.usecases import catalogue, leasing
-from xwhep.errors import XwhepError
+from xwhep.errors.base import XwhepError
 
 LOG = logging.getLogger("dispatcher")
 

@@ -26,7 +26,7 @@ from dispatcher.services import Services
 from dispatcher.tables import METADATA, SCHEMA_VERSION, App, Grid
 from dispatcher.usecases import members
 from dispatcher.usecases.searches import VANITY_APP_UID
-from xwhep.errors import AlreadyInstalledError, NotInstalledError, SchemaMismatchError
+from xwhep.errors.installations import AlreadyInstalledError, NotInstalledError, SchemaMismatchError
 from xwhep.files import make_private_folder, replace_file
 from xwhep.ids import new_uid
 from xwhep.pki.identity import Identity, joining_key, store_identity

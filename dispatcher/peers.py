@@ -18,7 +18,7 @@ from cryptography import x509
 
 from dispatcher.database import Database
 from dispatcher.usecases import members
-from xwhep.errors import IdentityExpiredError, NoCertificateError
+from xwhep.errors.identity import IdentityExpiredError, NoCertificateError
 from xwhep.pki.keys import public_key_digest
 from xwhep.rights import Caller
 

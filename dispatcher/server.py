@@ -18,7 +18,7 @@ from dispatcher.installation import Installation
 from dispatcher.routes.table import application
 from dispatcher.services import Services
 from dispatcher.usecases import leasing
-from xwhep.errors import PortTakenError
+from xwhep.errors.installations import PortTakenError
 from xwhep.pki.contexts import server_context
 
 LOG = logging.getLogger("dispatcher")

@@ -22,7 +22,9 @@ from oracle.pace import Pace
 from oracle.settlement import Margins, Step
 from oracle.steps import AT_ONCE, Steps
 from oracle.tables import Task
-from xwhep.errors import NodeUnavailableError, UnavailableError, XwhepError
+from xwhep.errors.base import XwhepError
+from xwhep.errors.chain import NodeUnavailableError
+from xwhep.errors.jobs import UnavailableError
 from xwhep.terminal.display import safe
 
 log = logging.getLogger(__name__)

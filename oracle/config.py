@@ -9,7 +9,7 @@ from pydantic import AfterValidator, Field, StringConstraints
 from pydantic_settings import SettingsConfigDict
 
 from xwhep.config import Settings, home
-from xwhep.errors import InvalidFieldError
+from xwhep.errors.requests import InvalidFieldError
 from xwhep.ids import parse_uid
 
 INIT_COMMAND: Final = "xwhep-oracle init"

@@ -19,7 +19,7 @@ from xwhep.chain.commitments import commitment_of
 from xwhep.chain.hub import Hub
 from xwhep.chain.node import Node
 from xwhep.chain.values import Block, SubmittedTask
-from xwhep.errors import NodeUnavailableError, WrongChainError
+from xwhep.errors.chain import NodeUnavailableError, WrongChainError
 
 log = logging.getLogger(__name__)
 

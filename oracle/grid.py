@@ -24,18 +24,16 @@ from xwhep.chain.values import MAX_RESULT
 from xwhep.client.connection import Connection
 from xwhep.client.owner import OwnerClient
 from xwhep.client.session import fresh_identity
-from xwhep.errors import (
-    ForbiddenError,
+from xwhep.errors.base import XwhepError
+from xwhep.errors.identity import ForbiddenError
+from xwhep.errors.jobs import NoTargetError
+from xwhep.errors.keys import PublicKeyError
+from xwhep.errors.requests import (
     IdConflictError,
     IllegalTransitionError,
     InvalidFieldError,
-    KeyUsedError,
-    NoTargetError,
     NotFoundError,
-    PatternError,
-    PublicKeyError,
     TooLargeError,
-    XwhepError,
 )
 from xwhep.files import make_private_folder
 from xwhep.lifecycle import BatchStatus, DataStatus, Status
@@ -44,6 +42,7 @@ from xwhep.pki.identity import Identity, explain
 from xwhep.protocol.batches import BatchView, SubmitBag
 from xwhep.protocol.jobs import JobView
 from xwhep.rights import Role
+from xwhep.vanity.errors import KeyUsedError, PatternError
 
 log = logging.getLogger(__name__)
 

@@ -18,7 +18,9 @@ from sqlmodel import Session
 
 from oracle.settlement import Event, State, advance
 from oracle.tables import METADATA, SCHEMA_VERSION, Book, Task
-from xwhep.errors import ForeignLedgerError, SchemaMismatchError, StorageFullError, UnavailableError
+from xwhep.errors.chain import ForeignLedgerError
+from xwhep.errors.installations import SchemaMismatchError
+from xwhep.errors.jobs import StorageFullError, UnavailableError
 from xwhep.files import PRIVATE
 
 P = ParamSpec("P")

@@ -33,7 +33,7 @@ from xwhep.chain.accounts import Account
 from xwhep.chain.node import Node
 from xwhep.chain.transactions import SignedTransaction, sign
 from xwhep.chain.values import Call, Fees, Sent, ether_text
-from xwhep.errors import ChainRefusedError, NodeUnavailableError, NoEtherError
+from xwhep.errors.chain import ChainRefusedError, NodeUnavailableError, NoEtherError
 
 log = logging.getLogger(__name__)
 

@@ -27,13 +27,16 @@ from xwhep.chain.parameters import (
     encode_vanity_result,
 )
 from xwhep.chain.values import MAX_RESULT, TaskStatus
-from xwhep.errors import FalseResultError, InvalidFieldError, PatternError, PublicKeyError
+from xwhep.errors.jobs import FalseResultError
+from xwhep.errors.keys import PublicKeyError
+from xwhep.errors.requests import InvalidFieldError
 from xwhep.fast_secp256k1 import add_multiple
 from xwhep.ids import derived_uid
 from xwhep.protocol.batches import HitView, SubmitBag, SubmitSearch
 from xwhep.protocol.data import RegisterData
 from xwhep.protocol.jobs import SubmitJob
 from xwhep.secp256k1 import encode
+from xwhep.vanity.errors import PatternError
 from xwhep.vanity.split_key import Hit, check
 from xwhep.vanity.wanted import Wanted, want_patterns
 

@@ -14,7 +14,7 @@ from enum import StrEnum
 from types import MappingProxyType
 from typing import Final, assert_never
 
-from xwhep.errors import IllegalTransitionError
+from xwhep.errors.requests import IllegalTransitionError
 
 
 class State(StrEnum):

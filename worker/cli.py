@@ -22,7 +22,7 @@ from xwhep.cli.login import read_token
 from xwhep.cli.vanity.searches import rate
 from xwhep.client.contents import plain_name
 from xwhep.client.enrolment import join
-from xwhep.errors import NotRunningError
+from xwhep.errors.machines import NotRunningError
 from xwhep.lock import is_held
 from xwhep.members import Kind
 from xwhep.pki.identity import load_identity

@@ -28,7 +28,8 @@ from worker.trouble import Mailbox, is_fatal
 from xwhep.client.connection import Connection
 from xwhep.client.enrolment import renew
 from xwhep.client.host import HostClient
-from xwhep.errors import NothingToRunError, XwhepError
+from xwhep.errors.base import XwhepError
+from xwhep.errors.machines import NothingToRunError
 from xwhep.lock import hold
 from xwhep.pki.certificates import due_for_renewal
 from xwhep.pki.contexts import client_context, show_renewed

@@ -17,9 +17,11 @@ from worker.events import Cause, Ref
 from worker.spool import Checkpoint, Spool
 from worker.trouble import Mailbox, code_of, is_fatal, status_of, told
 from xwhep.client.host import HostClient
-from xwhep.errors import LeaseLostError, ShareClaimedError, StorageFullError, XwhepError
+from xwhep.errors.base import XwhepError
+from xwhep.errors.jobs import LeaseLostError, StorageFullError
 from xwhep.lifecycle import ATTEMPT_ENDS
 from xwhep.protocol.attempts import FinishAttempt, Outcome, ProgressFields, ReportHit
+from xwhep.vanity.errors import ShareClaimedError
 
 log = logging.getLogger(__name__)
 

@@ -10,7 +10,7 @@ from typing import Final
 
 from worker.sandbox.runner import probe
 from worker.vanity.process import compile_kernel
-from xwhep.errors import XwhepError
+from xwhep.errors.base import XwhepError
 from xwhep.protocol.apps import Kind
 
 log = logging.getLogger(__name__)

@@ -6,7 +6,7 @@ import os
 import platform
 from typing import Final
 
-from xwhep.errors import UnknownPlatformError
+from xwhep.errors.machines import UnknownPlatformError
 from xwhep.protocol.base import Cpu, Os
 
 _SYSTEMS: Final = {"Linux": Os.LINUX, "Darwin": Os.MACOS, "Windows": Os.WINDOWS}

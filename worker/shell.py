@@ -24,7 +24,9 @@ from worker.trouble import Mailbox, told
 from worker.vanity import process
 from xwhep.client.connection import pause_before_retry
 from xwhep.client.host import HostClient
-from xwhep.errors import CannotContainError, UnavailableError, XwhepError
+from xwhep.errors.base import XwhepError
+from xwhep.errors.jobs import UnavailableError
+from xwhep.errors.machines import CannotContainError
 from xwhep.protocol.apps import Kind
 from xwhep.protocol.attempts import (
     PROTOCOL,

@@ -9,7 +9,10 @@ from collections.abc import Callable
 from typing import Final
 
 from worker.events import Event
-from xwhep.errors import CannotContainError, RemoteError, SearchFailedError, UnavailableError, XwhepError
+from xwhep.errors.base import RemoteError, XwhepError
+from xwhep.errors.jobs import UnavailableError
+from xwhep.errors.machines import CannotContainError
+from xwhep.vanity.errors import SearchFailedError
 
 log = logging.getLogger(__name__)
 

@@ -23,7 +23,7 @@ from pydantic_settings import (
     SettingsError,
 )
 
-from xwhep.errors import ConfigurationError
+from xwhep.errors.installations import ConfigurationError
 
 SettingsT = TypeVar("SettingsT", bound="Settings")
 

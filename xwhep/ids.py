@@ -13,7 +13,7 @@ from hashlib import sha256
 from typing import Final
 from uuid import UUID
 
-from xwhep.errors import InvalidFieldError
+from xwhep.errors.requests import InvalidFieldError
 
 CLIENT_VERSIONS: Final = frozenset({4, 7})  #: what a client may make
 DERIVED_VERSION: Final = 8  #: reserved to the grid's services

@@ -10,7 +10,7 @@ from enum import StrEnum
 from types import MappingProxyType
 from typing import Final
 
-from xwhep.errors import IllegalTransitionError
+from xwhep.errors.requests import IllegalTransitionError
 
 
 class Status(StrEnum):

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import IO
 
-from xwhep.errors import AlreadyRunningError
+from xwhep.errors.machines import AlreadyRunningError
 from xwhep.files import make_private_folder
 
 if sys.platform == "win32":

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from typing import Final, NamedTuple
 
-from xwhep.errors import PrivateKeyError, PublicKeyError
+from xwhep.errors.keys import PrivateKeyError, PublicKeyError
 
 P: Final = 2**256 - 2**32 - 977  #: the field's prime
 N: Final = 0xFFFFFFFF_FFFFFFFF_FFFFFFFF_FFFFFFFE_BAAEDCE6_AF48A03B_BFD25E8C_D0364141  #: the group's (prime) order

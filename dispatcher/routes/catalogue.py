@@ -7,7 +7,7 @@ from aiohttp import web
 from dispatcher.routes import content
 from dispatcher.routes.door import CONTENT, Call, Route, render, serve
 from dispatcher.usecases import catalogue
-from xwhep.errors import NotFoundError
+from xwhep.errors.requests import NotFoundError
 from xwhep.ids import parse_uid
 from xwhep.lifecycle import DataStatus
 from xwhep.protocol.apps import AppView, RegisterApp

@@ -8,7 +8,7 @@ from collections.abc import AsyncIterator
 from aiohttp import web
 
 from dispatcher.routes.door import Call
-from xwhep.errors import BadRequestError, TooLargeError
+from xwhep.errors.requests import BadRequestError, TooLargeError
 
 CHUNK_BYTES = 256 * 1024
 #: seconds that an upload may stand still

@@ -16,7 +16,9 @@ from aiohttp import web
 from pydantic import BaseModel, TypeAdapter, ValidationError
 
 from dispatcher.services import SERVICES, Services
-from xwhep.errors import BadRequestError, ForbiddenError, InvalidFieldError, RemoteError, TooLargeError, XwhepError
+from xwhep.errors.base import RemoteError, XwhepError
+from xwhep.errors.identity import ForbiddenError
+from xwhep.errors.requests import BadRequestError, InvalidFieldError, TooLargeError
 from xwhep.nesting import is_nested_deeper
 from xwhep.rights import Caller, Role
 

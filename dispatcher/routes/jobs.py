@@ -10,7 +10,7 @@ from dispatcher.routes import content
 from dispatcher.routes.door import CONTENT, Call, Route, render, serve
 from dispatcher.usecases import batches, jobs
 from dispatcher.wakeups import ALL
-from xwhep.errors import InvalidFieldError, NotFoundError
+from xwhep.errors.requests import InvalidFieldError, NotFoundError
 from xwhep.ids import parse_uid
 from xwhep.lifecycle import Status
 from xwhep.protocol.base import Page

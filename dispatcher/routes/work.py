@@ -12,7 +12,8 @@ from dispatcher.routes import content
 from dispatcher.routes.door import CONTENT, Call, Route, render, serve
 from dispatcher.usecases import leasing, results
 from dispatcher.wakeups import Waiter
-from xwhep.errors import InvalidFieldError, ProtocolTooOldError
+from xwhep.errors.jobs import ProtocolTooOldError
+from xwhep.errors.requests import InvalidFieldError
 from xwhep.ids import parse_uid
 from xwhep.lifecycle import AttemptStatus
 from xwhep.protocol.attempts import (

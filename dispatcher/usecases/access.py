@@ -12,7 +12,7 @@ from sqlalchemy import tuple_
 from sqlmodel import Session, SQLModel, select
 from sqlmodel.sql.expression import SelectOfScalar
 
-from xwhep.errors import IdConflictError, InvalidFieldError, NotFoundError
+from xwhep.errors.requests import IdConflictError, InvalidFieldError, NotFoundError
 from xwhep.ids import DERIVED_VERSION, check_client_uid, parse_uid
 from xwhep.protocol.base import Page
 from xwhep.rights import Caller

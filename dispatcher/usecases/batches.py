@@ -12,7 +12,8 @@ from sqlmodel import Session, col, select
 from dispatcher.tables import Batch, Job
 from dispatcher.usecases import jobs, searches
 from dispatcher.usecases.access import body_digest, load_own, page, repeated
-from xwhep.errors import ForbiddenError, IllegalTransitionError
+from xwhep.errors.identity import ForbiddenError
+from xwhep.errors.requests import IllegalTransitionError
 from xwhep.lifecycle import BatchStatus, Event, Status, bag_status
 from xwhep.protocol.base import Page
 from xwhep.protocol.batches import BatchKind, BatchView, SubmitBag, SubmitSearch

@@ -11,7 +11,8 @@ from sqlmodel import Session, col, select
 
 from dispatcher.tables import App, AppTarget, Blob, Data
 from dispatcher.usecases.access import body_digest, each, load_own, page, repeated
-from xwhep.errors import InvalidFieldError, NameTakenError, NoTargetError, NotFoundError
+from xwhep.errors.jobs import NoTargetError
+from xwhep.errors.requests import InvalidFieldError, NameTakenError, NotFoundError
 from xwhep.lifecycle import DataStatus
 from xwhep.protocol.apps import AppView, Kind, RegisterApp, Target
 from xwhep.protocol.base import Page

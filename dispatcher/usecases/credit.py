@@ -9,7 +9,7 @@ from sqlmodel import Session
 
 from dispatcher.leases import proven_rate
 from dispatcher.tables import Attempt, Host
-from xwhep.errors import ShareClaimedError
+from xwhep.vanity.errors import ShareClaimedError
 from xwhep.vanity.shares import keys_proven
 from xwhep.vanity.split_key import Hit
 from xwhep.vanity.targets import Target

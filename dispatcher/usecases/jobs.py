@@ -13,7 +13,8 @@ from dispatcher.tables import App, Attempt, Batch, Job, JobOutput, MatchClass
 from dispatcher.usecases import waiting
 from dispatcher.usecases.access import body_digest, each, load_own, page, repeated
 from dispatcher.usecases.catalogue import check_content, load_app, targets_of
-from xwhep.errors import IdConflictError, InvalidFieldError, NoTargetError
+from xwhep.errors.jobs import NoTargetError
+from xwhep.errors.requests import IdConflictError, InvalidFieldError
 from xwhep.lifecycle import OPEN, AttemptStatus, Event, Status, advance, end_attempt
 from xwhep.protocol.apps import Kind, Limits
 from xwhep.protocol.base import Page

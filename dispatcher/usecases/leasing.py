@@ -27,7 +27,7 @@ from dispatcher.tables import Attempt, Batch, Host, Job, MatchClass
 from dispatcher.usecases import searches
 from dispatcher.usecases.catalogue import targets_of
 from dispatcher.usecases.jobs import close, note_end
-from xwhep.errors import RevokedError
+from xwhep.errors.identity import RevokedError
 from xwhep.lifecycle import AttemptStatus, Event, Status, advance, after_loss
 from xwhep.protocol.attempts import (
     HEARTBEAT_S,

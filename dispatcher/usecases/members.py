@@ -13,7 +13,8 @@ from sqlmodel import Session, col, select
 from dispatcher.tables import Grid, Group, Host, MemberKey, Token, User
 from dispatcher.usecases import leasing
 from dispatcher.usecases.access import body_digest, each, page, repeated
-from xwhep.errors import NameTakenError, NotFoundError, RevokedError, TokenRefusedError, UnknownIdentityError
+from xwhep.errors.identity import RevokedError, TokenRefusedError, UnknownIdentityError
+from xwhep.errors.requests import NameTakenError, NotFoundError
 from xwhep.ids import new_uid
 from xwhep.members import Kind, Member
 from xwhep.protocol.base import Page

@@ -13,7 +13,8 @@ from dispatcher.usecases.access import body_digest
 from dispatcher.usecases.catalogue import store_blob
 from dispatcher.usecases.credit import note_rate
 from dispatcher.usecases.jobs import close, note_end
-from xwhep.errors import FalseResultError, InvalidFieldError, LeaseLostError, NotFoundError, TooLargeError
+from xwhep.errors.jobs import FalseResultError, LeaseLostError
+from xwhep.errors.requests import InvalidFieldError, NotFoundError, TooLargeError
 from xwhep.lifecycle import AttemptStatus, Event, advance
 from xwhep.protocol.attempts import AttemptReply, FinishAttempt, Outcome, ReportHit
 from xwhep.protocol.jobs import Output

@@ -20,7 +20,7 @@ from dispatcher.matching import Requirement
 from dispatcher.tables import App, Attempt, Batch, Fault, Host, Job, Search
 from dispatcher.usecases.credit import add_share
 from dispatcher.usecases.jobs import class_of, close, stop
-from xwhep.errors import FalseResultError, KeyUsedError
+from xwhep.errors.jobs import FalseResultError
 from xwhep.ids import derived_uid
 from xwhep.lifecycle import OPEN, AttemptStatus, Event, Status, advance
 from xwhep.protocol.apps import Kind
@@ -29,6 +29,7 @@ from xwhep.protocol.batches import HitView, SearchFields, SearchView, SubmitSear
 from xwhep.protocol.jobs import JobWork
 from xwhep.secp256k1 import N, Point, decode, encode
 from xwhep.vanity.effort import effort
+from xwhep.vanity.errors import KeyUsedError
 from xwhep.vanity.shares import share_target
 from xwhep.vanity.split_key import Hit, blind, hit_public_key, unblind
 from xwhep.vanity.target_fields import TargetFields

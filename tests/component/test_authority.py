@@ -20,13 +20,8 @@ from cryptography.x509.oid import ExtendedKeyUsageOID
 from dispatcher import authority
 from dispatcher.authority import Authority, requested_key, server_names
 from tests.support.tls import GRID, HOST
-from xwhep.errors import (
-    AuthorityExistsError,
-    BadSignatureError,
-    IdentityDamagedError,
-    IdentityExpiredError,
-    InvalidFieldError,
-)
+from xwhep.errors.identity import AuthorityExistsError, BadSignatureError, IdentityDamagedError, IdentityExpiredError
+from xwhep.errors.requests import InvalidFieldError
 from xwhep.pki.certificates import common_name, is_issued_by, member_of, parse_bundle
 from xwhep.pki.keys import make_key, public_key_digest, signing_request
 

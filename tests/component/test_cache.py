@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from worker.cache import Cache
-from xwhep.errors import UnavailableError
+from xwhep.errors.jobs import UnavailableError
 
 
 class Source:

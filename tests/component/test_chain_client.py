@@ -18,7 +18,8 @@ from xwhep.chain.parameters import decode_native_parameters, decode_vanity_param
 from xwhep.chain.transactions import SignedTransaction, perform, prepare, sign
 from xwhep.chain.values import NOBODY, RLC, AppTerms, Call, Sent, SettledTask, SubmittedTask, TaskStatus
 from xwhep.devchain.start import Kind
-from xwhep.errors import (
+from xwhep.errors.base import XwhepError
+from xwhep.errors.chain import (
     ChainRefusedError,
     DeploymentStoppedError,
     NoCodeError,
@@ -28,7 +29,6 @@ from xwhep.errors import (
     NotADevelopmentChainError,
     TransactionPendingError,
     WrongChainError,
-    XwhepError,
 )
 from xwhep.secp256k1 import decode
 from xwhep.vanity.split_key import keygen

@@ -16,7 +16,7 @@ import pytest
 from xwhep.devchain.backend import METHODS
 from xwhep.devchain.door import bound, serving
 from xwhep.devchain.json_rpc import MAX_BATCH, MAX_BODY_BYTES, MAX_DEPTH, RpcError
-from xwhep.errors import PortTakenError
+from xwhep.errors.installations import PortTakenError
 
 PAGE = "https://dapp.example.org"
 

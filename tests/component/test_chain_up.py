@@ -23,7 +23,7 @@ from xwhep.cli.program import program
 from xwhep.devchain.local_node import LocalNode
 from xwhep.devchain.py_evm import check_hashes, running_py_evm
 from xwhep.devchain.start import Kind
-from xwhep.errors import DevelopmentChainError
+from xwhep.errors.chain import DevelopmentChainError
 
 SOMEBODY = "0x90F8bf6A479f320ead074411a4B0e7944Ea8c9C1"
 READY = re.compile(r"Chain (\d+) at (http://127\.0\.0\.1:(\d+)) \((anvil|py-evm)\)\n")

@@ -20,19 +20,15 @@ from dispatcher.routes.door import problem
 from tests.support.tls import GRID, listener_context, listening, make_identity, real_now
 from xwhep.client import connection as connection_module
 from xwhep.client.connection import Connection
-from xwhep.errors import (
+from xwhep.errors.base import RemoteError, XwhepError
+from xwhep.errors.identity import (
     DispatcherNotVerifiedError,
     IdentityExpiredError,
     IdentityForeignError,
     IdentityNotYetValidError,
-    InvalidFieldError,
-    LeaseLostError,
-    RemoteError,
-    StorageFullError,
-    TooLargeError,
-    UnavailableError,
-    XwhepError,
 )
+from xwhep.errors.jobs import LeaseLostError, StorageFullError, UnavailableError
+from xwhep.errors.requests import InvalidFieldError, TooLargeError
 from xwhep.ids import new_uid
 from xwhep.members import Kind
 from xwhep.pki.contexts import anonymous_context

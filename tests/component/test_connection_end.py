@@ -16,7 +16,7 @@ import pytest
 from dispatcher import authority
 from tests.support.tls import GRID, listener_context, real_now
 from xwhep.client.connection import Connection
-from xwhep.errors import RemoteError
+from xwhep.errors.base import RemoteError
 from xwhep.pki.contexts import anonymous_context
 from xwhep.protocol.base import Reply
 

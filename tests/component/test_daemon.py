@@ -34,7 +34,8 @@ from worker.offers import Offer
 from worker.sandbox.runner import probe
 from worker.status import read_status
 from xwhep.client.owner import OwnerClient
-from xwhep.errors import AlreadyRunningError, RevokedError
+from xwhep.errors.identity import RevokedError
+from xwhep.errors.machines import AlreadyRunningError
 from xwhep.ids import new_uid
 from xwhep.lifecycle import AttemptStatus, BatchStatus, Status
 from xwhep.pki.identity import load_identity

@@ -19,7 +19,9 @@ from sqlmodel import Session, col, select
 
 from dispatcher.database import Database
 from dispatcher.tables import METADATA, MatchClass
-from xwhep.errors import ForbiddenError, KeyUsedError, StorageFullError, UnavailableError
+from xwhep.errors.identity import ForbiddenError
+from xwhep.errors.jobs import StorageFullError, UnavailableError
+from xwhep.vanity.errors import KeyUsedError
 
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
 ONE = UUID("0190f3c2-8a4e-7b1d-9c3f-2e5d6a7b8c9d")

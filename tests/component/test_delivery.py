@@ -23,7 +23,7 @@ from worker.spool import Checkpoint, Spool
 from worker.trouble import Mailbox
 from xwhep.client.connection import Connection
 from xwhep.client.host import HostClient
-from xwhep.errors import UnavailableError
+from xwhep.errors.jobs import UnavailableError
 from xwhep.ids import new_uid
 from xwhep.lifecycle import AttemptStatus
 from xwhep.protocol.apps import Kind

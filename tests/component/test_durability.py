@@ -21,7 +21,7 @@ from xwhep.client.connection import Connection
 from xwhep.client.enrolment import join
 from xwhep.client.host import HostClient
 from xwhep.client.owner import OwnerClient
-from xwhep.errors import UnavailableError
+from xwhep.errors.jobs import UnavailableError
 from xwhep.ids import new_uid
 from xwhep.lifecycle import DataStatus, Status
 from xwhep.members import Kind

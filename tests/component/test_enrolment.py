@@ -15,17 +15,17 @@ from dispatcher import authority
 from dispatcher.authority import Authority, requested_key
 from tests.support.tls import GRID, listener_context, listening, make_identity, real_now
 from xwhep.client.enrolment import join, renew
-from xwhep.errors import (
+from xwhep.errors.base import RemoteError
+from xwhep.errors.identity import (
     CertificateMismatchError,
     DispatcherNotVerifiedError,
-    InvalidFieldError,
     NotJoinedError,
-    RemoteError,
     TokenRefusedError,
-    UnavailableError,
     UnexpectedReplyError,
     UnknownIdentityError,
 )
+from xwhep.errors.jobs import UnavailableError
+from xwhep.errors.requests import InvalidFieldError
 from xwhep.members import Kind, Member
 from xwhep.pki.certificates import bundle_pem, certificate_digest
 from xwhep.pki.identity import joining_key, load_identity

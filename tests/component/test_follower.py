@@ -18,7 +18,7 @@ from xwhep.chain.hub import Hub
 from xwhep.chain.node import Node
 from xwhep.chain.values import SubmittedTask, TaskStatus
 from xwhep.devchain.start import Kind
-from xwhep.errors import NodeUnavailableError, WrongChainError
+from xwhep.errors.chain import NodeUnavailableError, WrongChainError
 
 pytestmark = each_kind
 

@@ -12,7 +12,7 @@ from tests.support.grid import a_grid
 from tests.support.leases import first_hit
 from tests.support.targets import of_pattern
 from xwhep.client.owner import OwnerClient
-from xwhep.errors import FalseResultError, KeyUsedError, LeaseLostError
+from xwhep.errors.jobs import FalseResultError, LeaseLostError
 from xwhep.ids import new_uid
 from xwhep.lifecycle import AttemptStatus, BatchStatus, Status
 from xwhep.protocol.apps import Kind, RegisterApp, Target
@@ -31,6 +31,7 @@ from xwhep.protocol.base import Cpu, Os
 from xwhep.protocol.batches import MAX_PATTERNS, SubmitSearch
 from xwhep.protocol.data import RegisterData
 from xwhep.protocol.jobs import Output, SubmitJob, SubmitJobs
+from xwhep.vanity.errors import KeyUsedError
 from xwhep.vanity.split_key import Hit, combine, keygen
 from xwhep.vanity.wanted import want_patterns
 

@@ -14,7 +14,8 @@ from dispatcher import authority
 from dispatcher.authority import Authority
 from tests.support.tls import GRID, HOST, listener_context, listening, make_identity, real_now
 from xwhep.client.failures import connection_error
-from xwhep.errors import DispatcherNotVerifiedError, IdentityExpiredError, IdentityForeignError, UnavailableError
+from xwhep.errors.identity import DispatcherNotVerifiedError, IdentityExpiredError, IdentityForeignError
+from xwhep.errors.jobs import UnavailableError
 from xwhep.members import parse_member
 from xwhep.pki.contexts import anonymous_context, client_context, server_context
 from xwhep.pki.identity import Identity, explain

@@ -20,7 +20,9 @@ from tests.support.leases import first_hit
 from xwhep.client.contents import Uploads
 from xwhep.client.host import HostClient
 from xwhep.client.owner import OwnerClient
-from xwhep.errors import FalseResultError, InvalidFieldError, LeaseLostError, TooLargeError, XwhepError
+from xwhep.errors.base import XwhepError
+from xwhep.errors.jobs import FalseResultError, LeaseLostError
+from xwhep.errors.requests import InvalidFieldError, TooLargeError
 from xwhep.ids import new_uid
 from xwhep.protocol.apps import MIB, Kind, Limits, RegisterApp, Target
 from xwhep.protocol.attempts import FinishAttempt, Lease, Outcome, VanityWork

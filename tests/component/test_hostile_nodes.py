@@ -12,7 +12,7 @@ from aiohttp import web
 
 from xwhep.chain import transport
 from xwhep.chain.node import Node
-from xwhep.errors import NodeUnavailableError
+from xwhep.errors.chain import NodeUnavailableError
 
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 

@@ -28,14 +28,8 @@ from tests.support.content import put, register, submit
 from tests.support.desk import poll_request
 from tests.support.grid import GridUnderTest, a_grid
 from tests.support.raw import raw_client
-from xwhep.errors import (
-    AlreadyInstalledError,
-    LeaseLostError,
-    NotInstalledError,
-    PortTakenError,
-    SchemaMismatchError,
-    StorageFullError,
-)
+from xwhep.errors.installations import AlreadyInstalledError, NotInstalledError, PortTakenError, SchemaMismatchError
+from xwhep.errors.jobs import LeaseLostError, StorageFullError
 from xwhep.pki.contexts import server_context, unverified_context
 from xwhep.protocol.attempts import AttemptProgress, Heartbeat, Lease
 from xwhep.protocol.jobs import Output

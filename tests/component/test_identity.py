@@ -17,7 +17,7 @@ from cryptography.hazmat.primitives.asymmetric import ec, rsa
 from dispatcher import authority
 from dispatcher.authority import Authority
 from tests.support.tls import GRID, HOST, make_identity
-from xwhep.errors import (
+from xwhep.errors.identity import (
     IdentityDamagedError,
     IdentityExpiredError,
     IdentityForeignError,

@@ -23,7 +23,7 @@ from tests.support.tls import make_identity
 from xwhep.client.enrolment import join, renew
 from xwhep.client.host import HostClient
 from xwhep.client.owner import OwnerClient
-from xwhep.errors import RevokedError, TokenRefusedError
+from xwhep.errors.identity import RevokedError, TokenRefusedError
 from xwhep.members import Kind
 from xwhep.pki.identity import joining_key
 from xwhep.pki.keys import signing_request

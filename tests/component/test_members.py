@@ -17,7 +17,8 @@ from tests.support.content import register
 from tests.support.grid import GridUnderTest, a_grid
 from xwhep.client.enrolment import join
 from xwhep.client.owner import OwnerClient
-from xwhep.errors import IdConflictError, NameTakenError, NotFoundError, StorageFullError, TooLargeError
+from xwhep.errors.jobs import StorageFullError
+from xwhep.errors.requests import IdConflictError, NameTakenError, NotFoundError, TooLargeError
 from xwhep.ids import new_uid
 from xwhep.members import Kind
 from xwhep.pki.tokens import parse_token

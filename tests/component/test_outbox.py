@@ -18,7 +18,7 @@ from xwhep.chain.artifacts import artifact
 from xwhep.chain.node import Node
 from xwhep.chain.values import Call, Sent, TaskStatus
 from xwhep.devchain.start import Kind
-from xwhep.errors import ChainRefusedError, NodeUnavailableError, NoEtherError
+from xwhep.errors.chain import ChainRefusedError, NodeUnavailableError, NoEtherError
 
 pytestmark = each_kind
 

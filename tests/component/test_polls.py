@@ -23,7 +23,7 @@ from tests.support.leases import first_hit
 from tests.support.raw import raw_client
 from xwhep.client.host import HostClient
 from xwhep.client.owner import OwnerClient
-from xwhep.errors import FalseResultError, LeaseLostError, ProtocolTooOldError, ShareClaimedError
+from xwhep.errors.jobs import FalseResultError, LeaseLostError, ProtocolTooOldError
 from xwhep.ids import new_uid
 from xwhep.lifecycle import AttemptStatus, BatchStatus, Status
 from xwhep.protocol.apps import AppView, Kind
@@ -42,6 +42,7 @@ from xwhep.protocol.batches import BatchView, SubmitBag, SubmitSearch
 from xwhep.protocol.jobs import SubmitJob
 from xwhep.protocol.members import HostView
 from xwhep.rights import Role
+from xwhep.vanity.errors import ShareClaimedError
 from xwhep.vanity.shares import SHARES_A_UNIT, keys_proven
 from xwhep.vanity.split_key import keygen
 from xwhep.vanity.units import keys_of

@@ -23,7 +23,7 @@ from tests.support.contained import (
 )
 from worker.sandbox.model import Program, Reason
 from worker.sandbox.runner import UNPRIVILEGED_UID, Bubblewrap, installed, probe, run
-from xwhep.errors import CannotContainError
+from xwhep.errors.machines import CannotContainError
 
 pytestmark = needs_namespaces
 

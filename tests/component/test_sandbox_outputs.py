@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from tests.support.contained import contained, limited, needs_namespaces
 from worker.sandbox.model import Program, Reason
 from worker.sandbox.outputs import MAX_NOTES, TooMuchError, collect
-from xwhep.errors import InvalidFieldError
+from xwhep.errors.requests import InvalidFieldError
 
 
 @needs_namespaces

@@ -18,7 +18,7 @@ from tests.support.workers import a_worker, enrol, eventually, output, register_
 from worker.sandbox.runner import probe
 from xwhep.client.enrolment import join
 from xwhep.client.owner import OwnerClient
-from xwhep.errors import IdConflictError, InvalidFieldError, KeyUsedError, NotFoundError
+from xwhep.errors.requests import IdConflictError, InvalidFieldError, NotFoundError
 from xwhep.ids import derived_uid, new_uid
 from xwhep.lifecycle import BatchStatus, DataStatus, Status
 from xwhep.members import Kind as MemberKind
@@ -27,6 +27,7 @@ from xwhep.protocol.batches import BatchView, SubmitBag, SubmitSearch
 from xwhep.protocol.data import RegisterData
 from xwhep.protocol.jobs import SubmitJob, SubmitJobs
 from xwhep.rights import Role
+from xwhep.vanity.errors import KeyUsedError
 from xwhep.vanity.split_key import Hit, combine, keygen
 
 NEEDS_SANDBOX = pytest.mark.skipif(probe() is not None, reason="this machine cannot contain native jobs")

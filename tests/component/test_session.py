@@ -10,7 +10,8 @@ import pytest
 from tests.support.grid import GridUnderTest, a_grid
 from tests.support.tls import real_now
 from xwhep.client.session import LOGIN_COMMAND, fresh_identity, open_owner
-from xwhep.errors import IdentityExpiredError, IdentityForeignError, RevokedError, UnavailableError
+from xwhep.errors.identity import IdentityExpiredError, IdentityForeignError, RevokedError
+from xwhep.errors.jobs import UnavailableError
 from xwhep.pki.identity import Identity, load_identity, update_identity
 from xwhep.pki.keys import load_key
 from xwhep.rights import Role

@@ -22,7 +22,8 @@ from tests.support.contained import eventually
 from tests.support.tls import GRID, listener_context, listening, real_now
 from xwhep.client import streams
 from xwhep.client.connection import Connection
-from xwhep.errors import DigestMismatchError, LeaseLostError, NotFoundError, TooLargeError, UnavailableError
+from xwhep.errors.jobs import DigestMismatchError, LeaseLostError, UnavailableError
+from xwhep.errors.requests import NotFoundError, TooLargeError
 from xwhep.ids import new_uid
 from xwhep.pki.contexts import anonymous_context
 

@@ -14,10 +14,10 @@ import pytest
 from tests.support.leases import vanity_lease
 from worker.vanity import local_search, process
 from worker.vanity.local_search import Order
-from xwhep.errors import SearchFailedError
 from xwhep.protocol.attempts import Outcome, ProgressFields, ReportHit, VanityWork
 from xwhep.secp256k1 import decode
 from xwhep.vanity.addresses import Form, hashed_as
+from xwhep.vanity.errors import SearchFailedError
 from xwhep.vanity.split_key import Hit, combine, keygen
 from xwhep.vanity.target_fields import FormRanges
 from xwhep.vanity.units import keys_of, verify

@@ -12,7 +12,7 @@ from worker.vanity.choice import KERNELS, choose_kernel, host_features, reason_f
 from worker.vanity.comparison import bitmap, first_words, last_characters
 from worker.vanity.engine import SLICE_S, next_slice
 from worker.vanity.kernel import BITMAP_BITS
-from xwhep.errors import InvalidFieldError
+from xwhep.errors.requests import InvalidFieldError
 from xwhep.vanity import base58
 from xwhep.vanity.addresses import Form, Network
 from xwhep.vanity.endings import Ending, value

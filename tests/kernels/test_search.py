@@ -16,11 +16,12 @@ from worker.vanity import self_test, twin
 from worker.vanity.engine import Candidate, UnitSearch
 from worker.vanity.kernel import FORMS, Kernel, Memory
 from worker.vanity.search import INVERSION, SCRATCH_ELEMENTS, A, invert
-from xwhep.errors import MiscalculationError, PublicKeyError
+from xwhep.errors.keys import PublicKeyError
 from xwhep.fast_secp256k1 import add_multiple
 from xwhep.secp256k1 import G, N, P, Point, multiply, negate
 from xwhep.vanity.addresses import Form, Network, address
 from xwhep.vanity.endings import Ending, parse_ending
+from xwhep.vanity.errors import MiscalculationError
 from xwhep.vanity.patterns import parse_pattern
 from xwhep.vanity.ranges import Ranges, difficulty_of
 from xwhep.vanity.split_key import Hit, hit_public_key

@@ -18,7 +18,8 @@ from xwhep.chain.hub import Hub, read_event
 from xwhep.chain.node import Node
 from xwhep.chain.transport import RefusalError
 from xwhep.chain.values import Call, Log, Position, Sent, SettledTask, SubmittedTask
-from xwhep.errors import ChainRefusedError, NodeUnavailableError, XwhepError
+from xwhep.errors.base import XwhepError
+from xwhep.errors.chain import ChainRefusedError, NodeUnavailableError
 
 HUB = "0x" + "2" * 40
 SOMEBODY = "0x" + "1" * 40

@@ -11,7 +11,10 @@ from hypothesis import strategies as st
 
 from xwhep.chain import parameters
 from xwhep.chain.parameters import NativeParameters, VanityParameters, VanityResult
-from xwhep.errors import FalseResultError, InvalidFieldError, PublicKeyError, XwhepError
+from xwhep.errors.base import XwhepError
+from xwhep.errors.jobs import FalseResultError
+from xwhep.errors.keys import PublicKeyError
+from xwhep.errors.requests import InvalidFieldError
 from xwhep.fast_secp256k1 import public_key_of
 from xwhep.secp256k1 import N, P
 

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from xwhep.client.contents import place, plain_name
 from xwhep.client.specifications import check_name
-from xwhep.errors import LocalFileError
+from xwhep.errors.installations import LocalFileError
 from xwhep.terminal.display import WIDTH, amount, duration, facts, safe, safe_lines, size, table
 
 texts = st.text(st.characters(exclude_categories=()), max_size=100)  # every code point, lone surrogates included

@@ -8,10 +8,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from xwhep.errors import PatternError
 from xwhep.vanity.addresses import Form, Network, address
 from xwhep.vanity.bech32 import ALPHABET
 from xwhep.vanity.endings import TOGETHER, Ending, value
+from xwhep.vanity.errors import PatternError
 from xwhep.vanity.notations import notation_of
 from xwhep.vanity.patterns import parse_pattern
 from xwhep.vanity.wanted import want_ending

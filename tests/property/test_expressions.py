@@ -7,8 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from xwhep.errors import PatternError
 from xwhep.vanity.addresses import Form, Network, address
+from xwhep.vanity.errors import PatternError
 from xwhep.vanity.expressions import parse_expression
 from xwhep.vanity.patterns import parse_pattern
 

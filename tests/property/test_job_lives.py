@@ -22,7 +22,9 @@ from dispatcher.usecases import batches, jobs, leasing, members, results
 from dispatcher.usecases.leasing import Heard
 from tests.support.desk import Desk
 from tests.support.targets import of_pattern
-from xwhep.errors import FalseResultError, IllegalTransitionError, LeaseLostError, RevokedError
+from xwhep.errors.identity import RevokedError
+from xwhep.errors.jobs import FalseResultError, LeaseLostError
+from xwhep.errors.requests import IllegalTransitionError
 from xwhep.lifecycle import AttemptStatus, Status, is_final
 from xwhep.protocol.apps import Kind
 from xwhep.protocol.attempts import (

@@ -12,7 +12,7 @@ from pydantic import BaseModel, ValidationError
 
 from dispatcher.routes.door import validated
 from tests.support.messages import FUTURE, all_of, as_tree, messages
-from xwhep.errors import InvalidFieldError
+from xwhep.errors.requests import InvalidFieldError
 from xwhep.protocol.base import Reply, Request
 
 REQUESTS, REPLIES = all_of(Request), all_of(Reply)

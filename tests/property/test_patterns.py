@@ -11,10 +11,10 @@ from eth_utils.address import to_checksum_address
 from hypothesis import given
 from hypothesis import strategies as st
 
-from xwhep.errors import PatternError
 from xwhep.vanity import base58
 from xwhep.vanity.addresses import Form, Network, address
 from xwhep.vanity.chances import keys_for, probability
+from xwhep.vanity.errors import PatternError
 from xwhep.vanity.patterns import parse_pattern
 from xwhep.vanity.ranges import Range, Ranges, difficulty_of, in_ranges, is_ascending, union
 

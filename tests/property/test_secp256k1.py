@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 from tests.support.strategies import points, points_or_infinity, scalars, secrets
 from xwhep import fast_secp256k1
-from xwhep.errors import PublicKeyError
+from xwhep.errors.keys import PublicKeyError
 from xwhep.secp256k1 import (
     LAMBDA,
     G,

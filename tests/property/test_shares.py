@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from tests.support.targets import ALL, of_pattern
 from worker.vanity import reference
-from xwhep.errors import FalseResultError
+from xwhep.errors.jobs import FalseResultError
 from xwhep.fast_secp256k1 import public_key_of
 from xwhep.secp256k1 import N, Point
 from xwhep.vanity.addresses import HASH_BITS, Form, Network, hashed_as

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from tests.support.strategies import hits, secrets
 from tests.support.targets import ALL
-from xwhep.errors import FalseResultError
+from xwhep.errors.jobs import FalseResultError
 from xwhep.fast_secp256k1 import public_key_of
 from xwhep.secp256k1 import LAMBDA, N, multiply
 from xwhep.vanity.addresses import Form, Network, hash160, hashed_as, key_hash

@@ -6,8 +6,8 @@ import inspect
 import re
 from collections.abc import Callable, Iterator
 
-from xwhep import errors
-from xwhep.errors import XwhepError
+from tests.support.catalogue import CATALOGUE
+from xwhep.errors.base import XwhepError
 
 _RAISES = re.compile(r"^Raises:\n((?:    .*\n?)+)", re.MULTILINE)
 
@@ -29,7 +29,8 @@ def errors_of(function: Callable[..., object]) -> Iterator[type[XwhepError]]:
     section = _RAISES.search(inspect.getdoc(function) or "")
     names = re.findall(r"\b[A-Z]\w+Error\b", section[1]) if section else []
     names += re.findall(r"raise (\w+Error)\b", inspect.getsource(function))
+    known = {error.__name__: error for error in CATALOGUE}
     for name in names:
-        error = getattr(errors, name, None)
+        error = known.get(name)
         if error is not None:
             yield error

@@ -18,7 +18,7 @@ from pydantic.fields import FieldInfo
 from dispatcher.routes.door import CONTENT, MAX_BODY_BYTES, MAX_DEPTH, Route
 from dispatcher.routes.table import ROUTES
 from tests.support.documented import comments, errors_of, first_line
-from xwhep.errors import XwhepError
+from xwhep.errors.base import XwhepError
 from xwhep.protocol import attempts, base, enrolment
 from xwhep.protocol.base import Page
 

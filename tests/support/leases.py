@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from uuid import UUID
 
-from xwhep.errors import FalseResultError
+from xwhep.errors.jobs import FalseResultError
 from xwhep.protocol.apps import Limits
 from xwhep.protocol.attempts import Lease, NativeWork, ReportHit, VanityWork
 from xwhep.protocol.jobs import Input

@@ -17,12 +17,13 @@ import worker.cli
 import xwhep.cli.program
 from dispatcher.config import DispatcherSettings
 from oracle.config import OracleSettings
+from tests.support.catalogue import CATALOGUE
 from tests.support.documented import comments, first_line
 from tests.support.http_reference import http
 from worker.config import WorkerSettings
 from xwhep.chain.settings import ChainSettings
 from xwhep.config import Settings, variable
-from xwhep.errors import RemoteError, XwhepError
+from xwhep.errors.base import XwhepError
 
 FOLDER = Path(__file__).parents[2] / "docs" / "reference"
 PROGRAMS: tuple[click.Group, ...] = (
@@ -78,7 +79,8 @@ def _helps(command: click.Command, context: click.Context, level: int) -> Iterat
     yield f"```text\n{command.get_help(context)}\n```"
     if isinstance(command, click.Group):
         for name in command.list_commands(context):
-            inner = command.commands[name]
+            inner = command.get_command(context, name)
+            assert inner is not None
             yield from _helps(inner, click.Context(inner, context, info_name=name, terminal_width=80), 3)
 
 
@@ -86,16 +88,9 @@ def error_codes() -> str:
     """Return the page on all codes of errors."""
     rows = [
         f"| `{error.code}` | {error.http_status} | {error.exit_status} | {_meaning(error)} |"
-        for error in sorted(_own_codes(XwhepError), key=lambda error: error.code)
+        for error in sorted((e for e in CATALOGUE if "code" in vars(e)), key=lambda error: error.code)
     ]
     return "\n".join([ERRORS, *rows, ""])
-
-
-def _own_codes(error: type[XwhepError]) -> Iterator[type[XwhepError]]:
-    if error is not RemoteError and error.__module__ == XwhepError.__module__:
-        yield error
-    for narrower in error.__subclasses__():
-        yield from _own_codes(narrower)
 
 
 def _meaning(error: type[XwhepError]) -> str:

@@ -11,7 +11,7 @@ from xwhep.chain.deployment import Deployment
 from xwhep.chain.hub import Hub
 from xwhep.chain.node import Node
 from xwhep.chain.values import Block, Position, SettledTask, SubmittedTask, TaskStatus
-from xwhep.errors import NodeUnavailableError
+from xwhep.errors.chain import NodeUnavailableError
 
 CHAIN_ID = 31337
 HUB = "0x5FbDB2315678afecb367f032d93F642f64180aa3"

@@ -3,11 +3,12 @@
 import base58 as reference_base58
 import pytest
 
-from xwhep.errors import AddressError, PrivateKeyError
+from xwhep.errors.keys import PrivateKeyError
 from xwhep.fast_secp256k1 import public_key_of
 from xwhep.secp256k1 import N, encode
 from xwhep.vanity import addresses, base58, bech32
 from xwhep.vanity.addresses import Address, Form, Network, address, decode_address, hash160, keccak256, key_hash
+from xwhep.vanity.errors import AddressError
 from xwhep.vanity.wif import PrivateKey, decode_wif, encode_wif
 
 

@@ -11,7 +11,7 @@ from pydantic import TypeAdapter, ValidationError
 
 from dispatcher.routes.door import validated
 from tests.support.leases import vanity_lease
-from xwhep.errors import InvalidFieldError
+from xwhep.errors.requests import InvalidFieldError
 from xwhep.protocol.apps import Kind, Limits
 from xwhep.protocol.attempts import FinishAttempt, Lease, NativeWork, ReportHit, VanityWork
 from xwhep.protocol.base import (

@@ -14,7 +14,7 @@ from eth_account import Account as EthAccount
 from xwhep.chain.accounts import create_keystore, open_keystore
 from xwhep.chain.transactions import sign
 from xwhep.chain.values import Call
-from xwhep.errors import KeystoreError
+from xwhep.errors.chain import KeystoreError
 
 COST = 2**12
 

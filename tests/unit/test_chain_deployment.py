@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from xwhep.chain.deployment import Deployment
-from xwhep.errors import DeploymentFileError
+from xwhep.errors.chain import DeploymentFileError
 
 ADDRESS = "0x5aAeb6053F3E94C9b9A09f33669435E7Ef1BeAed"
 FIELDS: dict[str, Any] = {

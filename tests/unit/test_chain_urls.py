@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from xwhep.chain.urls import parse_url, refuse_password, shown
-from xwhep.errors import InvalidFieldError
+from xwhep.errors.requests import InvalidFieldError
 
 words = st.text("abcdefghijklmnopqrstuvwxyz0123456789-_.~%", min_size=8, max_size=20)
 

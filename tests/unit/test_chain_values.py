@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from xwhep.chain.values import TaskStatus, ether_text, parse_address, rlc_text
-from xwhep.errors import InvalidFieldError
+from xwhep.errors.requests import InvalidFieldError
 
 #: of EIP-55's own examples
 CHECKSUMMED = "0x5aAeb6053F3E94C9b9A09f33669435E7Ef1BeAed"

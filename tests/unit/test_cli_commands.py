@@ -13,7 +13,9 @@ import pytest
 from click.testing import CliRunner
 
 from tests.support.person import Person, every_command
-from xwhep.errors import InvalidFieldError, UnavailableError, XwhepError, from_problem
+from xwhep.errors.base import XwhepError, from_problem
+from xwhep.errors.jobs import UnavailableError
+from xwhep.errors.requests import InvalidFieldError
 from xwhep.terminal.shell import Command, Program
 
 COMMANDS = list(every_command())

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from xwhep.cli.deadlines import parse_deadline
-from xwhep.errors import DeadlineError
+from xwhep.errors.chain import DeadlineError
 
 NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)
 

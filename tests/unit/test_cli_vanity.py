@@ -12,7 +12,7 @@ import pytest
 from tests.support.person import Person
 from xwhep.cli.vanity.results import read_hit
 from xwhep.cli.vanity.wanted import FORMS
-from xwhep.errors import FalseResultError
+from xwhep.errors.jobs import FalseResultError
 from xwhep.fast_secp256k1 import public_key_of
 from xwhep.protocol.batches import HitView
 from xwhep.secp256k1 import N, decode

@@ -12,7 +12,9 @@ from xwhep.client.app_file import read_app
 from xwhep.client.batch_file import read_batch
 from xwhep.client.contents import measure, place
 from xwhep.client.specifications import parse_job, split_input, split_pair
-from xwhep.errors import InvalidFieldError, LocalFileError, PrivateKeyError
+from xwhep.errors.installations import LocalFileError
+from xwhep.errors.keys import PrivateKeyError
+from xwhep.errors.requests import InvalidFieldError
 from xwhep.protocol.base import Cpu, Os
 from xwhep.vanity.addresses import Form, Network
 from xwhep.vanity.key_files import part_key, read_part, write_part, write_whole

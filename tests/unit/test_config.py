@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from pydantic import Field
 
 from xwhep.config import Settings, config_file, home, load
-from xwhep.errors import ConfigurationError
+from xwhep.errors.installations import ConfigurationError
 
 
 class WorkerLike(Settings):

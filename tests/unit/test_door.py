@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from dispatcher.routes.door import FIELD_CHARACTERS, MAX_BODY_BYTES, MAX_DEPTH, check_depth, validated
-from xwhep.errors import BadRequestError, InvalidFieldError
+from xwhep.errors.requests import BadRequestError, InvalidFieldError
 from xwhep.protocol.attempts import FinishAttempt, Heartbeat
 from xwhep.protocol.jobs import SubmitJobs
 

@@ -2,7 +2,7 @@ import pytest
 from pydantic import ValidationError
 
 from xwhep.client.enrolment import dispatcher_address
-from xwhep.errors import InvalidFieldError
+from xwhep.errors.requests import InvalidFieldError
 from xwhep.protocol.enrolment import JoinRequest
 
 SECRET = "0123456789abcdef" * 4

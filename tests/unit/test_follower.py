@@ -15,7 +15,7 @@ from oracle.settlement import State
 from oracle.stretches import BLOCKS_KEPT
 from oracle.tables import Task
 from tests.support.small_chain import CHAIN_ID, GENESIS, HUB, SmallChain, SmallHub, SmallNode, submitted
-from xwhep.errors import NodeUnavailableError
+from xwhep.errors.chain import NodeUnavailableError
 
 
 class Scene:

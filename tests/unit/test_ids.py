@@ -6,7 +6,7 @@ from uuid import UUID, uuid1, uuid4
 
 import pytest
 
-from xwhep.errors import InvalidFieldError
+from xwhep.errors.requests import InvalidFieldError
 from xwhep.ids import check_client_uid, derived_uid, new_uid, parse_uid, uuid7
 
 NOW = datetime(2026, 3, 4, 5, 6, 7, 89_999, tzinfo=UTC)

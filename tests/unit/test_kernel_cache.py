@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from worker.vanity import cache
-from xwhep.errors import KernelCacheError
+from xwhep.vanity.errors import KernelCacheError
 
 
 @pytest.fixture(autouse=True)

@@ -6,7 +6,7 @@ import itertools
 
 import pytest
 
-from xwhep.errors import IllegalTransitionError
+from xwhep.errors.requests import IllegalTransitionError
 from xwhep.lifecycle import (
     TRANSITIONS,
     AttemptStatus,

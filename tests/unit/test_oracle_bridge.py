@@ -21,7 +21,8 @@ from oracle.steps import Steps
 from oracle.tables import Task
 from tests.support.tasks import SUBJECT, a_task
 from xwhep.chain.values import Block
-from xwhep.errors import FalseResultError, NodeUnavailableError, UnavailableError
+from xwhep.errors.chain import NodeUnavailableError
+from xwhep.errors.jobs import FalseResultError, UnavailableError
 
 START = 1_000_000
 MARGINS = Margins(15, 30, 75)

@@ -25,7 +25,7 @@ from tests.support.tasks import (
 )
 from xwhep.chain.parameters import decode_vanity_result
 from xwhep.chain.values import TaskStatus
-from xwhep.errors import FalseResultError
+from xwhep.errors.jobs import FalseResultError
 from xwhep.fast_secp256k1 import public_key_of
 from xwhep.ids import derived_uid
 from xwhep.protocol.batches import HitView, SubmitBag, SubmitSearch

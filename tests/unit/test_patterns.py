@@ -5,8 +5,8 @@ from fractions import Fraction
 
 import pytest
 
-from xwhep.errors import PatternError
 from xwhep.vanity.addresses import Form, Network, address, decode_address
+from xwhep.vanity.errors import PatternError
 from xwhep.vanity.notations import guess_form
 from xwhep.vanity.patterns import in_ranges, keys_for, parse_pattern, probability
 

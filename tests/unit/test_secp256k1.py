@@ -8,7 +8,7 @@ import coincurve
 import pytest
 
 from xwhep import fast_secp256k1
-from xwhep.errors import PrivateKeyError, PublicKeyError
+from xwhep.errors.keys import PrivateKeyError, PublicKeyError
 from xwhep.secp256k1 import (
     BETA,
     LAMBDA,

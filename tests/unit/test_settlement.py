@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from oracle.settlement import OPEN, TRANSITIONS, Event, Margins, Standing, State, Step, advance, next_step
-from xwhep.errors import IllegalTransitionError
+from xwhep.errors.requests import IllegalTransitionError
 
 FINAL = {State.SETTLED, State.REFUNDED, State.ORPHANED}
 DEADLINE = 1_000

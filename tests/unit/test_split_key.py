@@ -3,7 +3,8 @@
 import pytest
 
 from tests.support.targets import ALL, of_ranges
-from xwhep.errors import FalseResultError, PrivateKeyError, PublicKeyError
+from xwhep.errors.jobs import FalseResultError
+from xwhep.errors.keys import PrivateKeyError, PublicKeyError
 from xwhep.fast_secp256k1 import public_key_of
 from xwhep.secp256k1 import N, decode, encode
 from xwhep.vanity.addresses import key_hash

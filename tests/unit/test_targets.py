@@ -5,9 +5,10 @@ from __future__ import annotations
 import pytest
 
 from tests.support.targets import EVERYTHING
-from xwhep.errors import InvalidFieldError, PatternError
+from xwhep.errors.requests import InvalidFieldError
 from xwhep.vanity.addresses import Form, Network
 from xwhep.vanity.endings import Ending
+from xwhep.vanity.errors import PatternError
 from xwhep.vanity.ranges import Ranges
 from xwhep.vanity.targets import Sieve, Target
 

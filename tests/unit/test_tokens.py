@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from xwhep.errors import TokenMalformedError
+from xwhep.errors.identity import TokenMalformedError
 from xwhep.pki.tokens import JoinToken, make_token, parse_token
 
 halves = st.binary(min_size=32, max_size=32)

@@ -6,7 +6,8 @@ from uuid import UUID
 import pytest
 
 from tests.support.targets import ALL, of_ranges
-from xwhep.errors import FalseResultError, InvalidFieldError
+from xwhep.errors.jobs import FalseResultError
+from xwhep.errors.requests import InvalidFieldError
 from xwhep.fast_secp256k1 import public_key_of
 from xwhep.ids import DERIVED_VERSION
 from xwhep.secp256k1 import N

@@ -15,7 +15,8 @@ from tests.support import strategies
 from tests.support.targets import of_pattern
 from worker.vanity import pipe
 from worker.vanity.pipe import Command, Event, Found, Order, UnitMessage
-from xwhep.errors import BadRequestError, InvalidFieldError, PublicKeyError, TooLargeError
+from xwhep.errors.keys import PublicKeyError
+from xwhep.errors.requests import BadRequestError, InvalidFieldError, TooLargeError
 from xwhep.secp256k1 import G
 from xwhep.vanity.split_key import Hit
 from xwhep.vanity.units import Unit

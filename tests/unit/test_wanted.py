@@ -4,10 +4,10 @@ from fractions import Fraction
 
 import pytest
 
-from xwhep.errors import PatternError, PatternListError
 from xwhep.fast_secp256k1 import public_key_of
 from xwhep.vanity import base58
 from xwhep.vanity.addresses import Form, Network, address, key_hash
+from xwhep.vanity.errors import PatternError, PatternListError
 from xwhep.vanity.patterns import parse_pattern
 from xwhep.vanity.targets import Match, Sieve
 from xwhep.vanity.wanted import guess_common_forms, patterns_in, want_ending, want_expression, want_patterns

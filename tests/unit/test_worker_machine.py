@@ -9,7 +9,8 @@ import pytest
 from worker.config import Folders, WorkerSettings
 from worker.probe import cores, operating_system, processor
 from xwhep.config import load
-from xwhep.errors import ConfigurationError, UnknownPlatformError
+from xwhep.errors.installations import ConfigurationError
+from xwhep.errors.machines import UnknownPlatformError
 from xwhep.protocol.apps import Kind
 from xwhep.protocol.base import Cpu, Os
 

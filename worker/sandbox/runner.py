@@ -18,7 +18,7 @@ from typing import Any
 
 from worker.sandbox.model import Ended, Limits, Program, Reason
 from worker.sandbox.syscalls import supports
-from xwhep.errors import CannotContainError
+from xwhep.errors.machines import CannotContainError
 
 #: whom programs become when the worker is root; outside the ranges of users, of systemd and of containers
 #: (systemd, docs/UIDS-GIDS.md)

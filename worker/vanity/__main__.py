@@ -9,7 +9,7 @@ import sys
 from pathlib import Path
 
 from worker.vanity import cache, pipe
-from xwhep.errors import KernelCacheError
+from xwhep.vanity.errors import KernelCacheError
 
 
 def main() -> int:

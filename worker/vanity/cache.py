@@ -19,9 +19,10 @@ from typing import Final
 
 from xwhep import secp256k1
 from xwhep.config import home
-from xwhep.errors import AlreadyRunningError, KernelCacheError
+from xwhep.errors.machines import AlreadyRunningError
 from xwhep.lock import hold
 from xwhep.vanity import bech32, endings, units
+from xwhep.vanity.errors import KernelCacheError
 
 #: this package, and the modules whose constants are compiled into its kernels
 SOURCES: Final = (

@@ -23,7 +23,7 @@ from worker.vanity.engine import UnitSearch, compile_kernel, next_slice
 from worker.vanity.kernel import Kernel
 from worker.vanity.limits import clock_hz, least_cycles
 from worker.vanity.self_test import self_test
-from xwhep.errors import XwhepError
+from xwhep.errors.base import XwhepError
 from xwhep.secp256k1 import G
 from xwhep.vanity.addresses import Form
 from xwhep.vanity.targets import target_of

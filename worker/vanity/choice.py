@@ -11,7 +11,7 @@ from numba.core import config
 from worker.vanity.field26 import Field26
 from worker.vanity.field52 import Field52
 from worker.vanity.kernel import Kernel
-from xwhep.errors import InvalidFieldError
+from xwhep.errors.requests import InvalidFieldError
 
 ZEN: Final = "zen"  #: a feature of our own: AMD's Zen, whose SHA-NI runs beside vectors of 512 bits
 #: the kernels, fastest first, each with what it asks of a processor, by LLVM's names

@@ -24,10 +24,11 @@ from worker.vanity.kernel import (
 )
 from worker.vanity.messages import ENCODINGS
 from worker.vanity.search import ROW_COLUMNS, ROWS_PER_STEP, SCRATCH_ELEMENTS, Wanted, search
-from xwhep.errors import MiscalculationError, PublicKeyError
+from xwhep.errors.keys import PublicKeyError
 from xwhep.fast_secp256k1 import add_multiple
 from xwhep.secp256k1 import G, N, Point, add, endomorphism, multiply, negate
 from xwhep.vanity.addresses import Form, key_hash
+from xwhep.vanity.errors import MiscalculationError
 from xwhep.vanity.split_key import Hit
 from xwhep.vanity.units import GROUP, LANES, POINTS_PER_STEP, Unit, offset
 

@@ -15,7 +15,7 @@ from worker.vanity.local_search import Order
 from xwhep.cli.vanity.results import AddressFields, parse_public_key
 from xwhep.cli.vanity.searches import expectation, rate, search_words
 from xwhep.cli.vanity.wanted import OPTIONS, pattern_options, read_wish
-from xwhep.errors import LocalFileError
+from xwhep.errors.installations import LocalFileError
 from xwhep.protocol.attempts import ProgressFields
 from xwhep.secp256k1 import decode
 from xwhep.terminal.display import amount, facts, percent

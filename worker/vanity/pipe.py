@@ -12,7 +12,7 @@ from uuid import UUID
 
 from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
 
-from xwhep.errors import BadRequestError, InvalidFieldError, TooLargeError
+from xwhep.errors.requests import BadRequestError, InvalidFieldError, TooLargeError
 from xwhep.protocol.attempts import UnitFields, unit_fields
 from xwhep.vanity.split_key import Hit
 from xwhep.vanity.units import MAX_STEPS, Unit

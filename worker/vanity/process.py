@@ -21,9 +21,10 @@ from typing import Any, Final, Protocol
 
 import worker
 from worker.vanity import pipe
-from xwhep.errors import SearchFailedError, XwhepError
+from xwhep.errors.base import XwhepError
 from xwhep.protocol.attempts import FinishAttempt, Outcome, ProgressFields, ReportHit, UnitFields, VanityWork
 from xwhep.vanity.addresses import Form
+from xwhep.vanity.errors import SearchFailedError
 from xwhep.vanity.units import keys_of
 
 log = logging.getLogger(__name__)

@@ -16,10 +16,10 @@ from uuid import UUID
 from worker.vanity.endings import BASE32
 from worker.vanity.engine import Candidate, UnitSearch
 from worker.vanity.kernel import Kernel
-from xwhep.errors import MiscalculationError
 from xwhep.secp256k1 import G
 from xwhep.vanity.addresses import Form, Network
 from xwhep.vanity.endings import TOGETHER, Ending
+from xwhep.vanity.errors import MiscalculationError
 from xwhep.vanity.ranges import Ranges
 from xwhep.vanity.targets import Target
 from xwhep.vanity.units import Unit

@@ -14,7 +14,8 @@ from typing import TYPE_CHECKING, Any, Final
 from pydantic_core import from_json
 
 from xwhep.chain.values import Address, parse_address
-from xwhep.errors import InvalidFieldError, KeystoreError
+from xwhep.errors.chain import KeystoreError
+from xwhep.errors.requests import InvalidFieldError
 from xwhep.files import PRIVATE, make_private_folder, replace_file
 
 if TYPE_CHECKING:

@@ -13,7 +13,7 @@ from importlib import resources
 from typing import Any, Final
 
 from xwhep.chain.values import Log, parse_address
-from xwhep.errors import ChainRefusedError
+from xwhep.errors.chain import ChainRefusedError
 
 #: every contract that comes with this package
 CONTRACTS: Final = ("RLC", "TaskHub", "Task", "VanityTask", "WordcountTask")

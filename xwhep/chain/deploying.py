@@ -12,7 +12,10 @@ from xwhep.chain.deployment import Deployment
 from xwhep.chain.node import Node
 from xwhep.chain.transactions import perform
 from xwhep.chain.values import DEVELOPMENT_CHAINS, NOBODY, RLC, Address, Call, Receipt
-from xwhep.errors import DeploymentStoppedError, NoCodeError, NotADevelopmentChainError, XwhepError
+from xwhep.errors.base import XwhepError
+
+#: how far readers stay behind the head: nothing is at stake on a development chain
+from xwhep.errors.chain import DeploymentStoppedError, NoCodeError, NotADevelopmentChainError
 
 #: how far readers stay behind the head: nothing is at stake on a development chain
 _CONFIRMATIONS_DEVELOPMENT: Final = 1

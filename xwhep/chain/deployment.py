@@ -8,7 +8,8 @@ from typing import Annotated
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstraints, ValidationError
 
 from xwhep.chain.values import DEVELOPMENT_CHAINS, MAX_INTEGER, NOBODY, Address, parse_address
-from xwhep.errors import DeploymentFileError, InvalidFieldError
+from xwhep.errors.chain import DeploymentFileError
+from xwhep.errors.requests import InvalidFieldError
 from xwhep.files import replace_file
 
 _MAX_BYTES = 64 * 1024

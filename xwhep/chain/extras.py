@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 from collections.abc import Iterator
 
-from xwhep.errors import MissingExtraError
+from xwhep.errors.chain import MissingExtraError
 
 
 @contextlib.contextmanager

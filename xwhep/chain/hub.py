@@ -24,7 +24,7 @@ from xwhep.chain.values import (
     TaskStatus,
     parse_address,
 )
-from xwhep.errors import NoCodeError, NodeUnavailableError, WrongChainError
+from xwhep.errors.chain import NoCodeError, NodeUnavailableError, WrongChainError
 
 _LOG: Final = logging.getLogger(__name__)
 _HUB: Final = "TaskHub"

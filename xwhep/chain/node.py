@@ -15,7 +15,7 @@ from xwhep.chain.artifacts import refusal
 from xwhep.chain.replies import BlockReply, ReceiptReply, logs, quantity, unformatted
 from xwhep.chain.transport import RefusalError, Wire, open_wire
 from xwhep.chain.values import Address, Block, Call, Fees, Log, Receipt, Sent
-from xwhep.errors import ChainRefusedError, NoEtherError
+from xwhep.errors.chain import ChainRefusedError, NoEtherError
 
 ValueT = TypeVar("ValueT")
 

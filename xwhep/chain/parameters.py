@@ -13,7 +13,9 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from xwhep.chain.values import MAX_PARAMS, MAX_RESULT
-from xwhep.errors import FalseResultError, InvalidFieldError, PublicKeyError
+from xwhep.errors.jobs import FalseResultError
+from xwhep.errors.keys import PublicKeyError
+from xwhep.errors.requests import InvalidFieldError
 from xwhep.protocol.base import check_utf8_without_nul
 from xwhep.secp256k1 import N, Point, is_on_curve
 

@@ -11,7 +11,7 @@ from typing import Annotated, Any, Final
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, TypeAdapter
 
 from xwhep.chain.values import MAX_INTEGER, Address, Block, Log, Position, Receipt, parse_address
-from xwhep.errors import InvalidFieldError
+from xwhep.errors.requests import InvalidFieldError
 
 _QUANTITY: Final = re.compile(r"0x[0-9a-fA-F]{1,64}")
 

@@ -12,7 +12,7 @@ from typing import Final
 from xwhep.chain.accounts import Account
 from xwhep.chain.node import Node
 from xwhep.chain.values import Call, Receipt, Sent, ether_text
-from xwhep.errors import (
+from xwhep.errors.chain import (
     ChainRefusedError,
     NodeUnavailableError,
     NoEtherError,

@@ -15,7 +15,7 @@ from web3 import AsyncHTTPProvider
 from web3.types import RPCEndpoint, RPCResponse
 
 from xwhep.chain.urls import parse_url, shown
-from xwhep.errors import NodeUnavailableError
+from xwhep.errors.chain import NodeUnavailableError
 
 #: the longest reply that is read: the events of some thousand blocks
 MAX_REPLY_BYTES: Final = 32 * 1024 * 1024

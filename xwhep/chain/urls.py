@@ -5,7 +5,7 @@ from __future__ import annotations
 from urllib.parse import SplitResult, urlsplit
 
 from xwhep.config import variable
-from xwhep.errors import InvalidFieldError
+from xwhep.errors.requests import InvalidFieldError
 
 _MAX_LENGTH = 2048
 

@@ -11,7 +11,7 @@ from xwhep.cli.on_grid import on_grid
 from xwhep.client.contents import Uploads, place
 from xwhep.client.owner import OwnerClient
 from xwhep.client.specifications import check_name
-from xwhep.errors import NotFoundError
+from xwhep.errors.requests import NotFoundError
 from xwhep.lifecycle import DataStatus
 from xwhep.protocol.data import DataView
 from xwhep.terminal.display import ago, facts, moment, size, table

@@ -7,7 +7,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Final
 
 from xwhep.chain.values import MAX_DEADLINE_S, MIN_DEADLINE_S
-from xwhep.errors import DeadlineError
+from xwhep.errors.chain import DeadlineError
 from xwhep.terminal.display import duration
 
 _SPAN: Final = re.compile(r"([0-9]{1,9})([smhd])")

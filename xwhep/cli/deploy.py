@@ -12,7 +12,7 @@ from pydantic import BaseModel
 from xwhep.chain.deployment import Deployment
 from xwhep.chain.values import Address, ether_text
 from xwhep.cli.on_chain import account_address, account_options, node_option, open_account, settings_of, with_node
-from xwhep.errors import LocalFileError
+from xwhep.errors.installations import LocalFileError
 from xwhep.terminal.shell import Command, Split, json_option, remark, show
 
 if TYPE_CHECKING:

@@ -17,7 +17,7 @@ from xwhep.client.contents import Uploads, fetch_outputs
 from xwhep.client.owner import OwnerClient
 from xwhep.client.specifications import JobSpecification, Preparation, parse_job, split_pair
 from xwhep.client.waiting import jobs_ended
-from xwhep.errors import NotFoundError
+from xwhep.errors.requests import NotFoundError
 from xwhep.lifecycle import AttemptStatus, Status, is_final
 from xwhep.protocol.jobs import AttemptView, JobView, SubmitJobs, WaitingView
 from xwhep.terminal.display import ago, facts, moment, percent, safe_lines, size, span, table

@@ -14,7 +14,8 @@ from xwhep.client.contents import plain_name
 from xwhep.client.enrolment import join
 from xwhep.client.owner import OwnerClient
 from xwhep.client.session import LOGIN_COMMAND
-from xwhep.errors import LocalFileError, NotJoinedError
+from xwhep.errors.identity import NotJoinedError
+from xwhep.errors.installations import LocalFileError
 from xwhep.members import Kind
 from xwhep.pki.identity import load_identity
 from xwhep.pki.tokens import parse_token

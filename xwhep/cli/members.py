@@ -11,7 +11,7 @@ from xwhep.cli.on_grid import on_grid
 from xwhep.cli.vanity.searches import rate
 from xwhep.client.owner import OwnerClient
 from xwhep.client.specifications import check_name
-from xwhep.errors import NotFoundError
+from xwhep.errors.requests import NotFoundError
 from xwhep.ids import new_uid
 from xwhep.protocol.members import CreateGroup, CreateToken, HostView
 from xwhep.rights import Role

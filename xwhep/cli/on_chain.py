@@ -22,7 +22,7 @@ from xwhep.chain.extras import needing
 from xwhep.chain.settings import ChainSettings
 from xwhep.chain.urls import parse_url, refuse_password
 from xwhep.chain.values import Address, Call, Receipt, parse_address
-from xwhep.errors import KeystoreError
+from xwhep.errors.chain import KeystoreError
 from xwhep.terminal.shell import Split, remark
 
 if TYPE_CHECKING:

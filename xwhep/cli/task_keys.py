@@ -8,7 +8,8 @@ from typing import Final
 from xwhep.chain.parameters import check_public_key
 from xwhep.chain.values import Address
 from xwhep.cli.vanity.results import key_path
-from xwhep.errors import PublicKeyError, XwhepError
+from xwhep.errors.base import XwhepError
+from xwhep.errors.keys import PublicKeyError
 from xwhep.files import sync_folder
 from xwhep.secp256k1 import Point, decode, encode
 from xwhep.vanity.key_files import PartKey, part_key, read_part

@@ -19,16 +19,11 @@ from xwhep.chain.values import NOBODY, Address, ether_text, rlc_text
 from xwhep.cli.deadlines import parse_deadline
 from xwhep.cli.on_chain import account_options, contracts_options, on_chain, open_account, send, settings_of
 from xwhep.cli.task_keys import first_path, fresh_part, point_of, rename
-from xwhep.errors import (
-    DeploymentFileError,
-    InvalidFieldError,
-    NodeUnavailableError,
-    NoRlcError,
-    PatternError,
-    TooLargeError,
-)
+from xwhep.errors.chain import DeploymentFileError, NodeUnavailableError, NoRlcError
+from xwhep.errors.requests import InvalidFieldError, TooLargeError
 from xwhep.terminal.display import amount, facts, moment
 from xwhep.terminal.shell import Group, json_option, remark, show, utc_now
+from xwhep.vanity.errors import PatternError
 from xwhep.vanity.key_files import write_part
 from xwhep.vanity.patterns import Pattern, parse_pattern
 

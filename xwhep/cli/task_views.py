@@ -15,7 +15,7 @@ from xwhep.chain.parameters import VanityParameters, decode_vanity_parameters, d
 from xwhep.chain.values import NOBODY, Address, SettledTask, SubmittedTask, TaskState, TaskStatus, rlc_text
 from xwhep.cli.task_keys import find_part
 from xwhep.cli.vanity.results import FoundAddress, finish, found_by, key_path
-from xwhep.errors import FalseResultError
+from xwhep.errors.jobs import FalseResultError
 from xwhep.terminal.display import facts, moment, safe_lines
 from xwhep.vanity.split_key import Hit
 from xwhep.vanity.wanted import want_patterns

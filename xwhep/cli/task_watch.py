@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Final
 
 from xwhep.chain.values import SettledTask, TaskState, TaskStatus
 from xwhep.cli.task_views import Events
-from xwhep.errors import NodeUnavailableError, NoSuchTaskError, TaskExpiredError
+from xwhep.errors.chain import NodeUnavailableError, NoSuchTaskError, TaskExpiredError
 from xwhep.terminal.progress import described_bar
 from xwhep.terminal.shell import remark
 

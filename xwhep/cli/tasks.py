@@ -22,7 +22,7 @@ from xwhep.cli.on_chain import (
 from xwhep.cli.task_orders import submit
 from xwhep.cli.task_views import callback_of, describe, view_of, with_result
 from xwhep.cli.task_watch import settled
-from xwhep.errors import NoSuchTaskError, NotRefundableYetError, TaskSettledError
+from xwhep.errors.chain import NoSuchTaskError, NotRefundableYetError, TaskSettledError
 from xwhep.terminal.display import moment
 from xwhep.terminal.shell import REFUSED, Group, json_option, remark, show, utc_now
 

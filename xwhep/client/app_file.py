@@ -25,7 +25,7 @@ from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from xwhep.client.contents import Uploads
 from xwhep.client.specifications import parse
-from xwhep.errors import InvalidFieldError
+from xwhep.errors.requests import InvalidFieldError
 from xwhep.ids import new_uid
 from xwhep.protocol.apps import AppFields, Kind, Limits, RegisterApp, Target
 from xwhep.protocol.base import Cpu, Digest, Os, RelativePath

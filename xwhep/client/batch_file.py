@@ -11,7 +11,7 @@ from pydantic_core import from_json
 from xwhep.client.app_file import read_toml
 from xwhep.client.contents import plain_name
 from xwhep.client.specifications import JobSpecification, check_name, parse_job
-from xwhep.errors import InvalidFieldError
+from xwhep.errors.requests import InvalidFieldError
 from xwhep.protocol.jobs import MAX_JOBS_A_REQUEST
 
 

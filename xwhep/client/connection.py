@@ -21,7 +21,8 @@ from pydantic import AfterValidator, BaseModel, ValidationError
 
 from xwhep.client.failures import connection_error
 from xwhep.client.streams import Moved, Outgoing, bounded, receive, unwatched
-from xwhep.errors import RemoteError, UnavailableError, XwhepError, from_problem
+from xwhep.errors.base import RemoteError, XwhepError, from_problem
+from xwhep.errors.jobs import UnavailableError
 from xwhep.pki.contexts import client_context
 from xwhep.pki.identity import Identity, explain
 from xwhep.protocol.base import shown_plainly

@@ -13,7 +13,7 @@ from typing import Final
 
 from xwhep.client.owner import OwnerClient
 from xwhep.client.streams import CHUNK_BYTES, Moved
-from xwhep.errors import LocalFileError
+from xwhep.errors.installations import LocalFileError
 from xwhep.ids import new_uid
 from xwhep.lifecycle import DataStatus
 from xwhep.protocol.base import check_relative_path

@@ -19,14 +19,10 @@ from pydantic import BaseModel, TypeAdapter, ValidationError
 
 from xwhep.client.connection import Connection
 from xwhep.client.failures import connection_error
-from xwhep.errors import (
-    CertificateMismatchError,
-    DispatcherNotVerifiedError,
-    InvalidFieldError,
-    UnavailableError,
-    UnexpectedReplyError,
-    XwhepError,
-)
+from xwhep.errors.base import XwhepError
+from xwhep.errors.identity import CertificateMismatchError, DispatcherNotVerifiedError, UnexpectedReplyError
+from xwhep.errors.jobs import UnavailableError
+from xwhep.errors.requests import InvalidFieldError
 from xwhep.members import Kind, Member
 from xwhep.pki.certificates import Bundle, certificate_digest, is_issued_by, member_of, parse_bundle
 from xwhep.pki.contexts import anonymous_context, unverified_context

@@ -7,7 +7,8 @@ import ssl
 
 import aiohttp
 
-from xwhep.errors import DispatcherNotVerifiedError, UnavailableError
+from xwhep.errors.identity import DispatcherNotVerifiedError
+from xwhep.errors.jobs import UnavailableError
 
 
 def connection_error(url: str, error: Exception) -> DispatcherNotVerifiedError | UnavailableError:

@@ -11,7 +11,7 @@ from typing import Final
 from xwhep.client.connection import Connection
 from xwhep.client.enrolment import renew
 from xwhep.client.owner import OwnerClient
-from xwhep.errors import UnavailableError
+from xwhep.errors.jobs import UnavailableError
 from xwhep.pki.certificates import due_for_renewal
 from xwhep.pki.identity import Identity, explain, load_identity
 

@@ -17,7 +17,7 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationErr
 
 from xwhep.client.contents import Uploads
 from xwhep.client.owner import OwnerClient
-from xwhep.errors import InvalidFieldError, NotFoundError
+from xwhep.errors.requests import InvalidFieldError, NotFoundError
 from xwhep.ids import new_uid
 from xwhep.protocol.apps import AppView, Limits
 from xwhep.protocol.base import Argument, Name, VariableName, check_relative_path

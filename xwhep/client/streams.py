@@ -18,7 +18,8 @@ from typing import BinaryIO, Final
 
 import aiohttp
 
-from xwhep.errors import DigestMismatchError, TooLargeError
+from xwhep.errors.jobs import DigestMismatchError
+from xwhep.errors.requests import TooLargeError
 
 CHUNK_BYTES: Final = 128 * 1024
 

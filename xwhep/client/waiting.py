@@ -9,7 +9,7 @@ from typing import Final, TypeVar
 from uuid import UUID
 
 from xwhep.client.owner import OwnerClient
-from xwhep.errors import UnavailableError
+from xwhep.errors.jobs import UnavailableError
 from xwhep.lifecycle import BatchStatus, is_final
 from xwhep.protocol.batches import BatchView
 from xwhep.protocol.jobs import JobView

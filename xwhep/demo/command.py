@@ -15,8 +15,8 @@ import click
 
 from xwhep.demo.processes import Stage
 from xwhep.demo.story import tell
-from xwhep.errors import PatternError
 from xwhep.terminal.shell import Command, remark
+from xwhep.vanity.errors import PatternError
 from xwhep.vanity.patterns import parse_pattern
 
 #: keys on average that a search of the demonstration may take: what its oracle takes too

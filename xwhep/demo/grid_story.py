@@ -8,7 +8,7 @@ from typing import Final
 
 from xwhep.demo.processes import Part
 from xwhep.demo.telling import Teller
-from xwhep.errors import DemoError
+from xwhep.errors.installations import DemoError
 
 VOLUNTEERS: Final = ("ada", "ben")
 ADMINISTRATOR: Final = "administrator"

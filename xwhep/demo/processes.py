@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
 
-from xwhep.errors import DemoError
+from xwhep.errors.installations import DemoError
 
 #: the module behind each command line; a process is started by it, so that no PATH is needed
 PROGRAMS: Final = {

@@ -14,7 +14,7 @@ from Crypto.Hash import RIPEMD160
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
-from xwhep.errors import DemoError
+from xwhep.errors.installations import DemoError
 
 MAINNET: Final = b"\x00"  #: version of a P2PKH address
 WIF: Final = 0x80  #: version of a private key

@@ -15,7 +15,7 @@ from xwhep.demo.grid_story import VOLUNTEERS, await_volunteers, tell_grid
 from xwhep.demo.processes import Stage
 from xwhep.demo.proof import prove
 from xwhep.demo.telling import Say, Teller
-from xwhep.errors import DemoError
+from xwhep.errors.installations import DemoError
 from xwhep.terminal.display import amount, duration
 from xwhep.vanity.patterns import Pattern
 

@@ -21,7 +21,7 @@ import aiohttp
 from xwhep.devchain import tied
 from xwhep.devchain.backend import BLOCK_S, FUND_WEI
 from xwhep.devchain.json_rpc import INTERNAL_ERROR, RpcError
-from xwhep.errors import DevelopmentChainError
+from xwhep.errors.chain import DevelopmentChainError
 
 #: how long anvil may take to start and to answer, seconds; a call may run long in the EVM
 START_S: Final = 30.0

@@ -33,7 +33,7 @@ from xwhep.devchain.json_rpc import (
     result,
     shown,
 )
-from xwhep.errors import PortTakenError
+from xwhep.errors.installations import PortTakenError
 
 LOG = logging.getLogger("xwhep.chain")
 

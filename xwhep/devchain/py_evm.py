@@ -15,7 +15,7 @@ from typing import Any, ParamSpec, TypeVar
 
 from xwhep.devchain.backend import BLOCK_S
 from xwhep.devchain.local_node import LocalNode
-from xwhep.errors import DevelopmentChainError
+from xwhep.errors.chain import DevelopmentChainError
 
 P = ParamSpec("P")
 T = TypeVar("T")

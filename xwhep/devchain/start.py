@@ -12,7 +12,7 @@ from xwhep.chain.extras import needing
 from xwhep.devchain.anvil import find_anvil, running_anvil
 from xwhep.devchain.backend import BLOCK_S, Backend
 from xwhep.devchain.door import bound, serving
-from xwhep.errors import DevelopmentChainError
+from xwhep.errors.chain import DevelopmentChainError
 
 
 class Kind(StrEnum):

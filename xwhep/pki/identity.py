@@ -23,13 +23,13 @@ from pathlib import Path
 from cryptography import x509
 from cryptography.hazmat.primitives.asymmetric import ec
 
-from xwhep.errors import (
+from xwhep.errors.base import XwhepError
+from xwhep.errors.identity import (
     IdentityDamagedError,
     IdentityExpiredError,
     IdentityForeignError,
     IdentityNotYetValidError,
     NotJoinedError,
-    XwhepError,
 )
 from xwhep.files import make_private_folder, replace_file, sync_folder
 from xwhep.members import Member

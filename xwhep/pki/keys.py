@@ -11,7 +11,7 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.asymmetric.types import PublicKeyTypes
 
-from xwhep.errors import IdentityDamagedError
+from xwhep.errors.identity import IdentityDamagedError
 from xwhep.files import PRIVATE, replace_file
 
 

@@ -12,7 +12,7 @@ import hashlib
 import secrets
 from dataclasses import dataclass, field
 
-from xwhep.errors import TokenMalformedError
+from xwhep.errors.identity import TokenMalformedError
 
 _PREFIX = "xw1-"
 _SECRET = 32  # bytes

@@ -8,12 +8,12 @@ from uuid import UUID
 
 from pydantic import BaseModel, Field
 
-from xwhep.errors import PatternListError
 from xwhep.lifecycle import BatchStatus, Status
 from xwhep.protocol.attempts import Hex33
 from xwhep.protocol.base import EthereumAddress, Moment, Name, Reply, Request
 from xwhep.protocol.jobs import MAX_JOBS_A_REQUEST, SubmitJob
 from xwhep.vanity.addresses import Form, Network
+from xwhep.vanity.errors import PatternListError
 from xwhep.vanity.target_fields import ExpressionText
 from xwhep.vanity.wanted import Wanted, want_ending, want_expression, want_patterns
 

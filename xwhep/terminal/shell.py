@@ -16,7 +16,8 @@ from typing import Any, TypeVar
 import click
 from pydantic import BaseModel
 
-from xwhep.errors import LocalFileError, RemoteError, XwhepError
+from xwhep.errors.base import RemoteError, XwhepError
+from xwhep.errors.installations import LocalFileError
 from xwhep.terminal.display import document, safe
 
 FunctionT = TypeVar("FunctionT", bound=Callable[..., Any])

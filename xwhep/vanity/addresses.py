@@ -14,9 +14,9 @@ from typing import Final, NamedTuple, assert_never
 
 from Crypto.Hash import RIPEMD160, keccak
 
-from xwhep.errors import AddressError
 from xwhep.secp256k1 import Point, encode
 from xwhep.vanity import base58, bech32
+from xwhep.vanity.errors import AddressError
 
 HASH_BITS: Final = 160  #: of the hash160 that an address holds
 #: the beginning of a P2WPKH script: version 0, and a push of the 20 bytes that follow. Source: BIP 141

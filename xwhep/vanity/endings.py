@@ -10,9 +10,9 @@ from dataclasses import dataclass, replace
 from fractions import Fraction
 from typing import Final
 
-from xwhep.errors import PatternError
 from xwhep.vanity import base58
 from xwhep.vanity.addresses import HASH_BITS, Form, Network, address, base58_version
+from xwhep.vanity.errors import PatternError
 from xwhep.vanity.notations import notation_of
 from xwhep.vanity.patterns import MAX_DIFFICULTY, letters_of_checksum, parse_pattern, strange_character
 from xwhep.vanity.ranges import Ranges, base58_numbers, difficulty_of, union

@@ -16,9 +16,9 @@ from fractions import Fraction
 from functools import cache, lru_cache
 from typing import Final, TypeAlias
 
-from xwhep.errors import PatternError
 from xwhep.vanity import base58
 from xwhep.vanity.addresses import HASH_BITS, Form, Network, address, base58_version
+from xwhep.vanity.errors import PatternError
 from xwhep.vanity.notations import Notation, notation_of
 from xwhep.vanity.patterns import MAX_DIFFICULTY, Pattern, parse_pattern
 from xwhep.vanity.ranges import base58_numbers, in_ranges

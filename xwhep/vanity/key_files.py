@@ -10,7 +10,8 @@ import tomllib
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from xwhep.errors import LocalFileError, PrivateKeyError
+from xwhep.errors.installations import LocalFileError
+from xwhep.errors.keys import PrivateKeyError
 from xwhep.fast_secp256k1 import public_key_of
 from xwhep.files import PRIVATE, make_private_folder, replace_file, sync_folder
 from xwhep.secp256k1 import checked_secret, encode

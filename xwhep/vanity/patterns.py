@@ -6,9 +6,9 @@ from dataclasses import dataclass
 from fractions import Fraction
 from typing import Final
 
-from xwhep.errors import PatternError
 from xwhep.vanity.addresses import Form, Network, ethereum_address
 from xwhep.vanity.chances import keys_for, probability
+from xwhep.vanity.errors import PatternError
 from xwhep.vanity.notations import Notation, guess_form, kinds, notation_of
 from xwhep.vanity.ranges import Range, Ranges, difficulty_of, in_ranges, union
 

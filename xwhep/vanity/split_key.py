@@ -13,7 +13,8 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import TypeVar
 
-from xwhep.errors import FalseResultError, PublicKeyError
+from xwhep.errors.jobs import FalseResultError
+from xwhep.errors.keys import PublicKeyError
 from xwhep.fast_secp256k1 import add_multiple, public_key_of
 from xwhep.secp256k1 import LAMBDA, N, P, Point, checked_secret, encode, endomorphism
 

@@ -8,7 +8,7 @@ from fractions import Fraction
 from functools import lru_cache
 from typing import Final, NamedTuple
 
-from xwhep.errors import InvalidFieldError
+from xwhep.errors.requests import InvalidFieldError
 from xwhep.secp256k1 import Point
 from xwhep.vanity.addresses import HASH_BITS, Form, Network, hashed_as, key_hash
 from xwhep.vanity.endings import MAX_CHARACTERS, Ending

@@ -15,7 +15,8 @@ from hashlib import sha256
 from typing import Final, TypeAlias
 from uuid import UUID
 
-from xwhep.errors import FalseResultError, InvalidFieldError
+from xwhep.errors.jobs import FalseResultError
+from xwhep.errors.requests import InvalidFieldError
 from xwhep.ids import derived_uid
 from xwhep.secp256k1 import N, Point
 from xwhep.vanity import split_key

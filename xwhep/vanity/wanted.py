@@ -9,10 +9,10 @@ from dataclasses import dataclass
 from fractions import Fraction
 from typing import Final, NamedTuple
 
-from xwhep.errors import PatternError, PatternListError
 from xwhep.secp256k1 import Point
 from xwhep.vanity.addresses import HASH_BITS, Form, Network, address, hashed_as, key_hash
 from xwhep.vanity.endings import parse_ending
+from xwhep.vanity.errors import PatternError, PatternListError
 from xwhep.vanity.expressions import parse_expression
 from xwhep.vanity.notations import guess_form, notation_of
 from xwhep.vanity.patterns import Pattern, letters_of_checksum, others_like, parse_pattern

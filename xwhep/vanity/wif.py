@@ -8,7 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Final
 
-from xwhep.errors import PrivateKeyError
+from xwhep.errors.keys import PrivateKeyError
 from xwhep.secp256k1 import checked_secret
 from xwhep.vanity import base58
 from xwhep.vanity.addresses import Form, Network

@@ -32,7 +32,8 @@ from xwhep.cli.vanity.searches import CHANCES, describe_difficulty, expectation,
 from xwhep.cli.vanity.wanted import OPTIONS, pattern_options, read_wish
 from xwhep.client.owner import OwnerClient
 from xwhep.client.waiting import batch_ended
-from xwhep.errors import NoResultError, UnavailableError, XwhepError
+from xwhep.errors.base import XwhepError
+from xwhep.errors.jobs import NoResultError, UnavailableError
 from xwhep.ids import new_uid
 from xwhep.protocol.batches import BatchView, SubmitSearch, WishFields
 from xwhep.secp256k1 import encode

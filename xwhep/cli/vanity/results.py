@@ -17,7 +17,8 @@ from xwhep import config
 from xwhep.cli.on_grid import on_grid
 from xwhep.cli.vanity.wanted import OPTIONS, pattern_options, read_wish
 from xwhep.client.owner import OwnerClient
-from xwhep.errors import FalseResultError, NoResultError, PublicKeyError
+from xwhep.errors.jobs import FalseResultError, NoResultError
+from xwhep.errors.keys import PublicKeyError
 from xwhep.ids import parse_uid
 from xwhep.protocol.batches import HitView, SearchView
 from xwhep.secp256k1 import Point, decode, encode

@@ -1,0 +1,79 @@
+"""Errors about what a program finds where it is installed: folders, ports, configuration."""
+
+from __future__ import annotations
+
+from xwhep.errors.base import XwhepError
+
+
+class AlreadyInstalledError(XwhepError):
+    """A dispatcher is in the folder already; its keys are never written over."""
+
+    code = "already-installed"
+    http_status = 409
+
+    def __init__(self, folder: object) -> None:
+        super().__init__(f"there is a dispatcher in {folder} already; choose another XWHEP_HOME or remove that one")
+
+
+class NotInstalledError(XwhepError):
+    """There is no dispatcher in the folder."""
+
+    code = "not-installed"
+    http_status = 404
+
+    def __init__(self, folder: object) -> None:
+        super().__init__(f"there is no dispatcher in {folder}; run `xwhep-dispatcher init` first")
+
+
+class SchemaMismatchError(XwhepError):
+    """The database was made by another version of the dispatcher."""
+
+    code = "schema-mismatch"
+    http_status = 500
+
+    def __init__(self, found: int, expected: int) -> None:
+        super().__init__(
+            f"the database has schema version {found} and this dispatcher needs {expected}; use the version"
+            " that made it, or make a new grid with another XWHEP_HOME"
+        )
+
+
+class PortTakenError(XwhepError):
+    """The dispatcher cannot listen where it should."""
+
+    code = "port-taken"
+    http_status = 500
+
+    def __init__(self, host: str, port: int, why: str) -> None:
+        super().__init__(f"cannot listen on {host} port {port} ({why.lower()}); choose another with --port")
+
+
+class ConfigurationError(XwhepError):
+    """A key of the configuration that nobody knows, or a value out of its range."""
+
+    code = "bad-configuration"
+    http_status = 422
+    exit_status = 2
+
+    def __init__(self, key: str, why: str, file: str) -> None:
+        super().__init__(f"configuration key {key}: {why}; look at {file} and at the XWHEP_ environment variables")
+
+
+class LocalFileError(XwhepError):
+    """A file on this machine that cannot be read or written."""
+
+    code = "local-file"
+    http_status = 500
+
+    def __init__(self, path: str, why: str) -> None:
+        super().__init__(f"{path}: {why[:1].lower()}{why[1:]}")
+
+
+class DemoError(XwhepError):
+    """A part of the demonstration did not do what it should."""
+
+    code = "demo-failed"
+    http_status = 500
+
+    def __init__(self, what: str, log: str) -> None:
+        super().__init__(f"the demonstration stopped: {what}" + (f"; its last words: {log}" if log else ""))
