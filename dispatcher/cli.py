@@ -14,10 +14,10 @@ from uuid import UUID
 import click
 
 from dispatcher.config import DispatcherSettings
-from dispatcher.database import Database
 from dispatcher.installation import Installation, check_schema, install
 from dispatcher.server import running
 from dispatcher.services import utc_now
+from dispatcher.storage.database import Database
 from dispatcher.usecases import members
 from xwhep import config
 from xwhep.errors.installations import NotInstalledError

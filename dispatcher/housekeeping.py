@@ -11,9 +11,9 @@ from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Final
 
-from dispatcher.blobs import PARTS
-from dispatcher.leases import LEASE
+from dispatcher.scheduling.leases import LEASE
 from dispatcher.services import Services
+from dispatcher.storage.blobs import PARTS
 from dispatcher.usecases import catalogue, leasing
 from xwhep.errors.base import XwhepError
 

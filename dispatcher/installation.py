@@ -20,10 +20,10 @@ from sqlmodel import Session, select
 
 from dispatcher import authority
 from dispatcher.authority import Authority
-from dispatcher.blobs import BlobStore
-from dispatcher.database import Database
 from dispatcher.services import Services
-from dispatcher.tables import METADATA, SCHEMA_VERSION, App, Grid
+from dispatcher.storage.blobs import BlobStore
+from dispatcher.storage.database import Database
+from dispatcher.storage.tables import METADATA, SCHEMA_VERSION, App, Grid
 from dispatcher.usecases import members
 from dispatcher.usecases.searches import VANITY_APP_UID
 from xwhep.errors.installations import AlreadyInstalledError, NotInstalledError, SchemaMismatchError

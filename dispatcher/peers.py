@@ -16,7 +16,7 @@ from weakref import WeakKeyDictionary
 from aiohttp import web
 from cryptography import x509
 
-from dispatcher.database import Database
+from dispatcher.storage.database import Database
 from dispatcher.usecases import members
 from xwhep.errors.identity import IdentityExpiredError, NoCertificateError
 from xwhep.pki.keys import public_key_digest

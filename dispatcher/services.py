@@ -12,10 +12,10 @@ from weakref import WeakValueDictionary
 from aiohttp import web
 
 from dispatcher.authority import Authority
-from dispatcher.blobs import BlobStore
-from dispatcher.database import Database
 from dispatcher.heard import HeardBook
 from dispatcher.peers import Peers
+from dispatcher.storage.blobs import BlobStore
+from dispatcher.storage.database import Database
 from dispatcher.wakeups import Waiters
 
 

@@ -20,7 +20,7 @@ async def receive(call: Call, digest: str, size_bytes: int) -> None:
 
     Raises:
         BadRequestError: its length is not the one announced, or it stands still.
-        DigestMismatchError, StorageFullError: see `dispatcher.blobs`.
+        DigestMismatchError, StorageFullError: see `dispatcher.storage.blobs`.
     """
     if call.request.content_length != size_bytes:
         raise BadRequestError(f"the content has {size_bytes} bytes by its announcement; Content-Length must say so too")

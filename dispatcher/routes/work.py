@@ -7,9 +7,9 @@ from uuid import UUID
 
 from aiohttp import web
 
-from dispatcher.matching import Profile
 from dispatcher.routes import content
 from dispatcher.routes.door import CONTENT, Call, Route, render, serve
+from dispatcher.scheduling.matching import Profile
 from dispatcher.usecases import leasing, results
 from dispatcher.wakeups import Waiter
 from xwhep.errors.jobs import ProtocolTooOldError

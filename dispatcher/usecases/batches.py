@@ -9,7 +9,7 @@ from uuid import UUID
 from sqlalchemy import func
 from sqlmodel import Session, col, select
 
-from dispatcher.tables import Batch, Job
+from dispatcher.storage.tables import Batch, Job
 from dispatcher.usecases import jobs, searches
 from dispatcher.usecases.access import body_digest, load_own, page, repeated
 from xwhep.errors.identity import ForbiddenError

@@ -9,7 +9,7 @@ from uuid import UUID
 from sqlalchemy import or_
 from sqlmodel import Session, col, select
 
-from dispatcher.tables import App, AppTarget, Blob, Data
+from dispatcher.storage.tables import App, AppTarget, Blob, Data
 from dispatcher.usecases.access import body_digest, each, load_own, page, repeated
 from xwhep.errors.jobs import NoTargetError
 from xwhep.errors.requests import InvalidFieldError, NameTakenError, NotFoundError

@@ -7,8 +7,8 @@ from typing import Final
 
 from sqlmodel import Session
 
-from dispatcher.leases import proven_rate
-from dispatcher.tables import Attempt, Host
+from dispatcher.scheduling.leases import proven_rate
+from dispatcher.storage.tables import Attempt, Host
 from xwhep.vanity.errors import ShareClaimedError
 from xwhep.vanity.shares import keys_proven
 from xwhep.vanity.split_key import Hit

@@ -8,8 +8,8 @@ from uuid import UUID
 
 from sqlmodel import Session, col, select
 
-from dispatcher.matching import Requirement
-from dispatcher.tables import App, Attempt, Batch, Job, JobOutput, MatchClass
+from dispatcher.scheduling.matching import Requirement
+from dispatcher.storage.tables import App, Attempt, Batch, Job, JobOutput, MatchClass
 from dispatcher.usecases import waiting
 from dispatcher.usecases.access import body_digest, each, load_own, page, repeated
 from dispatcher.usecases.catalogue import check_content, load_app, targets_of

@@ -11,8 +11,7 @@ from uuid import UUID
 from sqlalchemy import exists, func, literal
 from sqlmodel import Session, col, select
 
-from dispatcher.columns import by_value
-from dispatcher.leases import (
+from dispatcher.scheduling.leases import (
     FALSE_RESULTS_ALLOWED,
     LEASE,
     LIVE_ATTEMPTS_ALLOWED,
@@ -22,8 +21,9 @@ from dispatcher.leases import (
     may_go_on,
     sizing_rate,
 )
-from dispatcher.matching import Profile, Requirement, best_target
-from dispatcher.tables import Attempt, Batch, Host, Job, MatchClass
+from dispatcher.scheduling.matching import Profile, Requirement, best_target
+from dispatcher.storage.columns import by_value
+from dispatcher.storage.tables import Attempt, Batch, Host, Job, MatchClass
 from dispatcher.usecases import searches
 from dispatcher.usecases.catalogue import targets_of
 from dispatcher.usecases.jobs import close, note_end

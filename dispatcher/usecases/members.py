@@ -10,7 +10,7 @@ from uuid import UUID
 
 from sqlmodel import Session, col, select
 
-from dispatcher.tables import Grid, Group, Host, MemberKey, Token, User
+from dispatcher.storage.tables import Grid, Group, Host, MemberKey, Token, User
 from dispatcher.usecases import leasing
 from dispatcher.usecases.access import body_digest, each, page, repeated
 from xwhep.errors.identity import RevokedError, TokenRefusedError, UnknownIdentityError

@@ -7,7 +7,7 @@ from uuid import UUID
 
 from sqlmodel import Session, col, select
 
-from dispatcher.tables import AppTarget, Attempt, AttemptUpload, Host, Job, JobOutput
+from dispatcher.storage.tables import AppTarget, Attempt, AttemptUpload, Host, Job, JobOutput
 from dispatcher.usecases import leasing, searches
 from dispatcher.usecases.access import body_digest
 from dispatcher.usecases.catalogue import store_blob

@@ -15,9 +15,9 @@ from sqlalchemy import ColumnElement, func
 from sqlalchemy.orm import QueryableAttribute, defer
 from sqlmodel import Session, col, select
 
-from dispatcher.leases import unit_steps
-from dispatcher.matching import Requirement
-from dispatcher.tables import App, Attempt, Batch, Fault, Host, Job, Search
+from dispatcher.scheduling.leases import unit_steps
+from dispatcher.scheduling.matching import Requirement
+from dispatcher.storage.tables import App, Attempt, Batch, Fault, Host, Job, Search
 from dispatcher.usecases.credit import add_share
 from dispatcher.usecases.jobs import class_of, close, stop
 from xwhep.errors.jobs import FalseResultError

@@ -9,9 +9,9 @@ from typing import Final
 from sqlalchemy import ColumnElement, func, tuple_
 from sqlmodel import Session, col, select
 
-from dispatcher.leases import FALSE_RESULTS_ALLOWED, LEASE, SAME_HOST_PAUSE
-from dispatcher.matching import Profile, Requirement
-from dispatcher.tables import Attempt, Host, Job, MatchClass
+from dispatcher.scheduling.leases import FALSE_RESULTS_ALLOWED, LEASE, SAME_HOST_PAUSE
+from dispatcher.scheduling.matching import Profile, Requirement
+from dispatcher.storage.tables import Attempt, Host, Job, MatchClass
 from xwhep.lifecycle import Status
 from xwhep.protocol.base import Cpu, Os
 from xwhep.protocol.jobs import WaitingView

@@ -17,8 +17,8 @@ from sqlalchemy import event, text
 from sqlalchemy.exc import DBAPIError
 from sqlmodel import Session, col, select
 
-from dispatcher.database import Database
-from dispatcher.tables import METADATA, MatchClass
+from dispatcher.storage.database import Database
+from dispatcher.storage.tables import METADATA, MatchClass
 from xwhep.errors.identity import ForbiddenError
 from xwhep.errors.jobs import StorageFullError, UnavailableError
 from xwhep.vanity.errors import KeyUsedError
@@ -181,7 +181,7 @@ async def test_a_full_disk_is_said_and_nothing_is_half_written(database: Databas
 
 
 async def test_a_file_that_another_program_holds_is_said(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("dispatcher.database.BUSY_TIMEOUT_MS", 10)
+    monkeypatch.setattr("dispatcher.storage.database.BUSY_TIMEOUT_MS", 10)
     database = Database(tmp_path / "grid.sqlite")
     METADATA.create_all(database.engine)
     with sqlite3.connect(tmp_path / "grid.sqlite", isolation_level=None) as other:

@@ -13,7 +13,7 @@ import pytest
 from sqlmodel import select
 
 from dispatcher.services import utc_now
-from dispatcher.tables import Attempt, Fault, Host
+from dispatcher.storage.tables import Attempt, Fault, Host
 from tests.support.desk import poll_request
 from tests.support.grid import GridUnderTest, a_grid
 from tests.support.leases import first_hit

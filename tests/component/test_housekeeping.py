@@ -16,14 +16,14 @@ from cryptography import x509
 from sqlmodel import Session, select
 
 from dispatcher import housekeeping, server
-from dispatcher.blobs import PARTS
 from dispatcher.housekeeping import UNNAMED, keep_certificate, keep_leases, keep_store, sweep_part, tend_leases
 from dispatcher.installation import Installation, install
-from dispatcher.leases import LEASE
 from dispatcher.routes import content
+from dispatcher.scheduling.leases import LEASE
 from dispatcher.server import running
 from dispatcher.services import utc_now
-from dispatcher.tables import Attempt, Grid, Host
+from dispatcher.storage.blobs import PARTS
+from dispatcher.storage.tables import Attempt, Grid, Host
 from tests.support.content import put, register, submit
 from tests.support.desk import poll_request
 from tests.support.grid import GridUnderTest, a_grid
@@ -217,7 +217,7 @@ async def test_a_full_disk_refuses_content_and_says_so(tmp_path: Path, monkeypat
     async with a_grid(tmp_path) as grid, raw_client(grid, await grid.member(Role.USER, "alice")) as alice:
         data = {"uid": "0190f3c2-8a4e-7b1d-9c3f-2e5d6a7b8c9d", "name": "d", "digest": "0" * 64, "size_bytes": 9}
         await alice.ask("POST", "/v1/data", json=data)
-        monkeypatch.setattr("dispatcher.blobs.RESERVE_BYTES", 2**62)
+        monkeypatch.setattr("dispatcher.storage.blobs.RESERVE_BYTES", 2**62)
         answer = await alice.ask("PUT", f"/v1/data/{data['uid']}/content", data=b"123456789")
 
     assert answer.outcome == (507, "storage-full")

@@ -11,9 +11,9 @@ import aiohttp
 import pytest
 
 from dispatcher import peers
-from dispatcher.database import Database
 from dispatcher.services import utc_now
-from dispatcher.tables import Token
+from dispatcher.storage.database import Database
+from dispatcher.storage.tables import Token
 from dispatcher.usecases import members
 from tests.support.content import register
 from tests.support.desk import poll_request

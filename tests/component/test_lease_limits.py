@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from dispatcher.leases import DELIVERY
+from dispatcher.scheduling.leases import DELIVERY
 from dispatcher.usecases import leasing
 from dispatcher.usecases.leasing import Heard
 from tests.support.desk import Desk

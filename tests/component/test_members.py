@@ -9,10 +9,10 @@ from pathlib import Path
 
 import pytest
 
-from dispatcher import blobs
-from dispatcher.blobs import BlobStore
-from dispatcher.columns import UtcDateTime
 from dispatcher.services import utc_now
+from dispatcher.storage import blobs
+from dispatcher.storage.blobs import BlobStore
+from dispatcher.storage.columns import UtcDateTime
 from tests.support.content import register
 from tests.support.grid import GridUnderTest, a_grid
 from xwhep.client.enrolment import join

@@ -13,9 +13,9 @@ import pytest
 from sqlmodel import Session, select
 
 from dispatcher.housekeeping import tend_leases
-from dispatcher.leases import FALSE_RESULTS_ALLOWED, FIRST_UNIT_KEYS, LEASE, SAME_HOST_PAUSE, TRUST, UNIT_S
+from dispatcher.scheduling.leases import FALSE_RESULTS_ALLOWED, FIRST_UNIT_KEYS, LEASE, SAME_HOST_PAUSE, TRUST, UNIT_S
 from dispatcher.services import utc_now
-from dispatcher.tables import Attempt, Fault, Host
+from dispatcher.storage.tables import Attempt, Fault, Host
 from tests.support.content import put, register, submit
 from tests.support.desk import poll_request
 from tests.support.grid import GridUnderTest, a_grid

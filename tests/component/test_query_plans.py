@@ -12,8 +12,8 @@ import pytest
 from sqlalchemy import event, insert
 from sqlmodel import Session, select
 
-from dispatcher.matching import Profile
-from dispatcher.tables import Job
+from dispatcher.scheduling.matching import Profile
+from dispatcher.storage.tables import Job
 from dispatcher.usecases import leasing
 from dispatcher.usecases.leasing import Heard
 from tests.support.desk import ALL_KINDS, Desk

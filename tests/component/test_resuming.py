@@ -10,7 +10,7 @@ from pathlib import Path
 import psutil
 
 from dispatcher.services import utc_now
-from dispatcher.tables import Attempt, Host
+from dispatcher.storage.tables import Attempt, Host
 from dispatcher.usecases import leasing
 from tests.support.grid import GridUnderTest, a_grid
 from tests.support.workers import a_worker, a_worker_process, enrol, eventually

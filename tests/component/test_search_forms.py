@@ -10,8 +10,8 @@ from typing import Any
 import pytest
 from sqlmodel import Session, select
 
-from dispatcher.leases import FIRST_UNIT_KEYS, UNIT_S
-from dispatcher.tables import Fault
+from dispatcher.scheduling.leases import FIRST_UNIT_KEYS, UNIT_S
+from dispatcher.storage.tables import Fault
 from dispatcher.usecases import batches, results
 from tests.support.desk import Desk
 from worker.vanity import reference

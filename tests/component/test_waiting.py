@@ -8,7 +8,7 @@ from uuid import UUID
 
 import pytest
 
-from dispatcher.leases import SAME_HOST_PAUSE
+from dispatcher.scheduling.leases import SAME_HOST_PAUSE
 from dispatcher.usecases import jobs, leasing, members, results
 from dispatcher.usecases.waiting import HEARD_OF
 from tests.support.desk import Desk

@@ -16,8 +16,8 @@ from hypothesis import strategies as st
 from hypothesis.stateful import Bundle, RuleBasedStateMachine, consumes, initialize, invariant, multiple, rule
 from sqlmodel import Session, select
 
-from dispatcher.leases import LEASE, SAME_HOST_PAUSE
-from dispatcher.tables import Attempt, Batch, Host, Job, Search
+from dispatcher.scheduling.leases import LEASE, SAME_HOST_PAUSE
+from dispatcher.storage.tables import Attempt, Batch, Host, Job, Search
 from dispatcher.usecases import batches, jobs, leasing, members, results
 from dispatcher.usecases.leasing import Heard
 from tests.support.desk import Desk

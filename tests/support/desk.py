@@ -13,8 +13,8 @@ from uuid import UUID
 from sqlalchemy import event
 from sqlmodel import Session
 
-from dispatcher.database import Database
-from dispatcher.tables import METADATA, SCHEMA_VERSION, App, AppTarget, Grid
+from dispatcher.storage.database import Database
+from dispatcher.storage.tables import METADATA, SCHEMA_VERSION, App, AppTarget, Grid
 from dispatcher.usecases import batches, jobs, leasing, members
 from dispatcher.usecases.searches import VANITY_APP_UID
 from xwhep.ids import new_uid, uuid7

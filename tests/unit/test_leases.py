@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from dispatcher.leases import (
+from dispatcher.scheduling.leases import (
     DELIVERY,
     FIRST_UNIT_KEYS,
     LEASE,

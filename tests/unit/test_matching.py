@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from dispatcher.matching import Profile, Requirement, best_target, runs_on
+from dispatcher.scheduling.matching import Profile, Requirement, best_target, runs_on
 from xwhep.protocol.apps import Kind
 from xwhep.protocol.base import Cpu, Os
 from xwhep.vanity.addresses import Form

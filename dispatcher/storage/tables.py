@@ -8,7 +8,7 @@ from uuid import UUID
 from sqlalchemy import BigInteger, ForeignKeyConstraint, Index, Integer, MetaData, UniqueConstraint
 from sqlmodel import Field, SQLModel
 
-from dispatcher.columns import document, enumeration, moment, partial_index
+from dispatcher.storage.columns import document, enumeration, moment, partial_index
 from xwhep.lifecycle import AttemptStatus, DataStatus, Status
 from xwhep.protocol.apps import AppFields, Kind, Limits
 from xwhep.protocol.attempts import ProgressFields
@@ -179,7 +179,7 @@ class AppTarget(SQLModel, table=True):
 
 
 class MatchClass(SQLModel, table=True):
-    """What a host must have for a kind of job; jobs with equal needs share one class (`dispatcher.matching`)."""
+    """What a host must have for a kind of job; jobs with equal needs share one class (`scheduling.matching`)."""
 
     __tablename__ = "match_classes"
 

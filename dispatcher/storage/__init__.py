@@ -1,0 +1,1 @@
+"""What the dispatcher keeps, and where: the tables and their database, content and its folder."""
