@@ -148,6 +148,19 @@ def test_an_input_elsewhere_is_refused(name: str) -> None:
 
 
 @pytest.mark.parametrize(
+    ("names", "why"),
+    [
+        ([str(number) for number in range(1001)], "there are 1001; at most 1000 are allowed"),
+        ([f"{f'{number:x}/' * 40}x" for number in range(1000)], "they lie in 40000 folders; at most 10000 are allowed"),
+        (["a/b", "a"], "the path of one input is the folder of another"),
+    ],
+)
+def test_inputs_that_are_too_many_or_collide_are_refused(names: list[str], why: str) -> None:
+    with pytest.raises(InvalidFieldError, match=why):
+        Program(Path("x"), inputs=dict.fromkeys(names, Path("x")))
+
+
+@pytest.mark.parametrize(
     "given",
     [{"arguments": ("a\0b",)}, {"environment": {"A": "\0"}}, {"environment": {"A=B": ""}}, {"environment": {"": ""}}],
 )

@@ -170,6 +170,14 @@ def test_inputs_in_one_folder_stand_side_by_side() -> None:
     assert SubmitJob.model_validate(job("a/b", "a/c", "ab")).inputs[2] == Input(digest=DIGEST, path="ab")
 
 
+def test_the_folders_of_inputs_are_bounded() -> None:
+    deep = [f"{f'{number:x}/' * 40}x" for number in range(1000)]
+
+    assert len(SubmitJob.model_validate(job(*deep[:250])).inputs) == 250
+    with pytest.raises(ValidationError, match="the inputs lie in 40000 folders; at most 10000 are allowed"):
+        SubmitJob.model_validate(job(*deep))
+
+
 @pytest.mark.parametrize("count", [0, 1001])
 def test_a_request_submits_one_to_a_thousand_jobs(count: int) -> None:
     with pytest.raises(ValidationError):

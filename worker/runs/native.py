@@ -13,6 +13,7 @@ from pydantic import ValidationError
 from worker.sandbox import runner
 from worker.sandbox.model import Ended, Limits, Program, Reason
 from worker.sandbox.outputs import collect
+from xwhep.errors.requests import InvalidFieldError
 from xwhep.protocol.attempts import FinishAttempt, NativeWork, Outcome
 from xwhep.protocol.jobs import Output
 
@@ -34,7 +35,11 @@ async def run(work: NativeWork, inputs: Path, folder: Path, provide: Provide) ->
         XwhepError: an input could not be fetched.
         OSError: the disk does not take what the run needs.
     """
-    program = await _fetch(work, inputs, provide)
+    try:
+        program = _program(work, inputs)
+    except InvalidFieldError as error:  # the dispatcher should have refused the job
+        return FinishAttempt(outcome=Outcome.FAILED, reason=error.text[:MAX_REASON])
+    await _fetch(work, program, provide)
     ended = await runner.run(program, Limits(**work.limits.model_dump()), folder)
     outputs, notes = await asyncio.to_thread(_outputs, folder, work)
     sentences = ["" if _is_good(ended) else ended.detail, *ended.refused, *notes]
@@ -49,16 +54,18 @@ async def run(work: NativeWork, inputs: Path, folder: Path, provide: Provide) ->
     )
 
 
-async def _fetch(work: NativeWork, inputs: Path, provide: Provide) -> Program:
+async def _fetch(work: NativeWork, program: Program, provide: Provide) -> None:
     """Fetch what the program needs, each content once."""
-    wanted = {*(item.digest for item in work.inputs), *([work.stdin] if work.stdin else [])}
-    for digest in sorted(wanted):
-        await provide(digest, inputs / digest)
-    entry = inputs / "entry" / Path(work.entry).name  # the program is called by its name
-    entry.parent.mkdir()
-    await provide(work.program, entry)
+    for file in sorted({*program.inputs.values(), *([program.stdin] if program.stdin else [])}):
+        await provide(file.name, file)
+    program.entry.parent.mkdir()
+    await provide(work.program, program.entry)
+
+
+def _program(work: NativeWork, inputs: Path) -> Program:
+    """Return what is to be run, its files being fetched into `inputs`, each content called by its digest."""
     return Program(
-        entry=entry,
+        entry=inputs / "entry" / Path(work.entry).name,  # the program is called by its name
         arguments=tuple(work.arguments),
         environment=work.environment,
         stdin=inputs / work.stdin if work.stdin else None,

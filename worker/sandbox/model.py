@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 from pathlib import Path, PurePosixPath
 
 from xwhep.errors.requests import InvalidFieldError
+from xwhep.protocol.jobs import MAX_INPUT_FOLDERS, MAX_INPUTS, folders_of
 
 
 class Reason(StrEnum):
@@ -41,7 +42,8 @@ class Program:
     """One program with all it may see.
 
     Raises:
-        InvalidFieldError: a text holds a NUL, or an input would lie outside the working folder or in `out`.
+        InvalidFieldError: a text holds a NUL; an input would lie outside the working folder, in `out` or in another
+            input; or there are too many of them.
     """
 
     entry: Path  #: the executable or script on the host; its mode does not matter
@@ -59,6 +61,20 @@ class Program:
                 raise InvalidFieldError("environment", f"{name!r} cannot be the name of a variable")
         for name in self.inputs:
             _check_input(name)
+        _check_inputs(self.inputs)
+
+
+def _check_inputs(names: Collection[str]) -> None:
+    """Check inputs together: no dispatcher is believed that it has."""
+    if len(names) > MAX_INPUTS:
+        raise InvalidFieldError("inputs", f"there are {len(names)}; at most {MAX_INPUTS} are allowed")
+    folders = folders_of(names)
+    if len(folders) > MAX_INPUT_FOLDERS:
+        raise InvalidFieldError(
+            "inputs", f"they lie in {len(folders)} folders; at most {MAX_INPUT_FOLDERS} are allowed"
+        )
+    if not folders.isdisjoint(names):
+        raise InvalidFieldError("inputs", "the path of one input is the folder of another")
 
 
 def _check_input(name: str) -> None:

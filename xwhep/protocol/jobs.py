@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from pathlib import PurePosixPath
 from typing import Annotated
 from uuid import UUID
@@ -14,10 +15,18 @@ from xwhep.protocol.base import Argument, Digest, Moment, Reason, RelativePath, 
 from xwhep.protocol.data import BlobFields
 
 MAX_JOBS_A_REQUEST = 1000
+MAX_INPUTS = 1000
+#: folders in which a job's inputs lie, those that hold only folders included; a worker makes them anew for each run
+MAX_INPUT_FOLDERS = 10_000
 #: the folder whose files a job leaves as outputs
 OUT = "out"
 #: how often a job is tried before it ends in error
 ATTEMPTS_ALLOWED = 3
+
+
+def folders_of(paths: Iterable[str]) -> set[str]:
+    """Return all folders that plain relative paths lead through."""
+    return {path[:at] for path in paths for at, letter in enumerate(path) if letter == "/"}
 
 
 class Input(BaseModel):
@@ -33,7 +42,7 @@ class JobWork(BaseModel):
     arguments: Annotated[list[Argument], Field(max_length=1000)] = Field(default_factory=list)
     environment: Annotated[dict[VariableName, Argument], Field(max_length=100)] = Field(default_factory=dict)
     stdin: Digest | None = None
-    inputs: Annotated[list[Input], Field(max_length=1000)] = Field(default_factory=list)
+    inputs: Annotated[list[Input], Field(max_length=MAX_INPUTS)] = Field(default_factory=list)
 
 
 class JobFields(JobWork):
@@ -54,7 +63,10 @@ class SubmitJob(JobFields, Request):
         paths = {item.path for item in inputs}
         if len(paths) != len(inputs):
             raise ValueError("two inputs have the same path")
-        if any(str(folder) in paths for path in paths for folder in PurePosixPath(path).parents):
+        folders = folders_of(paths)
+        if len(folders) > MAX_INPUT_FOLDERS:
+            raise ValueError(f"the inputs lie in {len(folders)} folders; at most {MAX_INPUT_FOLDERS} are allowed")
+        if not folders.isdisjoint(paths):
             raise ValueError("the path of one input is the folder of another")
         if any(PurePosixPath(path).parts[0] == OUT for path in paths):
             raise ValueError(f"the folder `{OUT}` is kept for what the job leaves")
