@@ -9,6 +9,7 @@ import json
 import os
 import resource
 import secrets
+import select
 import signal
 import time
 from contextlib import suppress
@@ -16,10 +17,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from worker.sandbox import processes, view
+from worker.sandbox import inputs, processes, view
 from worker.sandbox.syscalls import filter_program
 
-_START_S = 10.0  #: bubblewrap needs some milliseconds; a loaded machine some more
 _OPEN_FILES = 1024  #: descriptors a process may hold
 
 
@@ -40,7 +40,8 @@ class Order:
     arguments: list[str]
     environment: dict[str, str]
     stdin: str | None
-    inputs: dict[str, str]
+    inputs: str  #: the folder that holds the inputs, each called by its number
+    input_names: list[str]  #: their paths inside the working folder
     limits: dict[str, Any]
 
 
@@ -76,7 +77,7 @@ class Sandbox:
         self.stderr, stderr_inside = os.pipe()
         world = view.options(
             (order.entry[0], shown["entry"]),
-            {name: shown[f"input-{number}"] for number, name in enumerate(order.inputs)},
+            shown["inputs"],
             order.environment,
             order.limits["disk_bytes"],
             self._mark,
@@ -104,21 +105,52 @@ class Sandbox:
             os.close(descriptor)
         self.init = 0
         self.scratch: list[int] = []
+        self._own_files = 0
 
-    def wait_until_built(self) -> None:
-        """Wait for the sandbox's init to stand at the gate, and open the folders where the program can write."""
+    def wait_until_built(self, seconds: float) -> None:
+        """Wait for the sandbox's init to stand at the gate, and open the folders where the program can write.
+
+        Raises:
+            CannotContainHere: it does not get there, or not within `seconds`.
+        """
+        end = time.monotonic() + seconds
+        if not select.select([self._status], [], [], seconds)[0]:
+            raise CannotContainHere(f"the sandbox was not built within {seconds} seconds")
         first = self._status.readline()
         if not first:
             raise CannotContainHere("bubblewrap failed")
         self.init = int(json.loads(first)["child-pid"])
         root = f"/proc/{self.init}/root"
-        end = time.monotonic() + _START_S
         while not Path(root + self._mark).is_dir():
-            if processes.is_over(self.pid) or time.monotonic() > end:
+            if processes.is_over(self.pid):
                 raise CannotContainHere("bubblewrap did not build the sandbox")
+            if time.monotonic() > end:
+                raise CannotContainHere(f"the sandbox was not built within {seconds} seconds")
             time.sleep(0.001)
         # the descriptors keep these file systems after the sandbox is gone
         self.scratch = [os.open(root + path, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW) for path in view.SCRATCH]
+
+    def place_inputs(self, names: list[str]) -> None:
+        """Put the inputs in their places.
+
+        Raises:
+            OSError: that is not possible.
+        """
+        if names:
+            inputs.place(self.init, self.scratch[0], names, source=self._mark, target=view.WORK)
+        self._own_files = self._count_files()
+
+    def files(self) -> int:
+        """Return how many files and folders the program has made where it can write; the kernel counts."""
+        return self._count_files() - self._own_files
+
+    def _count_files(self) -> int:
+        states = [os.fstatvfs(descriptor) for descriptor in self.scratch]
+        return sum(state.f_files - state.f_ffree for state in states)
+
+    def has_room(self) -> bool:
+        """Tell whether the working folder takes more."""
+        return os.fstatvfs(self.scratch[0]).f_bavail > 0
 
     def limit(self, limits: dict[str, Any]) -> None:
         """Bound each process of the program.

@@ -34,7 +34,8 @@ class Limits:
     disk_bytes: int  #: of the working folder, which is held in memory
     processes: int  #: threads included
     output_bytes: int  #: of standard output, and of standard error
-    files: int  #: in the working folder and the temporary folders together; open ones at most 1,024 a process
+    files: int  #: made in the working folder and the temporary folders together; open ones at most 1,024 a process
+    start_s: float = 10.0  #: for building the sandbox, which takes milliseconds, or a second for very many inputs
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,11 +1,13 @@
 """Processes and mounts by the kernel's own door: what the supervisor needs and Python's library lacks. Linux only.
 
-The standard library alone. Sources: prctl(2), unshare(2), mount(2), proc(5), credentials(7).
+The standard library alone. Sources: prctl(2), unshare(2), setns(2), ioctl_ns(2), mount(2), umount(2), proc(5),
+credentials(7).
 """
 
 from __future__ import annotations
 
 import ctypes
+import fcntl
 import os
 import signal
 import sys
@@ -16,7 +18,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 _PR_SET_PDEATHSIG, _PR_SET_CHILD_SUBREAPER = 1, 36
-_CLONE_NEWNS = 0x00020000
+_CLONE_NEWNS, _CLONE_NEWUSER = 0x00020000, 0x10000000
+_NS_GET_USERNS = 0xB701
+_MNT_DETACH = 2
 _MS_NOSUID, _MS_NODEV, _MS_BIND, _MS_REC, _MS_PRIVATE = 2, 4, 4096, 16384, 1 << 18
 _TICKS = os.sysconf("SC_CLK_TCK")
 _PAGE_BYTES = os.sysconf("SC_PAGE_SIZE")
@@ -75,6 +79,40 @@ def stage(sources: Mapping[str, str], place: str) -> dict[str, str]:
 def _mount(source: str | None, target: str, kind: str | None, flags: int, data: str | None = None) -> None:
     encoded = [None if text is None else os.fsencode(text) for text in (source, target, kind, data)]
     _checked(_libc.mount(*encoded[:3], ctypes.c_ulong(flags), encoded[3]), f"mount {target}")
+
+
+def enter_mounts(pid: int) -> None:
+    """See the files that a process sees, for good, with every right over what is mounted there.
+
+    Its mounts must belong to a user namespace that this process' user has made.
+
+    Raises:
+        OSError: they do not, or this machine does not allow it.
+    """
+    mounts = os.open(f"/proc/{pid}/ns/mnt", os.O_RDONLY | os.O_CLOEXEC)
+    # the namespace's own root can be another for a moment: pivot_root(2) covers the new root with the old one
+    root = os.open(f"/proc/{pid}/root", os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    owner = fcntl.ioctl(mounts, _NS_GET_USERNS)
+    _checked(_libc.setns(owner, _CLONE_NEWUSER), "setns")
+    _checked(_libc.setns(mounts, _CLONE_NEWNS), "setns")
+    os.fchdir(root)
+    os.chroot(".")
+
+
+def bind_read_only(source: str, target: str) -> None:
+    """Show a file of a read-only mount at another path; a bind has the restrictions of the mount it comes from.
+
+    Raises:
+        OSError: it cannot be bound, or could be written there.
+    """
+    _mount(source, target, None, _MS_BIND)
+    if not os.statvfs(target).f_flag & os.ST_RDONLY:
+        raise OSError(f"{target} would not be read-only")
+
+
+def unmount(place: str) -> None:
+    """Take away what is mounted at a place."""
+    _checked(_libc.umount2(os.fsencode(place), _MNT_DETACH), f"umount {place}")
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import importlib.util
 import json
+import logging
 import os
 import shutil
 import stat
@@ -20,9 +21,12 @@ from worker.sandbox.model import Ended, Limits, Program, Reason
 from worker.sandbox.syscalls import supports
 from xwhep.errors.machines import CannotContainError
 
+log = logging.getLogger(__name__)
+
 #: whom programs become when the worker is root; outside the ranges of users, of systemd and of containers
 #: (systemd, docs/UIDS-GIDS.md)
 UNPRIVILEGED_UID = 65520
+_ENTRY, _INPUTS = "entry", "inputs"  #: in the attempt's folder while the program runs
 _SUPERVISOR = Path(__file__).with_name("supervisor.py")
 _KILL_S = 10.0  #: the supervisor kills within milliseconds; then it is killed itself, and all dies with it
 _PROBE_PROGRAM = Path("/usr/bin/true")
@@ -63,9 +67,15 @@ def probe(bubblewraps: Sequence[Bubblewrap] | None = None) -> str | None:
 
     Really runs a trivial program in the sandbox. Blocks; not for use inside an event loop's thread.
     """
+    return asyncio.run(_probe(bubblewraps))
+
+
+async def _probe(bubblewraps: Sequence[Bubblewrap] | None) -> str | None:
+    """Return what `probe` does."""
+    program = Program(_PROBE_PROGRAM, inputs={_PROBE_PROGRAM.name: _PROBE_PROGRAM})
     try:
         with tempfile.TemporaryDirectory() as folder:
-            ended = asyncio.run(run(Program(_PROBE_PROGRAM), _PROBE_LIMITS, Path(folder), bubblewraps))
+            ended = await _run_once(program, _PROBE_LIMITS, Path(folder), bubblewraps)
     except CannotContainError as error:
         return error.text
     except OSError as error:
@@ -87,16 +97,43 @@ async def run(program: Program, limits: Limits, folder: Path, bubblewraps: Seque
         bubblewraps: those to try in turn until one can build the sandbox; None for `installed()`.
 
     Raises:
-        CannotContainError: this machine cannot confine the program; it was not started.
+        CannotContainError: this machine cannot confine any program, not even a trivial one; it was not started.
         OSError: the folder cannot be written, an input cannot be read, or somebody killed the supervisor; the program
             may have run.
     """
+    try:
+        return await _run_once(program, limits, folder, bubblewraps)
+    except CannotContainError:
+        if await _probe(bubblewraps) is not None:
+            raise
+    try:  # again, lest a moment of the machine's be held against the program
+        return await _run_once(program, limits, folder, bubblewraps)
+    except CannotContainError as error:
+        log.warning("a program's sandbox could not be built, another could: %s", error)
+        why = f"its sandbox could not be built, where another could: {_without_paths(error.text)}"
+        return _not_started(why)
+
+
+async def _run_once(program: Program, limits: Limits, folder: Path, bubblewraps: Sequence[Bubblewrap] | None) -> Ended:
+    """Do what `run` does, but for the doubt in the program.
+
+    Raises:
+        CannotContainError: the sandbox cannot be built.
+        OSError: see `run`.
+    """
     _refuse_unsuitable_machine()
     if why := await asyncio.to_thread(_why_not_executable, program.entry):
-        return Ended(Reason.NOT_STARTED, None, why, wall_s=0.0, cpu_s=0.0, max_rss_bytes=0)
-    order = await asyncio.to_thread(_prepare, program, limits, folder)
+        return _not_started(why)
+    try:
+        order = await asyncio.to_thread(_prepare, program, limits, folder)
+        return await _contain(order, installed() if bubblewraps is None else bubblewraps)
+    finally:
+        await asyncio.to_thread(_clear, folder)
+
+
+async def _contain(order: dict[str, Any], bubblewraps: Sequence[Bubblewrap]) -> Ended:
     why = _NOT_FOUND
-    for bwrap in installed() if bubblewraps is None else bubblewraps:
+    for bwrap in bubblewraps:
         libraries = None if bwrap.libraries is None else str(bwrap.libraries)
         answer = await _supervise({**order, "bwrap": str(bwrap.path), "libraries": libraries})
         if "failed" in answer:
@@ -105,6 +142,16 @@ async def run(program: Program, limits: Limits, folder: Path, bubblewraps: Seque
             return Ended(**{**answer, "reason": Reason(answer["reason"]), "refused": tuple(answer["refused"])})
         why = f"{bwrap.path}: {answer['cannot']}"
     raise CannotContainError(why)
+
+
+def _not_started(why: str) -> Ended:
+    return Ended(Reason.NOT_STARTED, None, why, wall_s=0.0, cpu_s=0.0, max_rss_bytes=0)
+
+
+def _without_paths(why: str) -> str:
+    """Return the end of an error's text, where the kernel's or the sandbox's reason stands; no path of this machine."""
+    reason = why.rpartition(": ")[2]
+    return "the worker's log says why" if "/" in reason else reason
 
 
 def _refuse_unsuitable_machine() -> None:
@@ -138,13 +185,14 @@ def _prepare(program: Program, limits: Limits, folder: Path) -> dict[str, Any]:
     """Put the files where the program can read them and return the order without its bwrap."""
     folder = folder.resolve(strict=True)
     uid = UNPRIVILEGED_UID if os.geteuid() == 0 else None
-    entry = folder / "entry"
+    entry = folder / _ENTRY
     shutil.copyfile(program.entry, entry)
     entry.chmod(0o555)
-    inputs = {
-        name: str(_readable(path.resolve(strict=True), folder / f"input-{number}", uid))
-        for number, (name, path) in enumerate(program.inputs.items())
-    }
+    inputs = folder / _INPUTS
+    inputs.mkdir(mode=0o700)
+    inputs.chmod(0o755)  # entered by the program's user, who reaches it by no other way than its own world
+    for number, path in enumerate(program.inputs.values()):
+        _link(path.resolve(strict=True), inputs / str(number), uid)
     return {
         "parent": os.getpid(),
         "uid": uid,
@@ -153,18 +201,26 @@ def _prepare(program: Program, limits: Limits, folder: Path) -> dict[str, Any]:
         "arguments": program.arguments,
         "environment": dict(program.environment),
         "stdin": None if program.stdin is None else str(program.stdin.resolve(strict=True)),
-        "inputs": inputs,
+        "inputs": str(inputs),
+        "input_names": list(program.inputs),
         "limits": asdict(limits),
     }
 
 
-def _readable(path: Path, copy: Path, uid: int | None) -> Path:
-    """Return a path of the same content that the program's user can read."""
+def _clear(folder: Path) -> None:
+    """Remove what `_prepare` has put into an attempt's folder."""
+    (folder / _ENTRY).unlink(missing_ok=True)
+    shutil.rmtree(folder / _INPUTS, ignore_errors=True)
+
+
+def _link(path: Path, twin: Path, uid: int | None) -> None:
+    """Give a file a second name, or copy it where that is not possible or the program's user could not read it."""
     if uid is None or path.stat().st_mode & stat.S_IROTH:
-        return path
-    shutil.copyfile(path, copy)
-    copy.chmod(0o444)
-    return copy
+        with suppress(OSError):  # it is on another disk, or another user's
+            twin.hardlink_to(path)
+            return
+    shutil.copyfile(path, twin)
+    twin.chmod(0o444)
 
 
 async def _supervise(order: dict[str, Any]) -> dict[str, Any]:

@@ -53,9 +53,8 @@ def supervise(order: Order) -> Report:
         OSError: this machine cannot hold what it wrote.
     """
     files = Files(order)
-    shown = {"entry": order.entry[1], "bwrap": order.bwrap}
+    shown = {"entry": order.entry[1], "bwrap": order.bwrap, "inputs": order.inputs}
     shown |= {} if order.libraries is None else {"libraries": order.libraries}
-    shown |= {f"input-{number}": path for number, path in enumerate(order.inputs.values())}
     try:
         if order.uid is not None:
             shown = processes.stage(shown, _STAGE)
@@ -82,7 +81,8 @@ def _contained(order: Order, files: Files, shown: dict[str, str]) -> Report:
         raise CannotContainHere(str(error)) from error
     watch = Watch(sandbox, files, order.limits)
     try:
-        sandbox.wait_until_built()
+        sandbox.wait_until_built(order.limits["start_s"])
+        sandbox.place_inputs(order.input_names)
         sandbox.limit(order.limits)
     except (CannotContainHere, OSError) as error:
         processes.kill_children()

@@ -19,20 +19,19 @@ _ENVIRONMENT = {"PATH": "/usr/local/bin:/usr/bin:/bin", "HOME": WORK, "LANG": "C
 
 
 def options(
-    entry: tuple[str, str], inputs: Mapping[str, str], environment: Mapping[str, str], disk_bytes: int, mark: str
+    entry: tuple[str, str], inputs: str, environment: Mapping[str, str], disk_bytes: int, mark: str
 ) -> list[str]:
     """Return bubblewrap's options, without those that name descriptors.
 
     Args:
         entry: name of the program's file inside `ENTRY`, and its path outside.
-        inputs: path inside the working folder -> path outside.
+        inputs: the folder outside that holds the inputs.
         environment: the job's own variables; they win over PATH, HOME and LANG.
         disk_bytes: size of the working folder.
-        mark: an empty folder with this unique path shows that the world is built.
+        mark: this unique path shows that the world is built; the folder of the inputs is there.
     """
     name, path = entry
     variables = [part for item in {**_ENVIRONMENT, **environment}.items() for part in ("--setenv", *item)]
-    files = [part for inside, source in inputs.items() for part in ("--ro-bind", source, f"{WORK}/{inside}")]
     return [
         *("--unshare-all", "--unshare-user", "--disable-userns", "--cap-drop", "ALL"),
         *("--die-with-parent", "--new-session", "--hostname", "job", "--clearenv", *variables),
@@ -40,8 +39,8 @@ def options(
         *(part for path in _LOADER for part in ("--ro-bind-try", path, path)),
         *("--size", str(_SMALL_BYTES), "--tmpfs", "/tmp"),  # noqa: S108 - inside
         *("--size", str(_SMALL_BYTES), "--tmpfs", "/dev/shm"),  # noqa: S108 - inside
-        *("--size", str(disk_bytes), "--tmpfs", WORK, "--dir", OUT, *files),
-        *("--ro-bind", path, f"{ENTRY}/{name}", "--dir", mark),
+        *("--size", str(disk_bytes), "--tmpfs", WORK, "--dir", OUT),
+        *("--ro-bind", path, f"{ENTRY}/{name}", "--ro-bind", inputs, mark),
         # without these two the root and /dev are writable tmpfs without a bound
         *("--remount-ro", "/dev", "--remount-ro", "/", "--chdir", WORK),
     ]

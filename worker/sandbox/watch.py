@@ -124,8 +124,7 @@ class Watch:
 
     def look_at_files(self) -> None:
         """Compare the scratch folders with the limits; the kernel counts, whatever the program hides."""
-        states = [os.fstatvfs(descriptor) for descriptor in self._sandbox.scratch]
-        if states[0].f_bavail == 0:
+        if not self._sandbox.has_room():
             raise Stopped("disk", f"it filled its working folder of {self._limits['disk_bytes']} bytes")
-        if sum(state.f_files - state.f_ffree for state in states) > self._limits["files"]:
+        if self._sandbox.files() > self._limits["files"]:
             raise Stopped("disk", f"it made more than {self._limits['files']} files")
