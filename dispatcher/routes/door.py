@@ -65,7 +65,7 @@ class Call:
         """Return a parameter of the query; None if it is not there."""
         return self.request.query.get(name)
 
-    async def body(self, shape: Any) -> Any:
+    async def body(self, shape: Any, limit_bytes: int = MAX_BODY_BYTES) -> Any:
         """Return the JSON body as `shape`, a message or a union of messages.
 
         Raises:
@@ -73,7 +73,7 @@ class Call:
         """
         if self.request.content_type != JSON:  # a browser sends that to another site only if the site agrees
             raise BadRequestError(f"the body must be JSON; send it with Content-Type: {JSON}")
-        raw = await read_body(self.request)
+        raw = await read_body(self.request, limit_bytes)
         check_depth(raw)
         return validated(shape, raw)
 
@@ -142,8 +142,6 @@ async def render_errors(
 
 
 def _routing_error(request: web.Request, error: web.HTTPException) -> XwhepError:
-    if error.status == web.HTTPRequestEntityTooLarge.status_code:
-        return TooLargeError("the request's body", MAX_BODY_BYTES)
     codes = {404: "no-such-route", 405: "method-not-allowed"}
     text = f"{request.method} {request.path[:200]} is no route of this dispatcher"
     return RemoteError(codes.get(error.status, "bad-request"), text, error.status)
@@ -169,18 +167,21 @@ def render(message: BaseModel, status: int = 200) -> web.Response:
     return web.Response(text=message.model_dump_json(), status=status, content_type=JSON)
 
 
-async def read_body(request: web.Request) -> bytes:
+async def read_body(request: web.Request, limit_bytes: int) -> bytes:
     """Return the body of a request.
 
     Raises:
         TooLargeError: it is over its bound, or says that it will be.
         BadRequestError: it comes too slowly.
     """
-    if (request.content_length or 0) > MAX_BODY_BYTES:
-        raise TooLargeError("the request's body", MAX_BODY_BYTES)
+    too_large = TooLargeError("the request's body", limit_bytes)
+    if (request.content_length or 0) > limit_bytes:
+        raise too_large
     try:
         async with asyncio.timeout(BODY_S):
-            return await request.read()
+            return await request.clone(client_max_size=limit_bytes).read()
+    except web.HTTPRequestEntityTooLarge as error:
+        raise too_large from error
     except TimeoutError as error:
         raise BadRequestError(f"the request's body did not arrive within {BODY_S:.0f} seconds") from error
 

@@ -17,6 +17,7 @@ from xwhep.errors.requests import InvalidFieldError
 from xwhep.ids import parse_uid
 from xwhep.lifecycle import AttemptStatus
 from xwhep.protocol.attempts import (
+    MAX_FINISH_BYTES,
     OLDEST_PROTOCOL,
     AttemptReply,
     FinishAttempt,
@@ -113,7 +114,7 @@ async def report_hit(call: Call) -> web.Response:
 @serve(TABLE, "POST", "/v1/attempts/{job}/{number}/finish", HOSTS, takes=FinishAttempt, gives=AttemptReply)
 async def finish(call: Call) -> web.Response:
     """End an attempt."""
-    message: FinishAttempt = await call.body(FinishAttempt)
+    message: FinishAttempt = await call.body(FinishAttempt, MAX_FINISH_BYTES)
     attempt, services = _attempt(call), call.services
     reply = await services.database.run(results.finish, call.caller, *attempt, message, now=services.now())
     if reply.status is AttemptStatus.LOST:

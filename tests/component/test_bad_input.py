@@ -21,6 +21,7 @@ from tests.support.raw import Answer, RawClient, raw_client
 from xwhep.client.owner import OwnerClient
 from xwhep.ids import derived_uid, new_uid
 from xwhep.pki.contexts import anonymous_context
+from xwhep.protocol import attempts
 from xwhep.protocol.apps import AppView
 from xwhep.rights import Role
 from xwhep.vanity.split_key import keygen
@@ -115,6 +116,23 @@ async def test_bodies_over_their_bound(scene: Scene) -> None:
         ("POST", "/v1/jobs", {"data": io.BytesIO(big)}, 413, "too-large", "larger than the 1048576 bytes allowed"),
         ("POST", "/v1/jobs", {"data": chunks()}, 413, "too-large", "split it or make it smaller"),
     )
+
+
+async def test_the_end_of_an_attempt_has_a_bound_of_its_own(scene: Scene) -> None:
+    path = f"/v1/attempts/{uid()}/1/finish"
+
+    async def chunks() -> AsyncIterator[bytes]:
+        for _ in range(attempts.MAX_FINISH_BYTES // 2**20 + 1):
+            yield b" " * 2**20
+
+    async with raw_client(scene.grid, await scene.grid.member(Role.HOST, "mallory")) as mallory:
+        allowed = await mallory.ask("POST", path, data=io.BytesIO(b" " * (attempts.MAX_FINISH_BYTES - 1)))
+        announced = await mallory.ask("POST", path, data=io.BytesIO(b" " * (attempts.MAX_FINISH_BYTES + 1)))
+        streamed = await mallory.ask("POST", path, data=chunks())
+
+    assert allowed.outcome == (400, "bad-request")
+    assert announced.outcome == streamed.outcome == (413, "too-large")
+    assert f"the {attempts.MAX_FINISH_BYTES} bytes allowed" in streamed.body["detail"]
 
 
 async def test_a_body_that_does_not_come_is_not_waited_for(scene: Scene, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -13,7 +13,14 @@ _DIGEST = "0" * 64
 
 
 def _work(**changes: object) -> NativeWork:
-    fields = {"program": _DIGEST, "entry": "program", "arguments": [], "environment": {}, "stdin": None, "inputs": []}
+    fields: dict[str, object] = {
+        "program": _DIGEST,
+        "entry": "program",
+        "arguments": [],
+        "environment": {},
+        "stdin": None,
+        "inputs": [],
+    }
     return NativeWork.model_validate({**fields, "limits": Limits(), **changes})
 
 

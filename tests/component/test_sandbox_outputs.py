@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from tests.support.contained import contained, limited, needs_namespaces
 from worker.sandbox.model import Program, Reason
-from worker.sandbox.outputs import MAX_NOTES, TooMuchError, collect
+from worker.sandbox.outputs import MAX_NOTES, Budget, TooMuchError, collect
 from xwhep.errors.requests import InvalidFieldError
 
 
@@ -26,7 +26,7 @@ open('outside', 'w')
 
     assert done.out == {"a/b/c.txt": b"deep", "schön": b"\0\xff"}
     assert done.ended.refused == ()
-    assert [(name, size) for name, _, size in collect(done.folder / "out", files=10, size_bytes=100)] == [
+    assert [(name, size) for name, _, size in collect(done.folder / "out", Budget(10, 100, 100))] == [
         ("a/b/c.txt", 4),
         ("schön", 2),
     ]
@@ -68,6 +68,19 @@ for name in (b'new\nline', b'\x1b[2J', b'\xff', b'back\\slash', b'a' * 255, b'-r
     assert sorted(done.out) == ["-rf", "..x", "a" * 255]
     assert len(done.ended.refused) == 4
     assert all(sentence.isprintable() for sentence in done.ended.refused)
+
+
+@needs_namespaces
+async def test_names_that_are_too_long_together_fail_the_job(tmp_path: Path) -> None:
+    text = "for number in range(10): open(f'out/{number:0100}', 'w').close()"
+
+    done = await contained(tmp_path, text, limits=limited(names_bytes=1039))
+
+    assert (done.ended.reason, done.ended.detail) == (
+        Reason.DISK,
+        "the names of the files in out/ are too long together",
+    )
+    assert len(done.out) == 9
 
 
 @needs_namespaces
@@ -114,18 +127,20 @@ def test_collect_stops_at_its_bounds(tmp_path: Path) -> None:
     for number in range(3):
         (tmp_path / str(number)).write_bytes(bytes(10))
 
-    assert len(collect(tmp_path, files=3, size_bytes=30)) == 3
+    assert len(collect(tmp_path, Budget(3, 30, 15))) == 3
     with pytest.raises(TooMuchError, match="too many files"):
-        collect(tmp_path, files=2, size_bytes=30)
+        collect(tmp_path, Budget(2, 30, 15))
     with pytest.raises(TooMuchError, match="too large"):
-        collect(tmp_path, files=3, size_bytes=29)
+        collect(tmp_path, Budget(3, 29, 15))
+    with pytest.raises(TooMuchError, match="too long together"):
+        collect(tmp_path, Budget(3, 30, 14))
 
 
 def test_collect_does_not_follow_the_folder_itself(tmp_path: Path) -> None:
     (tmp_path / "link").symlink_to("/etc")
 
     with pytest.raises(OSError, match="link"):
-        collect(tmp_path / "link", files=3, size_bytes=29)
+        collect(tmp_path / "link", Budget(3, 29, 15))
 
 
 @given(name=st.text(st.sampled_from("ab./\0 out"), max_size=8))

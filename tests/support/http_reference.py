@@ -20,6 +20,7 @@ from dispatcher.routes.table import ROUTES
 from tests.support.documented import comments, errors_of, first_line
 from xwhep.errors.base import XwhepError
 from xwhep.protocol import attempts, base, enrolment
+from xwhep.protocol.attempts import MAX_FINISH_BYTES
 from xwhep.protocol.base import Page
 
 HTTP = f"""\
@@ -27,9 +28,10 @@ HTTP = f"""\
 
 All paths begin with `/v1`, whose routes and messages only ever grow. The dispatcher speaks TLS 1.3 and asks for a
 certificate of its own grid; a route for anybody needs none. Requests and replies are JSON, content is sent as it is. A
-request has at most {MAX_BODY_BYTES // 1024} KiB, nested at most {MAX_DEPTH} deep. It is refused if it has a field that
-nobody knows; ignore the fields of a reply that you do not know. Moments are RFC 3339 in UTC. Ids are UUIDs of 36
-characters and made by the client (version 7, or 4): a request sent again with the same id is the same request.
+request has at most {MAX_BODY_BYTES // 1024} KiB, nested at most {MAX_DEPTH} deep; one that ends an attempt has at most
+{MAX_FINISH_BYTES // 1024} KiB. It is refused if it has a field that nobody knows; ignore the fields of a reply that you
+do not know. Moments are RFC 3339 in UTC. Ids are UUIDs of 36 characters and made by the client (version 7, or 4): a
+request sent again with the same id is the same request.
 
 A list comes in parts: `items`, and `next`, the value of the query parameter `after` that brings the part that follows;
 null at the end.

@@ -13,7 +13,16 @@ from dispatcher.routes.door import validated
 from tests.support.leases import vanity_lease
 from xwhep.errors.requests import InvalidFieldError
 from xwhep.protocol.apps import Kind, Limits
-from xwhep.protocol.attempts import FinishAttempt, Lease, NativeWork, ReportHit, VanityWork
+from xwhep.protocol.attempts import (
+    MAX_FINISH_BYTES,
+    MAX_OUTPUTS,
+    FinishAttempt,
+    Lease,
+    NativeWork,
+    Outcome,
+    ReportHit,
+    VanityWork,
+)
 from xwhep.protocol.base import (
     Argument,
     Digest,
@@ -26,7 +35,8 @@ from xwhep.protocol.base import (
     check_utf8_without_nul,
 )
 from xwhep.protocol.batches import SubmitBag, SubmitBatch, SubmitSearch
-from xwhep.protocol.jobs import Input, SubmitJob, SubmitJobs
+from xwhep.protocol.data import MAX_BLOB_BYTES
+from xwhep.protocol.jobs import MAX_OUTPUT_NAMES_BYTES, Input, Output, SubmitJob, SubmitJobs
 
 UID = "0197a000-0000-7000-8000-000000000001"
 DIGEST = "0123456789abcdef" * 4
@@ -256,3 +266,25 @@ def test_a_request_cannot_be_changed_after_it_was_checked() -> None:
 
 def test_there_are_two_kinds_of_app() -> None:
     assert set(Kind) == {"vanity", "native"}
+
+
+def test_the_largest_report_of_an_end_is_within_its_bound() -> None:
+    size_bytes = MAX_OUTPUT_NAMES_BYTES // MAX_OUTPUTS
+    names = [f"out/{number:x>{size_bytes - 4}}" for number in range(MAX_OUTPUTS)]
+    outputs = [Output(name=name, digest=DIGEST, size_bytes=MAX_BLOB_BYTES) for name in names]
+    end = FinishAttempt(
+        outcome=Outcome.FINISHED,
+        exit_status=2**32 - 1,
+        reason="\U0001d11e" * 1000,
+        outputs=outputs,
+        cpu_s=1e8 / 3,
+        max_rss_bytes=2**63 - 1,
+        fraction=1 / 3,
+        keys_tried=2**63 - 1,
+        keys_per_s=1e11 / 3,
+    )
+
+    assert MAX_FINISH_BYTES * 0.9 < len(end.model_dump_json().encode()) <= MAX_FINISH_BYTES
+    assert Limits.model_validate({"files": MAX_OUTPUTS - 2}).files == MAX_OUTPUTS - 2
+    with pytest.raises(ValidationError):
+        Limits.model_validate({"files": MAX_OUTPUTS - 1})

@@ -12,10 +12,10 @@ from pydantic import ValidationError
 
 from worker.sandbox import runner
 from worker.sandbox.model import Ended, Limits, Program, Reason
-from worker.sandbox.outputs import collect
+from worker.sandbox.outputs import Budget, collect
 from xwhep.errors.requests import InvalidFieldError
 from xwhep.protocol.attempts import FinishAttempt, NativeWork, Outcome
-from xwhep.protocol.jobs import Output
+from xwhep.protocol.jobs import MAX_OUTPUT_NAMES_BYTES, Output
 
 #: puts content, by its digest, into a file
 Provide: TypeAlias = Callable[[str, Path], Awaitable[None]]
@@ -87,7 +87,7 @@ def _outputs(folder: Path, work: NativeWork) -> tuple[list[Output], list[str]]:
     """Return what the program left, and sentences about what cannot be taken."""
     found = [(name, folder / name) for name in _STREAMS if (folder / name).is_file()]
     if (folder / _FOLDER).is_dir():
-        files = collect(folder / _FOLDER, files=work.limits.files, size_bytes=work.limits.disk_bytes)
+        files = collect(folder / _FOLDER, Budget(work.limits.files, work.limits.disk_bytes, MAX_OUTPUT_NAMES_BYTES))
         found += [(f"{_FOLDER}/{name}", path) for name, path, _ in files]
     outputs, notes = [], []
     for name, path in found:

@@ -8,7 +8,7 @@ from enum import StrEnum
 from pathlib import Path, PurePosixPath
 
 from xwhep.errors.requests import InvalidFieldError
-from xwhep.protocol.jobs import MAX_INPUT_FOLDERS, MAX_INPUTS, folders_of
+from xwhep.protocol.jobs import MAX_INPUT_FOLDERS, MAX_INPUTS, MAX_OUTPUT_NAMES_BYTES, folders_of
 
 
 class Reason(StrEnum):
@@ -35,6 +35,7 @@ class Limits:
     processes: int  #: threads included
     output_bytes: int  #: of standard output, and of standard error
     files: int  #: made in the working folder and the temporary folders together; open ones at most 1,024 a process
+    names_bytes: int = MAX_OUTPUT_NAMES_BYTES  #: of all outputs together
     start_s: float = 10.0  #: for building the sandbox, which takes milliseconds, or a second for very many inputs
 
 

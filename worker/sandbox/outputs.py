@@ -32,6 +32,7 @@ class Budget:
 
     files: int  #: folders and things left behind count as well, so that the walk itself is bounded
     size_bytes: int
+    names_bytes: int  #: of the names that outputs have: paths that begin with out/
     notes: list[str] = field(default_factory=list)
 
     def count(self) -> None:
@@ -40,8 +41,11 @@ class Budget:
         if self.files < 0:
             raise TooMuchError("too many files in out/")
 
-    def take(self, size_bytes: int) -> None:
-        """Count the bytes of one file, before they are read."""
+    def take(self, name: str, size_bytes: int) -> None:
+        """Count the bytes of one file and of its name, before it is read."""
+        self.names_bytes -= len(f"out/{name}".encode())
+        if self.names_bytes < 0:
+            raise TooMuchError("the names of the files in out/ are too long together")
         self.size_bytes -= size_bytes
         if self.size_bytes < 0:
             raise TooMuchError("the files in out/ are too large")
@@ -52,16 +56,15 @@ class Budget:
             self.notes.append(f"out/{name[:200]!a}: {why}")
 
 
-def collect(folder: Path, *, files: int, size_bytes: int) -> list[tuple[str, Path, int]]:
+def collect(folder: Path, budget: Budget) -> list[tuple[str, Path, int]]:
     """Return (name relative to `folder` with /, path, size) of each regular file in it, sorted by name.
 
     What is no regular file, or has a name that is not printable, is left out.
 
     Raises:
-        TooMuchError: more than `files` entries or `size_bytes` bytes.
+        TooMuchError: the budget is spent.
         OSError: the folder cannot be read.
     """
-    budget = Budget(files, size_bytes)
     found: list[tuple[str, Path, int]] = []
 
     def note(name: str, descriptor: int) -> None:
@@ -97,7 +100,7 @@ def walk(root: int, budget: Budget, visit: Callable[[str, int], None]) -> None:
         TooMuchError: the budget is spent.
     """
     for name, descriptor in _files(root, "", budget, 0):
-        budget.take(os.fstat(descriptor).st_size)
+        budget.take(name, os.fstat(descriptor).st_size)
         visit(name, descriptor)
 
 

@@ -129,7 +129,7 @@ def _never_executed(line: str) -> Report:
 
 
 def _take_files(sandbox: Sandbox, files: Files, limits: dict[str, Any], report: Report) -> None:
-    budget = Budget(limits["files"], limits["disk_bytes"])
+    budget = Budget(limits["files"], limits["disk_bytes"], limits["names_bytes"])
     try:
         out = os.open("out", os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW, dir_fd=sandbox.scratch[0])
     except OSError as error:  # the program replaced it

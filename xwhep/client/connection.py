@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import io
 import random
 import ssl
 import time
@@ -17,6 +18,7 @@ from types import TracebackType
 from typing import Annotated, Any, Final, Self, TypeVar
 
 import aiohttp
+from aiohttp.payload import TOO_LARGE_BYTES_BODY
 from pydantic import AfterValidator, BaseModel, ValidationError
 
 from xwhep.client.failures import connection_error
@@ -159,7 +161,7 @@ class Connection:
         """
 
         async def once() -> ReplyT:
-            data = None if body is None else body.model_dump_json(exclude_none=True).encode()
+            data = None if body is None else _sendable(body.model_dump_json(exclude_none=True).encode())
             headers = {} if data is None else {"Content-Type": "application/json"}
             async with self._request(method, path, data=data, headers=headers, params=params) as response:
                 return _parse(reply, await _read_bounded(response))
@@ -242,6 +244,11 @@ def _parse(reply: type[ReplyT], body: bytes) -> ReplyT:
         return reply.model_validate_json(body)
     except ValidationError as error:
         raise UnavailableError("the dispatcher's reply could not be understood") from error
+
+
+def _sendable(raw: bytes) -> bytes | io.BytesIO:
+    """Return a body in the form in which aiohttp sends it piece by piece, if it is large."""
+    return io.BytesIO(raw) if len(raw) > TOO_LARGE_BYTES_BODY else raw
 
 
 async def _read_bounded(response: aiohttp.ClientResponse) -> bytes:

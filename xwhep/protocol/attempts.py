@@ -12,7 +12,7 @@ from xwhep.lifecycle import AttemptStatus
 from xwhep.protocol.apps import Kind, Limits
 from xwhep.protocol.base import Argument, Cpu, Digest, Os, Reason, RelativePath, Reply, Request, VariableName
 from xwhep.protocol.data import BlobFields
-from xwhep.protocol.jobs import Input, Output
+from xwhep.protocol.jobs import MAX_OUTPUT_NAMES_BYTES, Input, Output
 from xwhep.secp256k1 import decode, encode
 from xwhep.vanity.addresses import Form
 from xwhep.vanity.target_fields import TargetFields
@@ -26,6 +26,11 @@ HEARTBEAT_S = 10
 LEASE_S = 60
 #: the longest that a poll is held open, seconds
 MAX_WAIT_S = 30
+
+#: the files of a job at its largest limit, and its two streams
+MAX_OUTPUTS: Final = 10_002
+#: the largest report of an attempt's end: the names of the outputs, what else is said of each, and the rest
+MAX_FINISH_BYTES: Final = MAX_OUTPUT_NAMES_BYTES + MAX_OUTPUTS * 128 + 16 * 1024
 
 #: what a worker that says nothing about forms can search for
 ANY_KERNELS: Final = frozenset({Form.P2PKH_COMPRESSED})
@@ -167,7 +172,7 @@ class FinishAttempt(ProgressFields, Request):
     outcome: Outcome
     exit_status: Annotated[int, Field(ge=-(2**31), lt=2**32)] | None = None  #: unsigned on Windows
     reason: Reason | None = None
-    outputs: Annotated[list[Output], Field(max_length=10_002)] = Field(default_factory=list)
+    outputs: Annotated[list[Output], Field(max_length=MAX_OUTPUTS)] = Field(default_factory=list)
     cpu_s: Annotated[float, Field(ge=0, le=1e9)] = 0
     max_rss_bytes: Annotated[int, Field(ge=0, lt=2**63)] = 0
 

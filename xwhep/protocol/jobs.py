@@ -20,6 +20,8 @@ MAX_INPUTS = 1000
 MAX_INPUT_FOLDERS = 10_000
 #: the folder whose files a job leaves as outputs
 OUT = "out"
+#: bytes in UTF-8 of the names of all outputs of a job together
+MAX_OUTPUT_NAMES_BYTES = 1024 * 1024
 #: how often a job is tried before it ends in error
 ATTEMPTS_ALLOWED = 3
 
