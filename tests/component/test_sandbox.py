@@ -21,6 +21,7 @@ from tests.support.contained import (
     processes_with,
     program,
 )
+from worker.sandbox import processes
 from worker.sandbox.model import Program, Reason
 from worker.sandbox.runner import UNPRIVILEGED_UID, Bubblewrap, installed, probe, run
 from xwhep.errors.machines import CannotContainError
@@ -243,6 +244,43 @@ async def test_seen_from_outside_the_program_is_no_root(tmp_path: Path) -> None:
 
     expected = {UNPRIVILEGED_UID} if os.geteuid() == 0 else {os.getuid(), os.getgid()}
     assert users == expected
+
+
+def _command_lines_of_supervised() -> list[list[str]]:
+    """Return the command lines of the supervisor that this process has started, and of what that has started."""
+    lines = {pid: _command_line(pid) for child in processes.children(os.getpid()) for pid in processes.tree(child)}
+    (supervisor,) = [pid for pid, line in lines.items() if any(part.endswith("supervisor.py") for part in line)]
+    return [lines[pid] for pid in processes.tree(supervisor)]
+
+
+def _command_line(pid: int) -> list[str]:
+    return Path(f"/proc/{pid}/cmdline").read_text().rstrip("\0").split("\0")
+
+
+async def test_command_lines_show_the_arguments_and_nothing_else_of_a_job(tmp_path: Path) -> None:
+    argument, variable, name = (f"{kind}-{os.urandom(8).hex()}" for kind in ("argument", "variable", "name"))
+    (given := tmp_path / "given").write_text("content")
+    own = attempt(tmp_path)
+    waiting = program(
+        tmp_path,
+        "print('begun', flush=True)\ntime.sleep(60)",
+        arguments=(argument,),
+        environment={"WORD": variable},
+        inputs={name: given},
+        stdin=given,
+    )
+    task = asyncio.create_task(run(waiting, LIMITS, own))
+    await eventually(lambda: (own / "stdout").exists() and (own / "stdout").read_text() == "begun\n")
+
+    lines = _command_lines_of_supervised()
+    task.cancel()
+    await asyncio.wait([task])
+
+    with_arguments = [line for line in lines if argument in line]
+    bubblewraps = [line for line in with_arguments if line[0] == "bwrap"]
+    assert (len(lines), len(with_arguments), len(bubblewraps)) == (4, 3, 2)  # supervisor, bwrap, its init, the program
+    assert all(line[1] == "--args" and line[3:] == ["--", "/app/program.py", argument] for line in bubblewraps)
+    assert not [text for line in lines for text in line for secret in (variable, name, str(own)) if secret in text]
 
 
 @pytest.mark.parametrize(
