@@ -20,6 +20,7 @@ What each layer takes away:
 The kernel's bounds are exact. Those of the supervisor can be passed for a tenth of a second: by as much memory as all
 processes can fill meanwhile, in particular, but never by more than the address space of all of them together.
 
-What the program left in `out/` is copied out by the supervisor after the last process is dead: regular files alone, no
+The inputs are bound into the program's working folder by the supervisor, before the program starts (`inputs`). What the
+program left in `out/` is copied out by the supervisor after the last process is dead: regular files alone, no
 link followed, count and size bounded (`outputs`).
 """
