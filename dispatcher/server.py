@@ -78,7 +78,11 @@ async def _serving(services: Services, installation: Installation, listener: soc
     prolonged = await services.database.run(leasing.prolong_all, now=services.now())
     LOG.info("%d attempts go on, %d uploads cut short were removed", prolonged, swept)
     runner = web.AppRunner(
-        application(services), access_log=None, keepalive_timeout=KEEPALIVE_S, shutdown_timeout=SHUTDOWN_S
+        application(services),
+        access_log=None,
+        keepalive_timeout=KEEPALIVE_S,
+        shutdown_timeout=SHUTDOWN_S,
+        auto_decompress=False,  # a small body could unpack to gigabytes, also where no route reads it
     )
     await runner.setup()
     housekeeping = asyncio.gather(
