@@ -20,7 +20,6 @@ from dispatcher.services import utc_now
 from dispatcher.storage.database import Database
 from dispatcher.usecases import members
 from xwhep import config
-from xwhep.errors.installations import NotInstalledError
 from xwhep.pki.certificates import certificate_digest
 from xwhep.pki.tokens import make_token
 from xwhep.protocol.members import CreateToken, TokenReply
@@ -109,8 +108,7 @@ def revoke(uid: UUID) -> None:
 @contextlib.contextmanager
 def _database(installation: Installation) -> Iterator[Database]:
     """Open the database beside a dispatcher that may be running."""
-    if not installation.names_file.exists():
-        raise NotInstalledError(installation.folder)
+    installation.check()
     database = Database(installation.database)
     try:
         database.run_now(check_schema)

@@ -5,6 +5,7 @@ dispatcher/ca/            the grid's authority
 dispatcher/server/        the server's key and certificate
 dispatcher/grid.sqlite    the database
 dispatcher/blobs/         content
+dispatcher/lock           held by the dispatcher that serves
 """
 
 from __future__ import annotations
@@ -61,6 +62,20 @@ class Installation:
         """The file of the database."""
         return self.folder / "grid.sqlite"
 
+    @property
+    def lock(self) -> Path:
+        """The file whose lock the server holds; commands beside it do not."""
+        return self.folder / "lock"
+
+    def check(self) -> None:
+        """Check that there is a dispatcher.
+
+        Raises:
+            NotInstalledError: there is none.
+        """
+        if not self.names_file.exists():
+            raise NotInstalledError(self.folder)
+
     def names(self) -> list[str]:
         """Return the names under which the dispatcher is reached."""
         names: list[str] = json.loads(self.names_file.read_text(encoding="utf-8"))
@@ -77,8 +92,7 @@ class Installation:
             NotInstalledError: none does.
             SchemaMismatchError: its database is of another version.
         """
-        if not self.names_file.exists():
-            raise NotInstalledError(self.folder)
+        self.check()
         database = Database(self.database)
         database.run_now(check_schema)
         return Services(database, BlobStore(self.folder / "blobs"), self.open_authority())

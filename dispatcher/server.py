@@ -19,6 +19,7 @@ from dispatcher.routes.table import application
 from dispatcher.services import Services
 from dispatcher.usecases import leasing
 from xwhep.errors.installations import PortTakenError
+from xwhep.lock import hold
 from xwhep.pki.contexts import server_context
 
 LOG = logging.getLogger("dispatcher")
@@ -56,11 +57,16 @@ async def running(installation: Installation, host: str, port: int) -> AsyncIter
     """Serve while the context lasts.
 
     Raises:
+        NotInstalledError: there is no dispatcher in the folder.
+        AlreadyRunningError: another dispatcher serves from the folder.
         PortTakenError: another program listens there.
+        SchemaMismatchError: the database is of another version.
     """
-    with contextlib.closing(
-        _bound(host, port)
-    ) as listener:  # before all else: nothing is touched beside another server
+    installation.check()
+    with (  # before all else: nothing is touched beside another server
+        hold(installation.lock, "a dispatcher"),
+        contextlib.closing(_bound(host, port)) as listener,
+    ):
         services = installation.open()
         try:
             async with _serving(services, installation, listener) as dispatcher:
