@@ -17,6 +17,7 @@ from xwhep.client.enrolment import join
 from xwhep.client.owner import OwnerClient
 from xwhep.errors.identity import RevokedError
 from xwhep.members import Kind
+from xwhep.pki.identity import load_identity
 from xwhep.pki.tokens import parse_token
 
 SOMEBODY = "0190f3c2-8a4e-7b1d-9c3f-2e5d6a7b8c9d"
@@ -95,3 +96,14 @@ def test_a_missing_database_is_not_made_anew(installed: Installation, words: tup
         " (database-missing)\n"
     )
     assert not installed.database.exists()
+
+
+def test_the_only_administrator_is_not_revoked(installed: Installation) -> None:
+    ann = load_identity(installed.folder.parent / "user", "xwhep-dispatcher init")
+    result = types(installed.folder.parent, "revoke", str(ann.member.uid))
+
+    assert result.exit_code == 1
+    assert result.stderr.startswith(
+        "xwhep-dispatcher: ann is the only administrator of this grid; let another one join"
+    )
+    assert result.stderr.endswith("(last-administrator)\n")

@@ -48,6 +48,19 @@ class ForbiddenError(XwhepError):
         super().__init__(f"a {role} may not {action}")
 
 
+class LastAdministratorError(XwhepError):
+    """A revocation that would leave the grid without an administrator."""
+
+    code = "last-administrator"
+    http_status = 409
+
+    def __init__(self, name: str) -> None:
+        super().__init__(
+            f"{name} is the only administrator of this grid; let another one join first, with `xwhep-dispatcher token"
+            " --kind administrator`"
+        )
+
+
 class TokenRefusedError(XwhepError):
     """A join token that is unknown, used up or expired; which of them is nobody's business."""
 
