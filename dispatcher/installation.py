@@ -21,6 +21,7 @@ from sqlalchemy.exc import NoResultFound, OperationalError
 from sqlmodel import Session, select
 
 from dispatcher import authority
+from dispatcher.admission import DEFAULT_BOUNDS, Bounds
 from dispatcher.authority import Authority
 from dispatcher.services import Services
 from dispatcher.storage.blobs import BlobStore
@@ -92,14 +93,14 @@ class Installation:
         """Return the grid's authority."""
         return authority.load(self.ca)
 
-    def open(self) -> Services:
+    def open(self, bounds: Bounds = DEFAULT_BOUNDS) -> Services:
         """Return the parts of the dispatcher that lives here.
 
         Raises:
             NotInstalledError: none does.
             DatabaseMissingError, DatabaseDamagedError, SchemaMismatchError: as `open_database`.
         """
-        return Services(self.open_database(), BlobStore(self.folder / "blobs"), self.open_authority())
+        return Services(self.open_database(), BlobStore(self.folder / "blobs"), self.open_authority(), bounds)
 
     def open_database(self) -> Database:
         """Return the database; a dispatcher may be running beside.
