@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -18,6 +19,7 @@ from dispatcher.peers import Peers
 from dispatcher.storage.blobs import BlobStore
 from dispatcher.storage.database import Database
 from dispatcher.wakeups import Waiters
+from dispatcher.wrong_tokens import WrongTokens
 
 
 def utc_now() -> datetime:
@@ -40,6 +42,7 @@ class Services:
     uploads: WeakValueDictionary[tuple[UUID, int], asyncio.Lock] = field(default_factory=WeakValueDictionary)
     #: held by whoever reads a JSON body of an identity
     bodies: WeakValueDictionary[UUID, asyncio.Semaphore] = field(default_factory=WeakValueDictionary)
+    wrong_tokens: WrongTokens = field(default_factory=lambda: WrongTokens(time.monotonic))
     polls: Holds[UUID] = field(init=False)
     peers: Peers = field(init=False)
 

@@ -71,6 +71,16 @@ class TokenRefusedError(XwhepError):
         super().__init__("the join token is unknown, used up or expired; ask for a new one")
 
 
+class TooManyWrongTokensError(XwhepError):
+    """Too many wrong join tokens came from the caller's address of late."""
+
+    code = "too-many-wrong-tokens"
+    http_status = 429
+
+    def __init__(self, wait_s: float) -> None:
+        super().__init__(f"too many wrong join tokens came from this address; try again in {wait_s:.0f} seconds")
+
+
 class TokenMalformedError(XwhepError):
     """A text that is no join token."""
 
