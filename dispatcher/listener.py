@@ -126,10 +126,10 @@ class Listener:
             return
         task = asyncio.create_task(self._shake_hands(connection, admitted))
         self._handshakes.add(task)
-        task.add_done_callback(self._handshakes.discard)
+        task.add_done_callback(lambda ended: self._note_handshake(ended, connection, admitted))
 
     async def _shake_hands(self, connection: socket.socket, admitted: Admitted) -> None:
-        """Serve a connection: return after the handshake, from where the protocol goes on by itself."""
+        """Return after the handshake, from where the protocol goes on by itself."""
         protocol = _Counted(
             self._http(), lambda transport: self._let_in(transport, admitted), lambda: self._end(admitted)
         )
@@ -143,9 +143,13 @@ class Listener:
             )
         except OSError as error:
             LOG.debug("a handshake with %s failed: %s", admitted.address, error)
-        finally:
-            if admitted.is_shaking_hands:  # it has failed, or was cancelled: the protocol never hears of it
-                self._end(admitted)
+
+    def _note_handshake(self, task: asyncio.Task[None], connection: socket.socket, admitted: Admitted) -> None:
+        """Forget the task; where the handshake failed or never began, the protocol does not hear of the end."""
+        self._handshakes.discard(task)
+        if admitted.is_shaking_hands:
+            connection.close()
+            self._end(admitted)
 
     def _let_in(self, transport: asyncio.Transport, admitted: Admitted) -> None:
         certificate = self._peers.certificate(transport)

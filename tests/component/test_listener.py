@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import gc
 import json
 import logging
 import os
@@ -200,6 +201,23 @@ async def test_a_connection_waits_while_too_many_handshakes_are_under_way(tmp_pa
                 assert (admission.connections, health.done()) == (2, False)
                 third.close()
                 assert (await health).status == 200
+
+
+async def test_the_dispatcher_stops_at_once_in_the_middle_of_handshakes(tmp_path: Path) -> None:
+    async with a_grid(tmp_path) as grid:
+        admission = grid.dispatcher.listener.admission
+        with idle(grid.dispatcher.port, 20):
+            async with asyncio.timeout(20):
+                while not admission.connections:  # noqa: ASYNC110 - nobody is told
+                    await asyncio.sleep(0)
+            began = time.monotonic()
+            grid.dispatcher.housekeeping.cancel()
+            with pytest.raises(asyncio.CancelledError):
+                await grid.dispatcher.housekeeping
+    gc.collect()  # a socket that nobody closed would be a warning now
+
+    assert (admission.connections, admission.handshakes) == (0, 0)
+    assert time.monotonic() - began < listener.HANDSHAKE_S
 
 
 # --- descriptors
