@@ -6,6 +6,8 @@ effect on open connections too.
 
 from __future__ import annotations
 
+import asyncio
+import ssl
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -41,7 +43,8 @@ class Peers:
     def __init__(self, database: Database, monotonic: Callable[[], float] = time.monotonic) -> None:
         self._database = database
         self._monotonic = monotonic
-        self._certificates: WeakKeyDictionary[object, PeerCertificate] = WeakKeyDictionary()
+        #: by the connection's TLS, which is one object for all its requests, and takes a weak reference with any loop
+        self._certificates: WeakKeyDictionary[ssl.SSLObject, PeerCertificate] = WeakKeyDictionary()
         self._callers: dict[str, tuple[Caller, float]] = {}
 
     async def caller(self, request: web.Request, now: datetime) -> Caller:
@@ -52,7 +55,9 @@ class Peers:
             IdentityExpiredError: the certificate has ended since.
             UnknownIdentityError, RevokedError: the database says so.
         """
-        certificate = self._certificate(request)
+        certificate = None if request.transport is None else self.certificate(request.transport)
+        if certificate is None:
+            raise NoCertificateError
         if certificate.ends_at <= now:
             raise IdentityExpiredError(certificate.ends_at)
         known = self._callers.get(certificate.key_digest)
@@ -68,17 +73,17 @@ class Peers:
         """Ask the database again for everybody; somebody was revoked."""
         self._callers.clear()
 
-    def _certificate(self, request: web.Request) -> PeerCertificate:
-        transport = request.transport
-        if transport is None:
-            raise NoCertificateError
-        known = self._certificates.get(transport)
+    def certificate(self, transport: asyncio.BaseTransport) -> PeerCertificate | None:
+        """Return what the other end of a connection has shown; None if nothing."""
+        tls: ssl.SSLObject | None = transport.get_extra_info("ssl_object")
+        if tls is None:
+            return None
+        known = self._certificates.get(tls)
         if known is None:
-            tls = transport.get_extra_info("ssl_object")
-            der = None if tls is None else tls.getpeercert(binary_form=True)
+            der = tls.getpeercert(binary_form=True)
             if der is None:
-                raise NoCertificateError
+                return None
             certificate = x509.load_der_x509_certificate(der)
             known = PeerCertificate(public_key_digest(certificate), certificate.not_valid_after_utc)
-            self._certificates[transport] = known
+            self._certificates[tls] = known
         return known

@@ -13,19 +13,21 @@ from typing import Any
 
 from aiohttp import web
 
+from dispatcher.admission import DEFAULT_BOUNDS, Bounds
 from dispatcher.housekeeping import keep_certificate, keep_leases, keep_store
 from dispatcher.installation import Installation
+from dispatcher.listener import BACKLOG, Listener, raise_descriptors
 from dispatcher.routes.table import application
 from dispatcher.services import Services
 from dispatcher.usecases import leasing
 from xwhep.errors.installations import PortTakenError
+from xwhep.lock import hold
 from xwhep.pki.contexts import server_context
 
 LOG = logging.getLogger("dispatcher")
 
 #: an idle connection is closed after this long, and so is one whose request does not come
 KEEPALIVE_S = 75.0
-BACKLOG = 1024
 #: how long requests under way may take when the dispatcher stops
 SHUTDOWN_S = 5.0
 
@@ -36,6 +38,7 @@ class Running:
 
     services: Services
     port: int
+    listener: Listener
     housekeeping: asyncio.Future[Any]  #: ends only if it fails
 
     async def until(self, stop: asyncio.Event) -> None:
@@ -52,16 +55,25 @@ class Running:
 
 
 @contextlib.asynccontextmanager
-async def running(installation: Installation, host: str, port: int) -> AsyncIterator[Running]:
+async def running(
+    installation: Installation, host: str, port: int, bounds: Bounds = DEFAULT_BOUNDS
+) -> AsyncIterator[Running]:
     """Serve while the context lasts.
 
     Raises:
+        NotInstalledError: there is no dispatcher in the folder.
+        AlreadyRunningError: another dispatcher serves from the folder.
         PortTakenError: another program listens there.
+        SchemaMismatchError: the database is of another version.
     """
-    with contextlib.closing(
-        _bound(host, port)
-    ) as listener:  # before all else: nothing is touched beside another server
-        services = installation.open()
+    installation.check()
+    with (  # before all else: nothing is touched beside another server
+        hold(installation.lock, "a dispatcher"),
+        contextlib.closing(_bound(host, port)) as listener,
+    ):
+        descriptors = raise_descriptors()
+        services = installation.open(bounds.within(descriptors))
+        LOG.info("%d descriptors, at most %d connections", descriptors, services.bounds.connections)
         try:
             async with _serving(services, installation, listener) as dispatcher:
                 yield dispatcher
@@ -70,7 +82,7 @@ async def running(installation: Installation, host: str, port: int) -> AsyncIter
 
 
 @contextlib.asynccontextmanager
-async def _serving(services: Services, installation: Installation, listener: socket.socket) -> AsyncIterator[Running]:
+async def _serving(services: Services, installation: Installation, listening: socket.socket) -> AsyncIterator[Running]:
     names, folder = installation.names(), installation.server
     services.authority.ensure_server_certificate(folder, names, services.now())
     context = server_context(folder / "cert.pem", folder / "key.pem", services.authority.cas)
@@ -78,19 +90,34 @@ async def _serving(services: Services, installation: Installation, listener: soc
     prolonged = await services.database.run(leasing.prolong_all, now=services.now())
     LOG.info("%d attempts go on, %d uploads cut short were removed", prolonged, swept)
     runner = web.AppRunner(
-        application(services), access_log=None, keepalive_timeout=KEEPALIVE_S, shutdown_timeout=SHUTDOWN_S
+        application(services),
+        access_log=None,
+        keepalive_timeout=KEEPALIVE_S,
+        shutdown_timeout=SHUTDOWN_S,
+        auto_decompress=False,  # a small body could unpack to gigabytes, also where no route reads it
     )
     await runner.setup()
-    housekeeping = asyncio.gather(
-        keep_leases(services), keep_certificate(services, context, folder, names), keep_store(services)
-    )
+    assert runner.server is not None, "it was set up"
+    listening.listen(BACKLOG)
+    listening.setblocking(False)  # noqa: FBT003 - the standard library's signature
+    listener = Listener(listening, context, runner.server, services.peers, services.bounds)
+    tasks = [
+        asyncio.create_task(task)
+        for task in (
+            listener.serve(),
+            keep_leases(services),
+            keep_certificate(services, context, folder, names),
+            keep_store(services),
+        )
+    ]
+    housekeeping = asyncio.gather(*tasks)
     try:
-        await web.SockSite(runner, listener, ssl_context=context, backlog=BACKLOG).start()
-        yield Running(services, listener.getsockname()[1], housekeeping)
+        yield Running(services, listening.getsockname()[1], listener, housekeeping)
     finally:
         services.waiters.close()
-        housekeeping.cancel()
-        await asyncio.gather(housekeeping, return_exceptions=True)
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(housekeeping, *tasks, return_exceptions=True)
         await runner.cleanup()
 
 

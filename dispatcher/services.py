@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -11,12 +12,14 @@ from weakref import WeakValueDictionary
 
 from aiohttp import web
 
+from dispatcher.admission import DEFAULT_BOUNDS, Bounds, Holds
 from dispatcher.authority import Authority
 from dispatcher.heard import HeardBook
 from dispatcher.peers import Peers
 from dispatcher.storage.blobs import BlobStore
 from dispatcher.storage.database import Database
 from dispatcher.wakeups import Waiters
+from dispatcher.wrong_tokens import WrongTokens
 
 
 def utc_now() -> datetime:
@@ -31,14 +34,20 @@ class Services:
     database: Database
     blobs: BlobStore
     authority: Authority
+    bounds: Bounds = DEFAULT_BOUNDS
     now: Callable[[], datetime] = utc_now
     waiters: Waiters = field(default_factory=Waiters)
     heard: HeardBook = field(default_factory=HeardBook)
     #: held by whoever uploads for an attempt
     uploads: WeakValueDictionary[tuple[UUID, int], asyncio.Lock] = field(default_factory=WeakValueDictionary)
+    #: held by whoever reads a JSON body of an identity
+    bodies: WeakValueDictionary[UUID, asyncio.Semaphore] = field(default_factory=WeakValueDictionary)
+    wrong_tokens: WrongTokens = field(default_factory=lambda: WrongTokens(time.monotonic))
+    polls: Holds[UUID] = field(init=False)
     peers: Peers = field(init=False)
 
     def __post_init__(self) -> None:
+        self.polls = Holds("long polls of one identity", self.bounds.polls)
         self.peers = Peers(self.database)
 
 

@@ -18,6 +18,7 @@ from pydantic import BaseModel, TypeAdapter, ValidationError
 from dispatcher.services import SERVICES, Services
 from xwhep.errors.base import RemoteError, XwhepError
 from xwhep.errors.identity import ForbiddenError
+from xwhep.errors.jobs import BusyError
 from xwhep.errors.requests import BadRequestError, InvalidFieldError, TooLargeError
 from xwhep.nesting import is_nested_deeper
 from xwhep.rights import Caller, Role
@@ -25,6 +26,8 @@ from xwhep.rights import Caller, Role
 LOG = logging.getLogger("dispatcher")
 
 MAX_BODY_BYTES: Final = 1024 * 1024
+#: of a caller without a certificate, who has nothing to send but a key; also so that many hold little memory
+MAX_STRANGERS_BODY_BYTES: Final = 64 * 1024
 MAX_DEPTH: Final = 32
 JSON: Final = "application/json"
 #: seconds within which a request's body must be here, whole
@@ -73,9 +76,30 @@ class Call:
         """
         if self.request.content_type != JSON:  # a browser sends that to another site only if the site agrees
             raise BadRequestError(f"the body must be JSON; send it with Content-Type: {JSON}")
-        raw = await read_body(self.request, limit_bytes)
+        raw = await self._read(limit_bytes)
         check_depth(raw)
         return validated(shape, raw)
+
+    async def _read(self, limit_bytes: int) -> bytes:
+        """Return the body; of one identity only a few are on their way at the same time, the others wait.
+
+        Raises:
+            BusyError: it has waited too long for its turn.
+            TooLargeError, BadRequestError: see `read_body`.
+        """
+        if self._caller is None:
+            return await read_body(self.request, MAX_STRANGERS_BODY_BYTES)
+        bound = self.services.bounds.bodies
+        turns = self.services.bodies.setdefault(self._caller.uid, asyncio.Semaphore(bound))
+        try:
+            async with asyncio.timeout(BODY_S):
+                await turns.acquire()
+        except TimeoutError as error:
+            raise BusyError("requests of one identity whose bodies are on their way", bound) from error
+        try:
+            return await read_body(self.request, limit_bytes)
+        finally:
+            turns.release()
 
 
 Handler = Callable[[Call], Awaitable[web.StreamResponse]]
@@ -94,15 +118,16 @@ class Route:
     handler: Handler
     takes: Any = None  #: a message, a union of messages, CONTENT, or None for nothing
     gives: Any = None
+    waits: bool = False  #: whether the answer may wait for something to happen: a long poll
 
 
 def serve(
-    table: list[Route], method: str, path: str, roles: frozenset[Role] | None, *, takes: Any = None, gives: Any = None
+    table: list[Route], method: str, path: str, roles: frozenset[Role] | None, **traits: Any
 ) -> Callable[[Handler], Handler]:
-    """Put a handler into a route table."""
+    """Put a handler into a route table; `traits` are the other fields of a route."""
 
     def register(handler: Handler) -> Handler:
-        table.append(Route(method, path, roles, handler, takes, gives))
+        table.append(Route(method, path, roles, handler, **traits))
         return handler
 
     return register
@@ -112,15 +137,30 @@ def guarded(route: Route) -> Callable[[web.Request], Awaitable[web.StreamRespons
     """Return the aiohttp handler of a route: who may not call it does not get in."""
 
     async def handle(request: web.Request) -> web.StreamResponse:
+        _check_encoding(request)
         services = request.app[SERVICES]
         caller = None
         if route.roles is not None:
             caller = await services.peers.caller(request, services.now())
             if caller.role not in route.roles:
                 raise ForbiddenError(caller.role, f"{request.method} {route.path}")
-        return await route.handler(Call(request, services, caller))
+        call = Call(request, services, caller)
+        if not route.waits:
+            return await route.handler(call)
+        with services.polls.one(call.caller.uid):
+            return await route.handler(call)
 
     return handle
+
+
+def _check_encoding(request: web.Request) -> None:
+    """Check that the body, if there is one, is sent as it is: nothing is unpacked here.
+
+    Raises:
+        BadRequestError: it is compressed.
+    """
+    if request.headers.get("Content-Encoding", "identity").strip().lower() != "identity":
+        raise BadRequestError("a compressed body is not accepted; send it without Content-Encoding")
 
 
 @web.middleware
@@ -174,16 +214,15 @@ async def read_body(request: web.Request, limit_bytes: int) -> bytes:
         TooLargeError: it is over its bound, or says that it will be.
         BadRequestError: it comes too slowly.
     """
-    too_large = TooLargeError("the request's body", limit_bytes)
     if (request.content_length or 0) > limit_bytes:
-        raise too_large
+        raise TooLargeError("the request's body", limit_bytes)
     try:
         async with asyncio.timeout(BODY_S):
             return await request.clone(client_max_size=limit_bytes).read()
-    except web.HTTPRequestEntityTooLarge as error:
-        raise too_large from error
     except TimeoutError as error:
         raise BadRequestError(f"the request's body did not arrive within {BODY_S:.0f} seconds") from error
+    except web.HTTPRequestEntityTooLarge as error:
+        raise TooLargeError("the request's body", limit_bytes) from error
 
 
 def check_depth(raw: bytes) -> None:

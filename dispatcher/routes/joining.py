@@ -2,20 +2,29 @@
 
 from __future__ import annotations
 
+import asyncio
+import logging
+from typing import Final
+
 from aiohttp import web
 from cryptography.hazmat.primitives.asymmetric import ec
 
+from dispatcher.admission import address_group
 from dispatcher.authority import requested_key
 from dispatcher.routes.door import Call, Route, render, serve
 from dispatcher.usecases import members
 from dispatcher.usecases.members import Membership, Newcomer
+from xwhep.errors.identity import TokenRefusedError
 from xwhep.pki.certificates import bundle_pem
 from xwhep.pki.keys import public_key_digest
 from xwhep.pki.tokens import secret_digest
 from xwhep.protocol.base import Reply
 from xwhep.protocol.enrolment import AuthorityReply, CertificateReply, JoinRequest, RenewRequest
 
+LOG = logging.getLogger("dispatcher")
 TABLE: list[Route] = []
+#: of a peer that is gone already
+UNKNOWN_ADDRESS: Final = "0.0.0.0"  # noqa: S104 - nothing listens there
 
 
 class Health(Reply):
@@ -39,14 +48,34 @@ async def authorities(call: Call) -> web.Response:
 
 @serve(TABLE, "POST", "/v1/join", None, takes=JoinRequest, gives=CertificateReply)
 async def join(call: Call) -> web.Response:
-    """Make a newcomer with a token a member."""
+    """Make a newcomer with a token a member.
+
+    Raises:
+        TooManyWrongTokensError, TokenRefusedError, RevokedError: see `_let_join` and `members.join`.
+    """
     message: JoinRequest = await call.body(JoinRequest)
     key = requested_key(message.csr)
     newcomer = Newcomer(
         secret_digest(bytes.fromhex(message.secret)), public_key_digest(key), message.kind, message.name
     )
-    membership = await call.services.database.run(members.join, newcomer, now=call.services.now())
-    return _certified(call, key, membership)
+    return _certified(call, key, await _let_join(call, newcomer))
+
+
+async def _let_join(call: Call, newcomer: Newcomer) -> Membership:
+    """Make a newcomer a member; after wrong tokens from the same address only when its turn comes.
+
+    Raises:
+        TooManyWrongTokensError: its turn would come too late.
+        TokenRefusedError, RevokedError: see `members.join`.
+    """
+    services, wrong_tokens = call.services, call.services.wrong_tokens
+    address = address_group(call.request.remote or UNKNOWN_ADDRESS)
+    await asyncio.sleep(wrong_tokens.turn(address))
+    try:
+        return await services.database.run(members.join, newcomer, now=services.now())
+    except TokenRefusedError:
+        LOG.warning("a wrong join token came from %s, number %d of late", address, wrong_tokens.note(address))
+        raise
 
 
 @serve(TABLE, "POST", "/v1/renew", None, takes=RenewRequest, gives=CertificateReply)

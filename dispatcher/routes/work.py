@@ -33,7 +33,7 @@ from xwhep.rights import HOSTS
 TABLE: list[Route] = []
 
 
-@serve(TABLE, "POST", "/v1/leases", HOSTS, takes=LeaseRequest, gives=LeaseReply)
+@serve(TABLE, "POST", "/v1/leases", HOSTS, takes=LeaseRequest, gives=LeaseReply, waits=True)
 async def poll(call: Call) -> web.Response:
     """Give the host work, at once or as soon as there is some."""
     message: LeaseRequest = await call.body(LeaseRequest)

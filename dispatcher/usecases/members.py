@@ -8,12 +8,14 @@ from datetime import datetime, timedelta
 from typing import TypeVar
 from uuid import UUID
 
+from sqlalchemy import exists, or_, update
+from sqlalchemy.orm import aliased
 from sqlmodel import Session, col, select
 
 from dispatcher.storage.tables import Grid, Group, Host, MemberKey, Token, User
 from dispatcher.usecases import leasing
 from dispatcher.usecases.access import body_digest, each, page, repeated
-from xwhep.errors.identity import RevokedError, TokenRefusedError, UnknownIdentityError
+from xwhep.errors.identity import LastAdministratorError, RevokedError, TokenRefusedError, UnknownIdentityError
 from xwhep.errors.requests import NameTakenError, NotFoundError
 from xwhep.ids import new_uid
 from xwhep.members import Kind, Member
@@ -180,10 +182,26 @@ def list_users(session: Session, after: str | None) -> Page[UserView]:
 
 
 def revoke_user(session: Session, uid: UUID, *, now: datetime) -> UserView:
-    """Revoke a user; what the user had submitted goes on."""
+    """Revoke a user; what the user had submitted goes on. Doing it twice is doing it once.
+
+    Raises:
+        LastAdministratorError: nobody could invite or revoke anybody afterwards.
+    """
+    administrators = aliased(User)
+    others = select(administrators.uid).where(
+        col(administrators.role) == Role.ADMINISTRATOR,
+        col(administrators.revoked_at).is_(None),
+        col(administrators.uid) != uid,
+    )
+    session.execute(
+        update(User)
+        .where(col(User.uid) == uid, col(User.revoked_at).is_(None))
+        .where(or_(col(User.role) != Role.ADMINISTRATOR, exists(others)))
+        .values(revoked_at=now)
+    )
     user = _load(session, User, uid)
-    user.revoked_at = user.revoked_at or now
-    session.flush()
+    if user.revoked_at is None:
+        raise LastAdministratorError(user.name)
     return UserView.model_validate(user)
 
 
@@ -192,6 +210,7 @@ def revoke_member(session: Session, uid: UUID, *, now: datetime) -> HostView | U
 
     Raises:
         NotFoundError: nobody has it.
+        LastAdministratorError: as `revoke_user`.
     """
     revoke: Callable[..., HostView | UserView] = revoke_user if session.get(Host, uid) is None else revoke_host
     return revoke(session, uid, now=now)

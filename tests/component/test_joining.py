@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
@@ -10,7 +11,7 @@ from pathlib import Path
 import aiohttp
 import pytest
 
-from dispatcher import peers
+from dispatcher import peers, wrong_tokens
 from dispatcher.services import utc_now
 from dispatcher.storage.database import Database
 from dispatcher.storage.tables import Token
@@ -23,7 +24,7 @@ from tests.support.tls import make_identity
 from xwhep.client.enrolment import join, renew
 from xwhep.client.host import HostClient
 from xwhep.client.owner import OwnerClient
-from xwhep.errors.identity import RevokedError, TokenRefusedError
+from xwhep.errors.identity import RevokedError, TokenRefusedError, TooManyWrongTokensError
 from xwhep.members import Kind
 from xwhep.pki.identity import joining_key
 from xwhep.pki.keys import signing_request
@@ -205,3 +206,46 @@ async def test_a_member_whose_row_is_not_there_is_unknown(tmp_path: Path) -> Non
             answer = await client.ask("GET", "/v1/whoami")
 
     assert answer.outcome == (401, "unknown-identity")
+
+
+async def test_wrong_tokens_slow_their_address_down_and_nobody_else(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(wrong_tokens, "FIRST_PAUSE_S", 3600.0)
+    monkeypatch.setattr(wrong_tokens, "LONGEST_PAUSE_S", 3600.0)
+    async with a_grid(tmp_path) as grid:
+        token = await grid.token(Role.HOST, uses=2)
+        wrong = replace(token, secret=bytes(32))
+        for _ in range(wrong_tokens.FREE):
+            with pytest.raises(TokenRefusedError):
+                await join(grid.url, wrong, Kind.HOST, "eve", tmp_path / "eve")
+        for refused in (wrong, token):
+            with pytest.raises(TooManyWrongTokensError, match="try again in 3600 seconds"):
+                await join(grid.url, refused, Kind.HOST, "eve", tmp_path / "eve")
+        csr = signing_request(joining_key(tmp_path / "bob"))
+        body = {"secret": token.secret.hex(), "kind": "host", "name": "bob", "csr": csr}
+        async with raw_client(grid, address="127.0.0.2") as newcomer:
+            joined = await newcomer.ask("POST", "/v1/join", json=body)
+
+    assert joined.status == 200
+    lines = [record.getMessage() for record in caplog.records if "wrong join token" in record.getMessage()]
+    assert lines == [f"a wrong join token came from 127.0.0.1, number {number} of late" for number in (1, 2, 3)]
+    assert wrong.secret.hex() not in caplog.text
+
+
+async def test_a_right_token_from_an_address_of_wrong_ones_waits_and_comes_in(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(wrong_tokens, "FIRST_PAUSE_S", 0.3)
+    async with a_grid(tmp_path) as grid:
+        token = await grid.token(Role.HOST)
+        for _ in range(wrong_tokens.FREE):
+            with pytest.raises(TokenRefusedError):
+                await join(grid.url, replace(token, secret=bytes(32)), Kind.HOST, "eve", tmp_path / "eve")
+        turns = [grid.services.wrong_tokens.turn("127.0.0.1") for _ in range(2)]
+        began = time.monotonic()
+        await join(grid.url, token, Kind.HOST, "bob", tmp_path / "bob")
+        took_s = time.monotonic() - began
+
+    assert turns[1] - turns[0] > 0.29
+    assert took_s > 0.29

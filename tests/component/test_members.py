@@ -13,10 +13,12 @@ from dispatcher.services import utc_now
 from dispatcher.storage import blobs
 from dispatcher.storage.blobs import BlobStore
 from dispatcher.storage.columns import UtcDateTime
+from dispatcher.usecases import members
 from tests.support.content import register
 from tests.support.grid import GridUnderTest, a_grid
 from xwhep.client.enrolment import join
 from xwhep.client.owner import OwnerClient
+from xwhep.errors.identity import LastAdministratorError
 from xwhep.errors.jobs import StorageFullError
 from xwhep.errors.requests import IdConflictError, NameTakenError, NotFoundError, TooLargeError
 from xwhep.ids import new_uid
@@ -125,3 +127,28 @@ def test_a_moment_without_a_zone_never_reaches_the_database() -> None:
 
     with pytest.raises(AssertionError, match="without a zone"):
         column.process_bind_param(naive, None)  # type: ignore[arg-type] # the dialect is not looked at
+
+
+# --- the last administrator
+
+
+async def test_the_only_administrator_cannot_be_revoked(grid: GridUnderTest) -> None:
+    ann = grid.administrator()
+    async with grid.connect(ann) as connection:
+        admin = OwnerClient(connection)
+        with pytest.raises(LastAdministratorError, match="xwhep-dispatcher token --kind administrator"):
+            await admin.revoke_user(ann.member.uid)
+        with pytest.raises(LastAdministratorError):
+            await grid.services.database.run(members.revoke_member, ann.member.uid, now=utc_now())
+        assert (await admin.whoami()).uid == ann.member.uid
+    assert (LastAdministratorError.code, LastAdministratorError.http_status) == ("last-administrator", 409)
+
+
+async def test_one_of_two_administrators_can_be_revoked_and_then_the_other_cannot(grid: GridUnderTest) -> None:
+    ann, bea = grid.administrator(), await grid.member(Role.ADMINISTRATOR, "bea")
+    async with grid.connect(ann) as connection:
+        admin = OwnerClient(connection)
+        for _ in range(2):  # doing it twice is doing it once
+            assert (await admin.revoke_user(bea.member.uid)).revoked_at is not None
+        with pytest.raises(LastAdministratorError):
+            await admin.revoke_user(ann.member.uid)

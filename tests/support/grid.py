@@ -8,6 +8,7 @@ from collections.abc import AsyncIterator
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from dispatcher.admission import DEFAULT_BOUNDS, Bounds
 from dispatcher.installation import Installation, install
 from dispatcher.server import Running, running
 from dispatcher.services import Services, utc_now
@@ -83,11 +84,11 @@ class GridUnderTest:
 
 
 @contextlib.asynccontextmanager
-async def a_grid(folder: Path, *, port: int = 0) -> AsyncIterator[GridUnderTest]:
+async def a_grid(folder: Path, *, port: int = 0, bounds: Bounds = DEFAULT_BOUNDS) -> AsyncIterator[GridUnderTest]:
     """Return a dispatcher in `folder`: a new one, or the one that was there before."""
     installation = Installation(folder / "dispatcher")
     if not installation.names_file.exists():
         names = ["localhost", "127.0.0.1"]
         install(installation.folder, names, (folder / "admin", "admin", f"https://127.0.0.1:{port}"), now=utc_now())
-    async with running(installation, "127.0.0.1", port) as dispatcher:
+    async with running(installation, "127.0.0.1", port, bounds) as dispatcher:
         yield GridUnderTest(folder, installation, dispatcher)

@@ -15,7 +15,7 @@ from annotated_types import Ge, Le, Lt, MaxLen, MinLen
 from pydantic import AwareDatetime, BaseModel, StringConstraints
 from pydantic.fields import FieldInfo
 
-from dispatcher.routes.door import CONTENT, MAX_BODY_BYTES, MAX_DEPTH, Route
+from dispatcher.routes.door import CONTENT, MAX_BODY_BYTES, MAX_DEPTH, MAX_STRANGERS_BODY_BYTES, Route
 from dispatcher.routes.table import ROUTES
 from tests.support.documented import comments, errors_of, first_line
 from xwhep.errors.base import XwhepError
@@ -27,17 +27,18 @@ HTTP = f"""\
 # HTTP interface
 
 All paths begin with `/v1`, whose routes and messages only ever grow. The dispatcher speaks TLS 1.3 and asks for a
-certificate of its own grid; a route for anybody needs none. Requests and replies are JSON, content is sent as it is. A
-request has at most {MAX_BODY_BYTES // 1024} KiB, nested at most {MAX_DEPTH} deep; one that ends an attempt has at most
-{MAX_FINISH_BYTES // 1024} KiB. It is refused if it has a field that nobody knows; ignore the fields of a reply that you
-do not know. Moments are RFC 3339 in UTC. Ids are UUIDs of 36 characters and made by the client (version 7, or 4): a
-request sent again with the same id is the same request.
+certificate of its own grid; a route for anybody needs none. Requests and replies are JSON, content is sent as it is;
+nothing is compressed. A request has at most {MAX_BODY_BYTES // 1024} KiB, nested at most {MAX_DEPTH} deep; one that ends
+an attempt has at most {MAX_FINISH_BYTES // 1024} KiB, and a caller without a certificate may send
+{MAX_STRANGERS_BODY_BYTES // 1024} KiB. It is refused if it has a field that nobody
+knows; ignore the fields of a reply that you do not know. Moments are RFC 3339 in UTC. Ids are UUIDs of 36 characters
+and made by the client (version 7, or 4): a request sent again with the same id is the same request.
 
 A list comes in parts: `items`, and `next`, the value of the query parameter `after` that brings the part that follows;
 null at the end.
 
 A refusal is a problem document (RFC 9457); [Errors](errors.md) explains the codes. Every route may answer
-`bad-request`, `invalid-field`, `too-large` and `internal`, and one that demands a certificate `no-certificate`,
+`bad-request`, `invalid-field`, `too-large`, `busy` and `internal`, and one that demands a certificate `no-certificate`,
 `unknown-identity`, `identity-expired`, `revoked` and `forbidden`; one with an id in its path `not-found`. A path
 without a route gives `no-such-route` or `method-not-allowed`."""
 

@@ -42,9 +42,11 @@ class RawClient:
 
 
 @contextlib.asynccontextmanager
-async def raw_client(grid: GridUnderTest, identity: Identity | None = None) -> AsyncIterator[RawClient]:
-    """Return a connection with this identity, or with none."""
+async def raw_client(
+    grid: GridUnderTest, identity: Identity | None = None, *, address: str = "127.0.0.1"
+) -> AsyncIterator[RawClient]:
+    """Return a connection with this identity, or with none, from one of the loopback's addresses."""
     context = client_context(identity) if identity else anonymous_context(grid.services.authority.cas)
-    connector = aiohttp.TCPConnector(ssl=context)
+    connector = aiohttp.TCPConnector(ssl=context, local_addr=(address, 0))
     async with aiohttp.ClientSession(grid.url, connector=connector) as session:
         yield RawClient(session)

@@ -48,6 +48,19 @@ class ForbiddenError(XwhepError):
         super().__init__(f"a {role} may not {action}")
 
 
+class LastAdministratorError(XwhepError):
+    """A revocation that would leave the grid without an administrator."""
+
+    code = "last-administrator"
+    http_status = 409
+
+    def __init__(self, name: str) -> None:
+        super().__init__(
+            f"{name} is the only administrator of this grid; let another one join first, with `xwhep-dispatcher token"
+            " --kind administrator`"
+        )
+
+
 class TokenRefusedError(XwhepError):
     """A join token that is unknown, used up or expired; which of them is nobody's business."""
 
@@ -56,6 +69,16 @@ class TokenRefusedError(XwhepError):
 
     def __init__(self) -> None:
         super().__init__("the join token is unknown, used up or expired; ask for a new one")
+
+
+class TooManyWrongTokensError(XwhepError):
+    """Too many wrong join tokens came from the caller's address of late."""
+
+    code = "too-many-wrong-tokens"
+    http_status = 429
+
+    def __init__(self, wait_s: float) -> None:
+        super().__init__(f"too many wrong join tokens came from this address; try again in {wait_s:.0f} seconds")
 
 
 class TokenMalformedError(XwhepError):

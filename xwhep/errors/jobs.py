@@ -61,6 +61,15 @@ class UnavailableError(XwhepError):
         super().__init__(f"{what}; try again later")
 
 
+class BusyError(UnavailableError):
+    """The dispatcher keeps no more of something open for one address, for one identity, or in all."""
+
+    code = "busy"
+
+    def __init__(self, what: str, bound: int) -> None:
+        super().__init__(f"the dispatcher keeps no more than {bound} {what} open")
+
+
 class ProtocolTooOldError(XwhepError):
     """A worker that speaks a version of the protocol which is no longer served."""
 
