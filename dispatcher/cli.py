@@ -8,19 +8,16 @@ import getpass
 import logging
 import signal
 import socket
-from collections.abc import Iterator
 from uuid import UUID
 
 import click
 
 from dispatcher.config import DispatcherSettings
-from dispatcher.installation import Installation, check_schema, install
+from dispatcher.installation import Installation, install
 from dispatcher.server import running
 from dispatcher.services import utc_now
-from dispatcher.storage.database import Database
 from dispatcher.usecases import members
 from xwhep import config
-from xwhep.errors.installations import NotInstalledError
 from xwhep.pki.certificates import certificate_digest
 from xwhep.pki.tokens import make_token
 from xwhep.protocol.members import CreateToken, TokenReply
@@ -90,7 +87,7 @@ async def _serve(installation: Installation, settings: DispatcherSettings) -> No
 def token(kind: str, uses: int, lifetime: int, group: str | None, as_json: bool) -> None:  # noqa: FBT001 - as above
     """Print a join token: whoever has it can join, so hand it over as you would a password."""
     installation = Installation(config.home() / "dispatcher")
-    with _database(installation) as database:
+    with contextlib.closing(installation.open_database()) as database:
         joined = make_token(certificate_digest(installation.open_authority().certificate))
         request = CreateToken(role=Role(kind), uses=uses, lifetime_s=lifetime, group=group)
         expires_at = database.run_now(members.create_token, request, joined.secret_digest, now=utc_now())
@@ -101,22 +98,9 @@ def token(kind: str, uses: int, lifetime: int, group: str | None, as_json: bool)
 @click.argument("uid", type=click.UUID)
 def revoke(uid: UUID) -> None:
     """Revoke a host or a user, also while the dispatcher does not run."""
-    with _database(Installation(config.home() / "dispatcher")) as database:
+    with contextlib.closing(Installation(config.home() / "dispatcher").open_database()) as database:
         member = database.run_now(members.revoke_member, uid, now=utc_now())
     click.echo(f"{member.name} is revoked; its certificate is refused from now on.")
-
-
-@contextlib.contextmanager
-def _database(installation: Installation) -> Iterator[Database]:
-    """Open the database beside a dispatcher that may be running."""
-    if not installation.names_file.exists():
-        raise NotInstalledError(installation.folder)
-    database = Database(installation.database)
-    try:
-        database.run_now(check_schema)
-        yield database
-    finally:
-        database.close()
 
 
 def main() -> None:

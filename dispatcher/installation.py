@@ -5,6 +5,7 @@ dispatcher/ca/            the grid's authority
 dispatcher/server/        the server's key and certificate
 dispatcher/grid.sqlite    the database
 dispatcher/blobs/         content
+dispatcher/lock           held by the dispatcher that serves
 """
 
 from __future__ import annotations
@@ -16,6 +17,7 @@ from datetime import datetime
 from pathlib import Path
 from uuid import UUID
 
+from sqlalchemy.exc import NoResultFound, OperationalError
 from sqlmodel import Session, select
 
 from dispatcher import authority
@@ -26,7 +28,13 @@ from dispatcher.storage.database import Database
 from dispatcher.storage.tables import METADATA, SCHEMA_VERSION, App, Grid
 from dispatcher.usecases import members
 from dispatcher.usecases.searches import VANITY_APP_UID
-from xwhep.errors.installations import AlreadyInstalledError, NotInstalledError, SchemaMismatchError
+from xwhep.errors.installations import (
+    AlreadyInstalledError,
+    DatabaseDamagedError,
+    DatabaseMissingError,
+    NotInstalledError,
+    SchemaMismatchError,
+)
 from xwhep.files import make_private_folder, replace_file
 from xwhep.ids import new_uid
 from xwhep.pki.identity import Identity, joining_key, store_identity
@@ -61,6 +69,20 @@ class Installation:
         """The file of the database."""
         return self.folder / "grid.sqlite"
 
+    @property
+    def lock(self) -> Path:
+        """The file whose lock the server holds; commands beside it do not."""
+        return self.folder / "lock"
+
+    def check(self) -> None:
+        """Check that there is a dispatcher.
+
+        Raises:
+            NotInstalledError: there is none.
+        """
+        if not self.names_file.exists():
+            raise NotInstalledError(self.folder)
+
     def names(self) -> list[str]:
         """Return the names under which the dispatcher is reached."""
         names: list[str] = json.loads(self.names_file.read_text(encoding="utf-8"))
@@ -75,13 +97,31 @@ class Installation:
 
         Raises:
             NotInstalledError: none does.
-            SchemaMismatchError: its database is of another version.
+            DatabaseMissingError, DatabaseDamagedError, SchemaMismatchError: as `open_database`.
         """
-        if not self.names_file.exists():
-            raise NotInstalledError(self.folder)
+        return Services(self.open_database(), BlobStore(self.folder / "blobs"), self.open_authority())
+
+    def open_database(self) -> Database:
+        """Return the database; a dispatcher may be running beside.
+
+        Raises:
+            NotInstalledError: there is no dispatcher here.
+            DatabaseMissingError: its file is not there; none is made.
+            DatabaseDamagedError: it is not what `install` has made.
+            SchemaMismatchError: it is of another version.
+        """
+        self.check()
+        if not self.database.exists():
+            raise DatabaseMissingError(self.database)
         database = Database(self.database)
-        database.run_now(check_schema)
-        return Services(database, BlobStore(self.folder / "blobs"), self.open_authority())
+        try:
+            database.run_now(check_schema)
+        except BaseException as error:
+            database.close()
+            if isinstance(error, OperationalError | NoResultFound):  # the table or its row is not there
+                raise DatabaseDamagedError(self.database, "it does not hold a grid") from error
+            raise
+        return database
 
 
 def check_schema(session: Session) -> None:

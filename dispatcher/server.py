@@ -19,6 +19,7 @@ from dispatcher.routes.table import application
 from dispatcher.services import Services
 from dispatcher.usecases import leasing
 from xwhep.errors.installations import PortTakenError
+from xwhep.lock import hold
 from xwhep.pki.contexts import server_context
 
 LOG = logging.getLogger("dispatcher")
@@ -56,11 +57,16 @@ async def running(installation: Installation, host: str, port: int) -> AsyncIter
     """Serve while the context lasts.
 
     Raises:
+        NotInstalledError: there is no dispatcher in the folder.
+        AlreadyRunningError: another dispatcher serves from the folder.
         PortTakenError: another program listens there.
+        SchemaMismatchError: the database is of another version.
     """
-    with contextlib.closing(
-        _bound(host, port)
-    ) as listener:  # before all else: nothing is touched beside another server
+    installation.check()
+    with (  # before all else: nothing is touched beside another server
+        hold(installation.lock, "a dispatcher"),
+        contextlib.closing(_bound(host, port)) as listener,
+    ):
         services = installation.open()
         try:
             async with _serving(services, installation, listener) as dispatcher:
@@ -78,7 +84,11 @@ async def _serving(services: Services, installation: Installation, listener: soc
     prolonged = await services.database.run(leasing.prolong_all, now=services.now())
     LOG.info("%d attempts go on, %d uploads cut short were removed", prolonged, swept)
     runner = web.AppRunner(
-        application(services), access_log=None, keepalive_timeout=KEEPALIVE_S, shutdown_timeout=SHUTDOWN_S
+        application(services),
+        access_log=None,
+        keepalive_timeout=KEEPALIVE_S,
+        shutdown_timeout=SHUTDOWN_S,
+        auto_decompress=False,  # a small body could unpack to gigabytes, also where no route reads it
     )
     await runner.setup()
     housekeeping = asyncio.gather(

@@ -112,6 +112,7 @@ def guarded(route: Route) -> Callable[[web.Request], Awaitable[web.StreamRespons
     """Return the aiohttp handler of a route: who may not call it does not get in."""
 
     async def handle(request: web.Request) -> web.StreamResponse:
+        _check_encoding(request)
         services = request.app[SERVICES]
         caller = None
         if route.roles is not None:
@@ -121,6 +122,16 @@ def guarded(route: Route) -> Callable[[web.Request], Awaitable[web.StreamRespons
         return await route.handler(Call(request, services, caller))
 
     return handle
+
+
+def _check_encoding(request: web.Request) -> None:
+    """Check that the body, if there is one, is sent as it is: nothing is unpacked here.
+
+    Raises:
+        BadRequestError: it is compressed.
+    """
+    if request.headers.get("Content-Encoding", "identity").strip().lower() != "identity":
+        raise BadRequestError("a compressed body is not accepted; send it without Content-Encoding")
 
 
 @web.middleware

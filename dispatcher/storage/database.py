@@ -19,11 +19,12 @@ from pathlib import Path
 from typing import Any, Concatenate, Final, ParamSpec, TypeVar
 
 from sqlalchemy import URL, Engine, create_engine, event
-from sqlalchemy.exc import OperationalError
+from sqlalchemy.exc import DatabaseError, OperationalError
 from sqlalchemy.pool import QueuePool
 from sqlmodel import Session
 
 from xwhep.errors.base import XwhepError
+from xwhep.errors.installations import DatabaseDamagedError
 from xwhep.errors.jobs import StorageFullError, UnavailableError
 from xwhep.files import PRIVATE
 
@@ -34,6 +35,9 @@ T = TypeVar("T")
 GROUP: Final = 128
 READERS: Final = 2
 BUSY_TIMEOUT_MS: Final = 10_000
+
+#: what SQLite calls a file that cannot be used now, though nothing says that its content is damaged
+_UNUSABLE: Final = ("SQLITE_BUSY", "SQLITE_IOERR", "SQLITE_CANTOPEN", "SQLITE_PERM", "SQLITE_READONLY")
 
 UseCase = Callable[Concatenate[Session, P], T | XwhepError]
 
@@ -58,6 +62,7 @@ class Database:
     """The tables of one dispatcher, in an SQLite file."""
 
     def __init__(self, file: Path) -> None:
+        self._file = file
         file.touch(PRIVATE)  # before SQLite does, which lets everybody read; the files beside it get its mode
         self._engine = _engine(file, begin="BEGIN IMMEDIATE")
         self._read_engine = _engine(file, begin="BEGIN")
@@ -112,7 +117,7 @@ class Database:
         return order.future
 
     def _read(self, work: Callable[[Session], T | XwhepError]) -> T:
-        with translated(), Session(self._read_engine, expire_on_commit=False) as session:
+        with translated(self._file), Session(self._read_engine, expire_on_commit=False) as session:
             return _unless_error(work(session))
 
     def _write_all(self) -> None:
@@ -137,7 +142,7 @@ class Database:
     def _commit(self, group: list[_Order]) -> None:
         """Run a group in one transaction; whoever waits is answered after the commit."""
         try:
-            with translated(), Session(self._engine, expire_on_commit=False) as session, session.begin():
+            with translated(self._file), Session(self._engine, expire_on_commit=False) as session, session.begin():
                 answers = [_attempt(session, order) for order in group]
         except BaseException as failure:  # noqa: BLE001 - nothing was committed: each of them must hear of it
             answers = [_Answer(None, failure)] * len(group)
@@ -151,23 +156,31 @@ class Database:
 class translated:  # noqa: N801 - reads as a word at its use
     """What SQLite reports, as errors of ours."""
 
+    def __init__(self, file: Path) -> None:
+        self._file = file
+
     def __enter__(self) -> None:
         """Do nothing; the work is at the exit."""
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: object) -> None:
-        """Turn a full disk and a busy file into errors with a code."""
-        for name in _sqlite_errors(error):
+        """Turn a full disk, a busy file and a damaged one into errors with a code."""
+        for name, text in _sqlite_errors(error):
             if name == "SQLITE_FULL":
                 raise StorageFullError from error
-            if name.startswith(("SQLITE_BUSY", "SQLITE_IOERR")):
+            if name.startswith(_UNUSABLE):
                 raise UnavailableError(f"the database cannot be used now ({name})") from error
+            if name.startswith(("SQLITE_CORRUPT", "SQLITE_NOTADB")):
+                raise DatabaseDamagedError(self._file, text) from error
 
 
-def _sqlite_errors(error: BaseException | None) -> Iterator[str]:
-    """Yield what SQLite calls an error and those before it: after a full disk the roll back fails in its turn."""
+def _sqlite_errors(error: BaseException | None) -> Iterator[tuple[str, str]]:
+    """Yield SQLite's name and text of an error and of those before it.
+
+    After a full disk the roll back fails in its turn.
+    """
     while error is not None:
-        if isinstance(error, OperationalError):
-            yield getattr(error.orig, "sqlite_errorname", "")
+        if isinstance(error, DatabaseError):
+            yield getattr(error.orig, "sqlite_errorname", ""), str(error.orig)
         error = error.__context__
 
 
@@ -176,9 +189,9 @@ def _attempt(session: Session, order: _Order) -> _Answer:
     try:
         with session.begin_nested():
             value = order.work(session)
-    except OperationalError:
-        raise  # the disk or the file: the whole group has failed
-    except Exception as failure:  # noqa: BLE001 - it is handed to whoever ordered the work
+    except Exception as failure:
+        if isinstance(failure, OperationalError) or type(failure) is DatabaseError:
+            raise  # the disk or the file: the whole group has failed
         return _Answer(None, failure)
     return _Answer(None, value) if isinstance(value, XwhepError) else _Answer(value, None)
 

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+import gzip
 import hashlib
 import io
 import sqlite3
+import time
+import zlib
 from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
@@ -115,6 +118,33 @@ async def test_bodies_over_their_bound(scene: Scene) -> None:
         ("POST", "/v1/jobs", {"data": io.BytesIO(big)}, 413, "too-large", "larger than the 1048576 bytes allowed"),
         ("POST", "/v1/jobs", {"data": chunks()}, 413, "too-large", "split it or make it smaller"),
     )
+
+
+async def test_compressed_bodies_are_refused(scene: Scene) -> None:
+    packed = {"data": gzip.compress(b'{"jobs": []}'), "headers": {"Content-Encoding": "gzip"}}
+    await scene.check(
+        ("POST", "/v1/jobs", packed, 400, "bad-request", "send it without Content-Encoding"),
+        ("PUT", f"/v1/data/{uid()}/content", packed, 400, "bad-request", "send it without Content-Encoding"),
+    )
+
+
+def unpacks_to(size_bytes: int) -> bytes:
+    """Return zeros, compressed; a block is compressed once and repeated."""
+    block, blocks = 2**26, size_bytes // 2**26
+    packer = zlib.compressobj(wbits=-zlib.MAX_WBITS)
+    packed = packer.compress(bytes(block)) + packer.flush(zlib.Z_FULL_FLUSH)
+    return b"\x1f\x8b\x08" + bytes(7) + packed * blocks  # source: RFC 1952, 2.3
+
+
+async def test_a_body_is_not_unpacked_even_where_no_route_reads_it(tmp_path: Path) -> None:
+    bomb = unpacks_to(4 * 2**30)
+    async with a_grid(tmp_path) as grid, raw_client(grid) as stranger:
+        began = time.process_time()
+        answer = await stranger.ask("POST", "/x", data=io.BytesIO(bomb), headers={"Content-Encoding": "gzip"})
+        used_s = time.process_time() - began
+
+    assert answer.outcome == (404, "no-such-route")
+    assert used_s < 1.5
 
 
 async def test_a_body_that_does_not_come_is_not_waited_for(scene: Scene, monkeypatch: pytest.MonkeyPatch) -> None:

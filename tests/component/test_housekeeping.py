@@ -30,6 +30,7 @@ from tests.support.grid import GridUnderTest, a_grid
 from tests.support.raw import raw_client
 from xwhep.errors.installations import AlreadyInstalledError, NotInstalledError, PortTakenError, SchemaMismatchError
 from xwhep.errors.jobs import LeaseLostError, StorageFullError
+from xwhep.errors.machines import AlreadyRunningError
 from xwhep.pki.contexts import server_context, unverified_context
 from xwhep.protocol.attempts import AttemptProgress, Heartbeat, Lease
 from xwhep.protocol.jobs import Output
@@ -180,16 +181,44 @@ async def test_a_certificate_that_cannot_be_renewed_is_tried_again(
         await asyncio.gather(task, return_exceptions=True)
 
 
-async def test_a_second_server_on_the_port_touches_nothing(tmp_path: Path) -> None:
-    async with a_grid(tmp_path) as grid:
-        half = grid.installation.folder / "blobs" / "sha256" / "ab"
-        half.mkdir(parents=True)
-        (half / ".upload").write_bytes(b"under way")
-        with pytest.raises(PortTakenError, match="choose another with --port"):
-            async with running(grid.installation, "127.0.0.1", grid.dispatcher.port):
-                raise AssertionError("two servers on one port")
+def upload_under_way(installation: Installation) -> Path:
+    """Return the file of an upload that a dispatcher has begun."""
+    folder = installation.folder / "blobs" / "sha256" / "ab"
+    folder.mkdir(parents=True)
+    (folder / ".upload").write_bytes(b"under way")
+    return folder / ".upload"
 
-        assert (half / ".upload").exists()
+
+async def test_a_second_server_on_the_port_touches_nothing(tmp_path: Path) -> None:
+    async with a_grid(tmp_path / "one") as grid:
+        install(tmp_path / "two", ["localhost"], (tmp_path / "admin", "a", "https://127.0.0.1:1"), now=utc_now())
+        half = upload_under_way(Installation(tmp_path / "two"))
+        with pytest.raises(PortTakenError, match="choose another with --port"):
+            async with running(Installation(tmp_path / "two"), "127.0.0.1", grid.dispatcher.port):
+                pass
+
+    assert half.exists()
+
+
+async def test_a_second_server_on_the_folder_touches_nothing(tmp_path: Path) -> None:
+    async with a_grid(tmp_path) as grid:
+        half = upload_under_way(grid.installation)
+        with pytest.raises(AlreadyRunningError, match="a dispatcher is running with"):
+            async with running(grid.installation, "127.0.0.1", 0):
+                pass
+        assert half.exists()
+        async with raw_client(grid) as stranger:
+            assert (await stranger.ask("GET", "/v1/health")).status == 200
+    async with a_grid(tmp_path):  # the lock ends with its holder
+        assert not half.exists()
+
+
+async def test_a_server_without_an_installation_makes_no_folder(tmp_path: Path) -> None:
+    with pytest.raises(NotInstalledError):
+        async with running(Installation(tmp_path / "none"), "127.0.0.1", 0):
+            pass
+
+    assert not (tmp_path / "none").exists()
 
 
 async def test_an_upload_that_stands_still_is_given_up(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

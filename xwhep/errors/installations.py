@@ -38,6 +38,26 @@ class SchemaMismatchError(XwhepError):
         )
 
 
+class DatabaseMissingError(XwhepError):
+    """The database of a dispatcher that was made is not there; a new one would know no member."""
+
+    code = "database-missing"
+    http_status = 500
+
+    def __init__(self, file: object) -> None:
+        super().__init__(f"the database {file} is missing; restore the dispatcher's folder from a copy")
+
+
+class DatabaseDamagedError(XwhepError):
+    """The file of the database is not what SQLite has written."""
+
+    code = "database-damaged"
+    http_status = 500
+
+    def __init__(self, file: object, why: str) -> None:
+        super().__init__(f"the database {file} is damaged ({why}); restore the dispatcher's folder from a copy")
+
+
 class PortTakenError(XwhepError):
     """The dispatcher cannot listen where it should."""
 
