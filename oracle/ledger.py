@@ -6,22 +6,18 @@ a ledger; each transaction takes milliseconds, so the loop simply waits for it.
 
 from __future__ import annotations
 
-import sqlite3
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Concatenate, ParamSpec, TypeVar
 
-from sqlalchemy import URL, create_engine, event
-from sqlalchemy.exc import OperationalError
 from sqlmodel import Session
 
 from oracle.settlement import Event, State, advance
 from oracle.tables import METADATA, SCHEMA_VERSION, Book, Task
 from xwhep.errors.chain import ForeignLedgerError
 from xwhep.errors.installations import SchemaMismatchError
-from xwhep.errors.jobs import StorageFullError, UnavailableError
-from xwhep.files import PRIVATE
+from xwhep.sql.sqlite import open_engine, translated
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -43,10 +39,8 @@ class Ledger:
     """The tables of one oracle."""
 
     def __init__(self, file: Path) -> None:
-        file.touch(PRIVATE)  # before SQLite does, which lets everybody read; the files beside it get its mode
-        self._engine = create_engine(URL.create("sqlite", database=str(file)), hide_parameters=True)
-        event.listen(self._engine, "connect", _configure)
-        event.listen(self._engine, "begin", _begin)
+        self._file = file
+        self._engine = open_engine(file)
 
     def run(self, work: Callable[Concatenate[Session, P], T], *args: P.args, **options: P.kwargs) -> T:
         """Carry out `work` in one transaction; if it raises, nothing has changed.
@@ -54,17 +48,14 @@ class Ledger:
         Raises:
             StorageFullError: the disk is full.
             UnavailableError: the file cannot be written now.
+            DatabaseDamagedError: the file is not what SQLite has written.
         """
-        try:
-            with Session(self._engine, expire_on_commit=False) as session, session.begin():
-                return work(session, *args, **options)
-        except OperationalError as error:
-            name = getattr(error.orig, "sqlite_errorname", "")
-            if name == "SQLITE_FULL":
-                raise StorageFullError from error
-            if name.startswith(("SQLITE_BUSY", "SQLITE_IOERR")):
-                raise UnavailableError(f"the ledger cannot be used now ({name})") from error
-            raise
+        with (
+            translated(self._file, "ledger"),
+            Session(self._engine, expire_on_commit=False) as session,
+            session.begin(),
+        ):
+            return work(session, *args, **options)
 
     def bind(self, subject: Subject) -> None:
         """Make the tables of a fresh ledger, or check that an older one is about the same hub.
@@ -118,13 +109,3 @@ def move(task: Task, happened: Event, *, now: int) -> None:
     """Advance a task and note when."""
     task.state = advance(task.state, happened)
     task.changed_at = now
-
-
-def _configure(connection: sqlite3.Connection, _record: object) -> None:
-    connection.isolation_level = None  # transactions are begun below, not guessed by the driver
-    for pragma in ("journal_mode=WAL", "synchronous=FULL", "foreign_keys=ON", "busy_timeout=10000"):
-        connection.execute(f"PRAGMA {pragma}").close()
-
-
-def _begin(connection: Any) -> None:
-    connection.exec_driver_sql("BEGIN IMMEDIATE")

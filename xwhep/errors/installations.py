@@ -55,7 +55,7 @@ class DatabaseDamagedError(XwhepError):
     http_status = 500
 
     def __init__(self, file: object, why: str) -> None:
-        super().__init__(f"the database {file} is damaged ({why}); restore the dispatcher's folder from a copy")
+        super().__init__(f"the database {file} is damaged ({why}); restore its folder from a copy")
 
 
 class PortTakenError(XwhepError):
