@@ -17,9 +17,9 @@ from pathlib import Path
 from typing import Final
 from uuid import UUID
 
-from oracle.requests import Answer, Order, Upload, failed, found, printed
-from oracle.settlement import Reason
-from oracle.tables import Task
+from oracle.ledger.tables import Task
+from oracle.settlement.life import Reason
+from oracle.settlement.requests import Answer, Order, Upload, failed, found, printed
 from xwhep.chain.values import MAX_RESULT
 from xwhep.client.connection import Connection
 from xwhep.client.owner import OwnerClient

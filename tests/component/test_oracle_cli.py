@@ -15,7 +15,7 @@ from click.testing import CliRunner, Result
 from oracle import daemon
 from oracle.cli import program
 from oracle.config import Folders
-from oracle.ledger import Ledger
+from oracle.ledger.file import Ledger
 from tests.support.dapps import PASSWORD, account
 from tests.support.grid import GridUnderTest, a_grid
 from tests.support.oracles import a_world, an_oracle

@@ -6,8 +6,8 @@ from eth_abi.abi import encode
 from hypothesis import given
 from hypothesis import strategies as st
 
-from oracle.requests import Order, found, order_for
-from oracle.settlement import Reason
+from oracle.settlement.life import Reason
+from oracle.settlement.requests import Order, found, order_for
 from tests.support.tasks import NATIVE, OFFER, VANITY, a_task, vanity
 from xwhep.chain.values import MAX_RESULT, TaskStatus
 from xwhep.protocol.batches import HitView, SubmitBag, SubmitSearch

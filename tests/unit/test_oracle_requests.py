@@ -8,8 +8,8 @@ from hashlib import sha256
 import pytest
 from eth_abi.abi import encode as abi_encode
 
-from oracle.requests import Answer, Order, batch_uid, failed, found, order_for, printed
-from oracle.settlement import Reason
+from oracle.settlement.life import Reason
+from oracle.settlement.requests import Answer, Order, batch_uid, failed, found, order_for, printed
 from tests.support.targets import of_pattern
 from tests.support.tasks import (
     APP_UID,

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Callable
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Concatenate, ParamSpec, TypeVar
 
@@ -16,8 +15,9 @@ from sqlalchemy import URL, create_engine, event
 from sqlalchemy.exc import OperationalError
 from sqlmodel import Session
 
-from oracle.settlement import Event, State, advance
-from oracle.tables import METADATA, SCHEMA_VERSION, Book, Task
+from oracle.ledger.tables import METADATA, SCHEMA_VERSION, Book, Task
+from oracle.settlement.life import Event, State, advance
+from oracle.settlement.requests import Subject
 from xwhep.errors.chain import ForeignLedgerError
 from xwhep.errors.installations import SchemaMismatchError
 from xwhep.errors.jobs import StorageFullError, UnavailableError
@@ -27,16 +27,6 @@ P = ParamSpec("P")
 T = TypeVar("T")
 
 Key = tuple[int, bytes]  #: a task's number and its commitment
-
-
-@dataclass(frozen=True, slots=True)
-class Subject:
-    """Which hub, on which chain, a ledger is about."""
-
-    chain_id: int
-    genesis_hash: bytes
-    hub: str
-    first_block: int  #: the hub is not older than this
 
 
 class Ledger:

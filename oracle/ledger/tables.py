@@ -13,7 +13,7 @@ from sqlalchemy import Enum, ForeignKeyConstraint, Index, MetaData, text
 from sqlalchemy.orm import registry
 from sqlmodel import Field, SQLModel
 
-from oracle.settlement import State
+from oracle.settlement.life import State
 from xwhep.chain.values import TaskStatus
 
 SCHEMA_VERSION = 1
