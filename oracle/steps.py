@@ -17,9 +17,10 @@ from oracle.ledger.tables import Task
 from oracle.ledger.tasks import Quotas
 from oracle.outbox import Outbox
 from oracle.settlement.backoff import look_pause_s
-from oracle.settlement.life import Event, Reason, Step
+from oracle.settlement.life import Event, Step
 from oracle.settlement.requests import Answer, Offer, Order, batch_uid, failed, order_for
 from xwhep.chain.hub import Hub
+from xwhep.chain.reasons import FailureReason
 from xwhep.chain.values import Call, TaskStatus
 
 log = logging.getLogger(__name__)
@@ -66,7 +67,7 @@ class Steps:
             case Step.RECALL:
                 self._note(task, Event.ANSWERED, now)
             case Step.GIVE_UP:
-                self._answer(task, failed(Reason.DEADLINE_NEAR), now)
+                self._answer(task, failed(FailureReason.DEADLINE_NEAR), now)
             case Step.SEND:
                 sent = await self._outbox.send(_key(task), await self._call(task), now=now)
                 return AT_ONCE if sent else WAIT_S
@@ -81,7 +82,7 @@ class Steps:
         if known.status is not TaskStatus.PENDING or known.commitment != task.commitment:
             return WAIT_S  # settled or reorganised since: the follower will tell
         order = order_for(task, self._offer)
-        if isinstance(order, Reason):
+        if isinstance(order, FailureReason):
             self._answer(task, failed(order), now)
             return AT_ONCE
         if not self._ledger.run(tasks.admit, _key(task), self.quotas, now=now):
@@ -92,7 +93,7 @@ class Steps:
 
     async def _dispatch(self, task: Task, now: int) -> float:
         order = order_for(task, self._offer)
-        if isinstance(order, Reason):  # admitted under an earlier configuration
+        if isinstance(order, FailureReason):  # admitted under an earlier configuration
             self._answer(task, failed(order), now)
         elif self._ledger.run(tasks.expect_batch, _key(task)):
             await self._hand_in(task, order, now)
@@ -107,10 +108,10 @@ class Steps:
 
     async def _look(self, task: Task, now: int) -> float:
         order = order_for(task, self._offer)
-        answer = failed(order) if isinstance(order, Reason) else await self._grid.answer(task, order)
+        answer = failed(order) if isinstance(order, FailureReason) else await self._grid.answer(task, order)
         if answer is None:
             return look_pause_s(now - task.changed_at)
-        self._answer(task, answer, now, batch_open=isinstance(order, Reason))
+        self._answer(task, answer, now, batch_open=isinstance(order, FailureReason))
         return AT_ONCE
 
     async def _call(self, task: Task) -> Call:

@@ -15,7 +15,6 @@ from uuid import UUID
 
 from pydantic import ValidationError
 
-from oracle.settlement.life import Reason
 from xwhep.chain.parameters import (
     NativeParameters,
     VanityParameters,
@@ -24,6 +23,7 @@ from xwhep.chain.parameters import (
     decode_vanity_parameters,
     encode_vanity_result,
 )
+from xwhep.chain.reasons import FailureReason
 from xwhep.chain.values import MAX_RESULT, TaskStatus
 from xwhep.errors.jobs import FalseResultError
 from xwhep.errors.keys import PublicKeyError
@@ -122,7 +122,7 @@ class Answer:
     digest: bytes
 
 
-def failed(reason: Reason) -> Answer:
+def failed(reason: FailureReason) -> Answer:
     """Return the answer that gives a reason, and the requester the RLC."""
     return Answer(TaskStatus.FAILED, reason.encode("ascii"), NO_DIGEST)
 
@@ -138,23 +138,23 @@ def _derived(tag: str, subject: Subject, task: SubmittedRequest) -> UUID:
     return derived_uid(tag, *parts, task.commitment)
 
 
-def order_for(task: SubmittedRequest, offer: Offer) -> Order | Reason:
+def order_for(task: SubmittedRequest, offer: Offer) -> Order | FailureReason:
     """Return what to ask of the grid for a task, or why it cannot be done."""
     service = offer.services.get(task.app)
     if service is None:
-        return Reason.REFUSED_APP
+        return FailureReason.REFUSED_APP
     try:
         if service.app_uid is None:
             return _search(task, offer)
         return _bag(task, offer.subject, service.app_uid)
     except (InvalidFieldError, PatternError, PublicKeyError, ValidationError):
-        return Reason.REFUSED_PARAMETERS
+        return FailureReason.REFUSED_PARAMETERS
 
 
-def _search(task: SubmittedRequest, offer: Offer) -> Order | Reason:
+def _search(task: SubmittedRequest, offer: Offer) -> Order | FailureReason:
     parameters, wanted = _wanted(task)
     if wanted.difficulty > offer.max_difficulty:
-        return Reason.TOO_HARD
+        return FailureReason.TOO_HARD
     key = encode(parameters.public_key).hex()
     batch = SubmitSearch(
         uid=batch_uid(offer.subject, task),
@@ -213,7 +213,7 @@ def found(task: SubmittedRequest, hit: HitView) -> Answer:
     try:
         return _checked(task, hit)
     except (FalseResultError, ValueError):  # ValueError: s is no number
-        return failed(Reason.FALSE_RESULT)
+        return failed(FailureReason.FALSE_RESULT)
 
 
 def _checked(task: SubmittedRequest, hit: HitView) -> Answer:
@@ -230,5 +230,5 @@ def _checked(task: SubmittedRequest, hit: HitView) -> Answer:
 def printed(output: bytes) -> Answer:
     """Return the answer of a native job that completed: its whole standard output."""
     if len(output) > MAX_RESULT:
-        return failed(Reason.RESULT_TOO_LARGE)
+        return failed(FailureReason.RESULT_TOO_LARGE)
     return Answer(TaskStatus.DONE, output, sha256(output).digest())
