@@ -25,6 +25,7 @@ from oracle.steps import AT_ONCE, Steps
 from xwhep.errors.base import XwhepError
 from xwhep.errors.chain import NodeUnavailableError
 from xwhep.errors.jobs import UnavailableError
+from xwhep.errors.ledgers import LedgerBusyError, LedgerFullError
 from xwhep.terminal.display import safe
 
 log = logging.getLogger(__name__)
@@ -76,6 +77,7 @@ class Bridge:
         if not await self._read():
             return
         to_do = self._ledger.run(tasks.due, self._margins, self._steps.quotas, now=self._now)
+        self._is_back(LedgerBusyError.code, LedgerFullError.code)
         self._backoff.keep([*to_do, _CHAIN, _OUTBOX])
         ready = [item for item in to_do if self._backoff.is_due(item, time.monotonic())]
         for key, step in ready:
@@ -153,15 +155,20 @@ class Bridge:
 
     def _went_well(self, what: tuple[Key, Step] | str, pause_s: float, code: str | None = None) -> None:
         self._backoff.went_well(what, pause_s, time.monotonic())
-        if code in self._away:
+        if code is not None:
+            self._is_back(code)
+
+    def _is_back(self, *codes: str) -> None:
+        """Tell people that what was away is there again, if it was."""
+        for code in self._away.intersection(codes):
             self._away.remove(code)
             log.info("%s", _THERE_AGAIN[code])
 
     def _failed(self, what: tuple[Key, Step] | str, doing: str, error: XwhepError | OSError) -> None:
         """Tell people of a failure, of one that all tasks share only once, and pause."""
         pause_s = self._backoff.failed(what, time.monotonic())
-        shared = error.code if isinstance(error, UnavailableError | NodeUnavailableError) else None
-        if shared is None or what == _LEDGER:
+        shared = error.code if isinstance(error, _SHARED) else None
+        if shared is None:
             log.warning("%s: %s; tried again in %.0f s", doing, safe(str(error)), pause_s)
         elif shared not in self._away:
             self._away.add(shared)
@@ -174,7 +181,11 @@ _LEDGER: Final = "ledger"
 #: steps that ask nobody
 _OF_THE_LEDGER: Final = frozenset({Step.RECALL, Step.GIVE_UP})
 _OF_THE_GRID: Final = frozenset({Step.DISPATCH, Step.LOOK, Step.CANCEL})
+#: what all tasks need: the dispatcher, the node and the ledger
+_SHARED: Final = (UnavailableError, NodeUnavailableError, LedgerBusyError, LedgerFullError)
 _THERE_AGAIN: Final = {
     UnavailableError.code: "the grid is there again",
     NodeUnavailableError.code: "the chain's node is there again",
+    LedgerBusyError.code: "the ledger can be used again",
+    LedgerFullError.code: "there is room for the ledger again",
 }

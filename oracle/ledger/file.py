@@ -18,9 +18,8 @@ from sqlmodel import Session
 from oracle.ledger.tables import METADATA, SCHEMA_VERSION, Book, Task
 from oracle.settlement.life import Event, State, advance
 from oracle.settlement.requests import Subject
-from xwhep.errors.chain import ForeignLedgerError
 from xwhep.errors.installations import SchemaMismatchError
-from xwhep.errors.jobs import StorageFullError, UnavailableError
+from xwhep.errors.ledgers import ForeignLedgerError, LedgerBusyError, LedgerFullError
 from xwhep.files import PRIVATE
 
 P = ParamSpec("P")
@@ -42,8 +41,8 @@ class Ledger:
         """Carry out `work` in one transaction; if it raises, nothing has changed.
 
         Raises:
-            StorageFullError: the disk is full.
-            UnavailableError: the file cannot be written now.
+            LedgerFullError: the disk is full.
+            LedgerBusyError: the file cannot be used now.
         """
         try:
             with Session(self._engine, expire_on_commit=False) as session, session.begin():
@@ -51,9 +50,9 @@ class Ledger:
         except OperationalError as error:
             name = getattr(error.orig, "sqlite_errorname", "")
             if name == "SQLITE_FULL":
-                raise StorageFullError from error
+                raise LedgerFullError from error
             if name.startswith(("SQLITE_BUSY", "SQLITE_IOERR")):
-                raise UnavailableError(f"the ledger cannot be used now ({name})") from error
+                raise LedgerBusyError(name) from error
             raise
 
     def bind(self, subject: Subject) -> None:
