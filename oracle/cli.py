@@ -15,8 +15,8 @@ from pydantic import BaseModel
 
 from oracle import settings_file
 from oracle.config import INIT_COMMAND, SEARCH, Folders, OracleSettings
-from oracle.ledger import Ledger
-from oracle.status import OpenTask, Progress, progress
+from oracle.ledger.file import Ledger
+from oracle.ledger.progress import OpenTask, Progress, progress
 from xwhep import config
 from xwhep.chain.accounts import check_keystore, create_keystore, keystore_address, open_keystore
 from xwhep.chain.deployment import Deployment

@@ -23,7 +23,7 @@ from sqlalchemy.exc import DatabaseError, OperationalError
 from sqlmodel import Session
 
 from xwhep.errors.base import XwhepError
-from xwhep.errors.jobs import UnavailableError
+from xwhep.errors.jobs import StorageFullError, UnavailableError
 from xwhep.sql.sqlite import open_engine, translated
 
 P = ParamSpec("P")
@@ -111,7 +111,7 @@ class Database:
 
     @contextlib.contextmanager
     def _session(self, engine: Engine) -> Iterator[Session]:
-        with translated(self._file, "database"), Session(engine, expire_on_commit=False) as session:
+        with translated(self._file, StorageFullError, unusable), Session(engine, expire_on_commit=False) as session:
             yield session
 
     def _read(self, work: Callable[[Session], T | XwhepError]) -> T:
@@ -161,6 +161,11 @@ def _attempt(session: Session, order: _Order) -> _Answer:
             raise  # the disk or the file: the whole group has failed
         return _Answer(None, failure)
     return _Answer(None, value) if isinstance(value, XwhepError) else _Answer(value, None)
+
+
+def unusable(name: str) -> UnavailableError:
+    """Return the error about a file that cannot be used now, for the reason that SQLite calls `name`."""
+    return UnavailableError(f"the database cannot be used now ({name})")
 
 
 def _stopping() -> UnavailableError:

@@ -2,21 +2,26 @@
 
 from __future__ import annotations
 
+import contextlib
+import os
+import re
 import sqlite3
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any, Final
 
-from sqlalchemy import URL, Engine, create_engine, event
+from sqlalchemy import URL, Connection, Engine, create_engine, event
 from sqlalchemy.exc import DatabaseError
 from sqlalchemy.pool import QueuePool
 
+from xwhep.errors.base import XwhepError
 from xwhep.errors.installations import DatabaseDamagedError
-from xwhep.errors.jobs import StorageFullError, UnavailableError
-from xwhep.files import PRIVATE
+from xwhep.files import PRIVATE, sync_folder
 
 #: how long a transaction waits for that of another process
 BUSY_TIMEOUT_MS: Final = 10_000
+#: copied at a time
+_PAGES: Final = 4096
 #: what SQLite calls a file that cannot be used now, though nothing says that its content is damaged
 _UNUSABLE: Final = ("SQLITE_BUSY", "SQLITE_IOERR", "SQLITE_CANTOPEN", "SQLITE_PERM", "SQLITE_READONLY")
 
@@ -56,11 +61,12 @@ def open_engine(
 
 
 class translated:  # noqa: N801 - reads as a word at its use
-    """What SQLite reports, as errors of ours."""
+    """What SQLite reports, as errors of ours: `full` of a full disk, `busy` of a file that cannot be used now."""
 
-    def __init__(self, file: Path, what: str) -> None:
+    def __init__(self, file: Path, full: Callable[[], XwhepError], busy: Callable[[str], XwhepError]) -> None:
         self._file = file
-        self._what = what
+        self._full = full
+        self._busy = busy
 
     def __enter__(self) -> None:
         """Do nothing; the work is at the exit."""
@@ -69,9 +75,9 @@ class translated:  # noqa: N801 - reads as a word at its use
         """Turn a full disk, a busy file and a damaged one into errors with a code."""
         for name, text in _sqlite_errors(error):
             if name == "SQLITE_FULL":
-                raise StorageFullError from error
+                raise self._full() from error
             if name.startswith(_UNUSABLE):
-                raise UnavailableError(f"the {self._what} cannot be used now ({name})") from error
+                raise self._busy(name) from error
             if name.startswith(("SQLITE_CORRUPT", "SQLITE_NOTADB")):
                 raise DatabaseDamagedError(self._file, text) from error
 
@@ -82,6 +88,51 @@ def _sqlite_errors(error: BaseException | None) -> Iterator[tuple[str, str]]:
     After a full disk the roll back fails in its turn.
     """
     while error is not None:
-        if isinstance(error, DatabaseError):
-            yield getattr(error.orig, "sqlite_errorname", ""), str(error.orig)
+        cause = error.orig if isinstance(error, DatabaseError) else error
+        if isinstance(cause, sqlite3.DatabaseError):
+            yield getattr(cause, "sqlite_errorname", ""), str(cause)
         error = error.__context__
+
+
+def backup(file: Path, copy: Path, tell: Callable[[float], None]) -> None:
+    """Copy a database while others may use it; when this returns, the copy is on the disk, whole and in one file.
+
+    `tell` is called with the part that is done. A copy that is cut short leaves a hidden file, and never `copy`.
+    """
+    unfinished = copy.with_name(f".{copy.name}")
+    unfinished.unlink(missing_ok=True)
+    unfinished.touch(PRIVATE)
+    with contextlib.closing(sqlite3.connect(file)) as source, contextlib.closing(sqlite3.connect(unfinished)) as target:
+        source.backup(target, pages=_PAGES, progress=lambda _status, left, total: tell(1 - left / max(total, 1)))
+        target.execute("PRAGMA journal_mode=DELETE").close()  # otherwise it would still want a write-ahead log
+    with unfinished.open("rb+") as written:
+        os.fsync(written.fileno())
+    unfinished.replace(copy)
+    sync_folder(copy.parent)
+
+
+def broken_references(connection: Connection) -> list[str]:
+    """Return the tables with rows whose foreign keys lead nowhere, sorted."""
+    return sorted({row[0] for row in connection.exec_driver_sql("PRAGMA foreign_key_check")})
+
+
+def tables_as_text(connection: sqlite3.Connection) -> dict[str, list[str]]:
+    """Return the statement of each table and index by its name, in a form that does not depend on how it was made.
+
+    A table that was migrated and a fresh one differ in quotes, in white space and in the order of their columns.
+    """
+    found = connection.execute("SELECT name, sql FROM sqlite_master WHERE sql IS NOT NULL")
+    return {name: sorted(_parts(re.sub(r"\s+", " ", sql.replace('"', "")))) for name, sql in found}
+
+
+def _parts(statement: str) -> Iterator[str]:
+    """Yield the head of a statement, the parts that its outer parentheses hold, and what comes after them."""
+    depth, part = 0, ""
+    for char in statement:
+        depth += {"(": 1, ")": -1}.get(char, 0)
+        if (char == "," and depth == 1) or (char == "(" and depth == 1) or (char == ")" and depth == 0):
+            yield part.strip()
+            part = ""
+        else:
+            part += char
+    yield part.strip()

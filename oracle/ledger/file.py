@@ -7,32 +7,22 @@ a ledger; each transaction takes milliseconds, so the loop simply waits for it.
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Concatenate, ParamSpec, TypeVar
 
 from sqlmodel import Session
 
-from oracle.settlement import Event, State, advance
-from oracle.tables import METADATA, SCHEMA_VERSION, Book, Task
-from xwhep.errors.chain import ForeignLedgerError
+from oracle.ledger.tables import METADATA, SCHEMA_VERSION, Book, Task
+from oracle.settlement.life import Event, State, advance
+from oracle.settlement.requests import Subject
 from xwhep.errors.installations import SchemaMismatchError
+from xwhep.errors.ledgers import ForeignLedgerError, LedgerBusyError, LedgerFullError
 from xwhep.sql.sqlite import open_engine, translated
 
 P = ParamSpec("P")
 T = TypeVar("T")
 
 Key = tuple[int, bytes]  #: a task's number and its commitment
-
-
-@dataclass(frozen=True, slots=True)
-class Subject:
-    """Which hub, on which chain, a ledger is about."""
-
-    chain_id: int
-    genesis_hash: bytes
-    hub: str
-    first_block: int  #: the hub is not older than this
 
 
 class Ledger:
@@ -46,12 +36,12 @@ class Ledger:
         """Carry out `work` in one transaction; if it raises, nothing has changed.
 
         Raises:
-            StorageFullError: the disk is full.
-            UnavailableError: the file cannot be written now.
+            LedgerFullError: the disk is full.
+            LedgerBusyError: the file cannot be used now.
             DatabaseDamagedError: the file is not what SQLite has written.
         """
         with (
-            translated(self._file, "ledger"),
+            translated(self._file, LedgerFullError, LedgerBusyError),
             Session(self._engine, expire_on_commit=False) as session,
             session.begin(),
         ):

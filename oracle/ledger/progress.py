@@ -6,10 +6,9 @@ from pydantic import BaseModel
 from sqlalchemy import inspect
 from sqlmodel import Session, col, func, select
 
-from oracle.ledger import Subject
-from oracle.requests import batch_uid
-from oracle.settlement import OPEN, State
-from oracle.tables import Book, Task, Transaction
+from oracle.ledger.tables import Book, Task, Transaction
+from oracle.settlement.life import OPEN, State
+from oracle.settlement.requests import Subject, batch_uid
 
 
 class OpenTask(BaseModel):

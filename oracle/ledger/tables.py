@@ -12,7 +12,7 @@ from sqlalchemy import ForeignKeyConstraint, Index, MetaData
 from sqlalchemy.orm import registry
 from sqlmodel import Field, SQLModel
 
-from oracle.settlement import State
+from oracle.settlement.life import State
 from xwhep.chain.values import TaskStatus
 from xwhep.sql.columns import NAMES, enumeration, partial_index
 
