@@ -21,8 +21,6 @@ from xwhep.sql.columns import NAMES, document, enumeration, moment, partial_inde
 from xwhep.vanity.addresses import Form, Network
 from xwhep.vanity.target_fields import TargetFields
 
-SCHEMA_VERSION = 4
-
 SQLModel.metadata.naming_convention = dict(NAMES)
 METADATA: MetaData = SQLModel.metadata
 
@@ -33,7 +31,6 @@ class Grid(SQLModel, table=True):
     __tablename__ = "grid"
 
     uid: UUID = Field(primary_key=True)
-    schema_version: int
     created_at: datetime = moment()
 
 

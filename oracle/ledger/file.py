@@ -12,10 +12,10 @@ from typing import Any, Concatenate, ParamSpec, TypeVar
 
 from sqlmodel import Session
 
-from oracle.ledger.tables import METADATA, SCHEMA_VERSION, Book, Task
+from oracle.ledger.schema import SCHEMA
+from oracle.ledger.tables import Book, Task
 from oracle.settlement.life import Event, State, advance
 from oracle.settlement.requests import Subject
-from xwhep.errors.installations import SchemaMismatchError
 from xwhep.errors.ledgers import ForeignLedgerError, LedgerBusyError, LedgerFullError
 from xwhep.sql.sqlite import open_engine, translated
 
@@ -54,7 +54,6 @@ class Ledger:
             ForeignLedgerError: it is about another chain or hub.
             SchemaMismatchError: another version of the oracle made it.
         """
-        METADATA.create_all(self._engine)
         self.run(_bind, subject)
 
     def close(self) -> None:
@@ -63,6 +62,8 @@ class Ledger:
 
 
 def _bind(session: Session, subject: Subject) -> None:
+    if not SCHEMA.check(session.connection()):
+        SCHEMA.create(session.connection())
     book = session.get(Book, 1)
     if book is None:
         session.add(
@@ -75,8 +76,6 @@ def _bind(session: Session, subject: Subject) -> None:
             )
         )
         return
-    if book.schema_version != SCHEMA_VERSION:
-        raise SchemaMismatchError(book.schema_version, SCHEMA_VERSION)
     if (book.chain_id, book.genesis_hash, book.hub) != (subject.chain_id, subject.genesis_hash, subject.hub):
         raise ForeignLedgerError(book.chain_id, book.hub, subject.chain_id, subject.hub)
 

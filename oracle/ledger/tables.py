@@ -16,7 +16,6 @@ from oracle.settlement.life import State
 from xwhep.chain.values import TaskStatus
 from xwhep.sql.columns import NAMES, enumeration, partial_index
 
-SCHEMA_VERSION = 1
 METADATA = MetaData(naming_convention=dict(NAMES))
 
 
@@ -30,7 +29,6 @@ class Book(Row, table=True):
     __tablename__ = "book"
 
     id: int = Field(default=1, primary_key=True)
-    schema_version: int = SCHEMA_VERSION
     chain_id: int
     genesis_hash: bytes
     hub: str

@@ -97,18 +97,25 @@ def _sqlite_errors(error: BaseException | None) -> Iterator[tuple[str, str]]:
 def backup(file: Path, copy: Path, tell: Callable[[float], None]) -> None:
     """Copy a database while others may use it; when this returns, the copy is on the disk, whole and in one file.
 
-    `tell` is called with the part that is done. A copy that is cut short leaves a hidden file, and never `copy`.
+    `tell` is called with the part that is done. A copy that fails leaves nothing, and one that is killed a hidden file.
     """
     unfinished = copy.with_name(f".{copy.name}")
-    unfinished.unlink(missing_ok=True)
-    unfinished.touch(PRIVATE)
-    with contextlib.closing(sqlite3.connect(file)) as source, contextlib.closing(sqlite3.connect(unfinished)) as target:
+    try:
+        unfinished.touch(PRIVATE)
+        _copy(file, unfinished, tell)
+        unfinished.replace(copy)
+    except BaseException:
+        unfinished.unlink(missing_ok=True)
+        raise
+    sync_folder(copy.parent)
+
+
+def _copy(file: Path, copy: Path, tell: Callable[[float], None]) -> None:
+    with contextlib.closing(sqlite3.connect(file)) as source, contextlib.closing(sqlite3.connect(copy)) as target:
         source.backup(target, pages=_PAGES, progress=lambda _status, left, total: tell(1 - left / max(total, 1)))
         target.execute("PRAGMA journal_mode=DELETE").close()  # otherwise it would still want a write-ahead log
-    with unfinished.open("rb+") as written:
+    with copy.open("rb+") as written:
         os.fsync(written.fileno())
-    unfinished.replace(copy)
-    sync_folder(copy.parent)
 
 
 def broken_references(connection: Connection) -> list[str]:
@@ -122,7 +129,11 @@ def tables_as_text(connection: sqlite3.Connection) -> dict[str, list[str]]:
     A table that was migrated and a fresh one differ in quotes, in white space and in the order of their columns.
     """
     found = connection.execute("SELECT name, sql FROM sqlite_master WHERE sql IS NOT NULL")
-    return {name: sorted(_parts(re.sub(r"\s+", " ", sql.replace('"', "")))) for name, sql in found}
+    return {name: _in_order(list(_parts(re.sub(r"\s+", " ", sql.replace('"', ""))))) for name, sql in found}
+
+
+def _in_order(parts: list[str]) -> list[str]:
+    return sorted(parts) if parts[0].startswith("CREATE TABLE") else parts  # an index lives by its columns' order
 
 
 def _parts(statement: str) -> Iterator[str]:
