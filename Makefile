@@ -13,7 +13,7 @@ NPM_PACKAGES := contracts/node_modules/.package-lock.json
 # The pure cores: each branch of them is tested. A core that is not written yet drops out by itself.
 CORE := $(wildcard $(addprefix xwhep/,errors/*.py ids.py lifecycle.py rights.py secp256k1.py protocol/*.py vanity/[!k]*.py) \
 	$(addprefix dispatcher/,admission.py wrong_tokens.py scheduling/*.py) $(addprefix worker/,agent.py bounds.py holdings.py pauses.py activation.py) \
-	oracle/settlement.py)
+	oracle/settlement/*.py)
 
 comma := ,
 empty :=
@@ -38,7 +38,7 @@ test: $(READY) $(NPM_PACKAGES) ## run all tests, in JOBS=2 processes, and measur
 	@$(BIN)/coverage report --fail-under=90
 	@$(BIN)/coverage report --fail-under=100 --include='$(subst $(space),$(comma),$(CORE))'
 
-check: $(READY) ## check format, lint, types, import layers, documentation, lock and wheel
+check: $(READY) ## check format, lint, types, import layers, migrations, documentation, lock and wheel
 	@echo "==> format"
 	@$(BIN)/ruff format --check .
 	@echo "==> lint"
@@ -47,6 +47,8 @@ check: $(READY) ## check format, lint, types, import layers, documentation, lock
 	@$(BIN)/mypy
 	@echo "==> import layers"
 	@$(BIN)/lint-imports
+	@echo "==> each change of a table with its migration"
+	@$(BIN)/python -m pytest -q tests/component/test_schemas.py
 	@echo "==> documentation, lock and wheel"
 	@$(BIN)/python -m pytest -q tests/unit/test_docs.py tests/unit/test_lock.py tests/system/test_packaging.py
 

@@ -8,6 +8,7 @@ import getpass
 import logging
 import signal
 import socket
+from typing import Final
 from uuid import UUID
 
 import click
@@ -22,12 +23,20 @@ from xwhep.pki.certificates import certificate_digest
 from xwhep.pki.tokens import make_token
 from xwhep.protocol.members import CreateToken, TokenReply
 from xwhep.rights import Role
-from xwhep.terminal.shell import Program, json_option, remark, run, show, version_option
+from xwhep.terminal.shell import Lazy, Program, json_option, remark, run, show, version_option
 
 ROLES = [Role.HOST.value, Role.USER.value, Role.SERVICE.value, Role.ADMINISTRATOR.value]
 
 
-@click.group(cls=Program, name="xwhep-dispatcher")
+COMMANDS: Final = {
+    "migrate": Lazy(
+        "dispatcher.commands.migrate:migrate_command",
+        "Bring the database of an older version to this one, while the dispatcher does not run.",
+    ),
+}
+
+
+@click.group(cls=Program, name="xwhep-dispatcher", lazy=COMMANDS)
 @version_option
 def program() -> None:
     """Run the dispatcher of a grid: the one place that holds apps, data and jobs."""

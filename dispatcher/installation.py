@@ -10,6 +10,7 @@ dispatcher/lock           held by the dispatcher that serves
 
 from __future__ import annotations
 
+import contextlib
 import json
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -17,7 +18,6 @@ from datetime import datetime
 from pathlib import Path
 from uuid import UUID
 
-from sqlalchemy.exc import NoResultFound, OperationalError
 from sqlmodel import Session, select
 
 from dispatcher import authority
@@ -26,7 +26,8 @@ from dispatcher.authority import Authority
 from dispatcher.services import Services
 from dispatcher.storage.blobs import BlobStore
 from dispatcher.storage.database import Database
-from dispatcher.storage.tables import METADATA, SCHEMA_VERSION, App, Grid
+from dispatcher.storage.schema import SCHEMA
+from dispatcher.storage.tables import App, Grid
 from dispatcher.usecases import members
 from dispatcher.usecases.searches import VANITY_APP_UID
 from xwhep.errors.installations import (
@@ -34,7 +35,6 @@ from xwhep.errors.installations import (
     DatabaseDamagedError,
     DatabaseMissingError,
     NotInstalledError,
-    SchemaMismatchError,
 )
 from xwhep.files import make_private_folder, replace_file
 from xwhep.ids import new_uid
@@ -114,26 +114,16 @@ class Installation:
         self.check()
         if not self.database.exists():
             raise DatabaseMissingError(self.database)
-        database = Database(self.database)
-        try:
-            database.run_now(check_schema)
-        except BaseException as error:
-            database.close()
-            if isinstance(error, OperationalError | NoResultFound):  # the table or its row is not there
-                raise DatabaseDamagedError(self.database, "it does not hold a grid") from error
-            raise
+        with contextlib.ExitStack() as opened:
+            database = opened.enter_context(contextlib.closing(Database(self.database)))
+            if not database.run_now(_holds_grid):
+                raise DatabaseDamagedError(self.database, "it does not hold a grid")
+            opened.pop_all()
         return database
 
 
-def check_schema(session: Session) -> None:
-    """Check that the database has the tables that this code expects.
-
-    Raises:
-        SchemaMismatchError: it is of another version.
-    """
-    found = session.exec(select(Grid.schema_version)).one()
-    if found != SCHEMA_VERSION:
-        raise SchemaMismatchError(found, SCHEMA_VERSION)
+def _holds_grid(session: Session) -> bool:
+    return SCHEMA.check(session.connection()) and session.exec(select(Grid)).first() is not None
 
 
 def install(folder: Path, names: Sequence[str], admin: tuple[Path, str, str], *, now: datetime) -> Identity:
@@ -159,7 +149,6 @@ def install(folder: Path, names: Sequence[str], admin: tuple[Path, str, str], *,
     grid_authority = authority.load(installation.ca)
     grid_authority.ensure_server_certificate(installation.server, names, now)
     database = Database(installation.database)
-    METADATA.create_all(database.engine)
     identity = database.run_now(_begin, grid_uid, grid_authority, admin, now=now)
     database.close()
     replace_file(installation.names_file, json.dumps(list(names)).encode())
@@ -171,7 +160,8 @@ def _begin(
 ) -> Identity:
     """Write the first rows: the grid, its administrator, the app that it brings along."""
     folder, name, url = admin
-    session.add(Grid(uid=grid_uid, schema_version=SCHEMA_VERSION, created_at=now))
+    SCHEMA.create(session.connection())
+    session.add(Grid(uid=grid_uid, created_at=now))
     session.flush()
     key = joining_key(folder)
     membership = members.add_member(session, name, public_key_digest(key), Role.ADMINISTRATOR, now=now)

@@ -14,17 +14,18 @@ import random
 import time
 from typing import Final
 
-from oracle import agenda
 from oracle.follower import Follower
-from oracle.ledger import Key, Ledger
+from oracle.ledger import tasks
+from oracle.ledger.file import Key, Ledger
+from oracle.ledger.tables import Task
 from oracle.outbox import Outbox
-from oracle.pace import Pace
-from oracle.settlement import Margins, Step
+from oracle.settlement.backoff import Backoff
+from oracle.settlement.life import Margins, Step
 from oracle.steps import AT_ONCE, Steps
-from oracle.tables import Task
 from xwhep.errors.base import XwhepError
 from xwhep.errors.chain import NodeUnavailableError
 from xwhep.errors.jobs import UnavailableError
+from xwhep.errors.ledgers import LedgerBusyError, LedgerFullError
 from xwhep.terminal.display import safe
 
 log = logging.getLogger(__name__)
@@ -46,7 +47,7 @@ class Bridge:
         self._steps = steps
         self._margins = margins
         self._now = 0  #: the chain's time, of its newest block
-        self._pace: Pace[tuple[Key, Step] | str] = Pace(random.random)
+        self._backoff: Backoff[tuple[Key, Step] | str] = Backoff(random.random)
         self._slots = asyncio.Semaphore(AT_A_TIME)
         self._at_work: dict[Key, asyncio.Task[None]] = {}
         self._away: set[str] = set()  #: whose absence was told, by the code of the error
@@ -75,9 +76,10 @@ class Bridge:
         """Read what is new on the chain, begin what is to be done on the grid, and see to the transactions."""
         if not await self._read():
             return
-        to_do = self._ledger.run(agenda.due, self._margins, self._steps.quotas, now=self._now)
-        self._pace.keep([*to_do, _CHAIN, _OUTBOX])
-        ready = [item for item in to_do if self._pace.is_due(item, time.monotonic())]
+        to_do = self._ledger.run(tasks.due, self._margins, self._steps.quotas, now=self._now)
+        self._is_back(LedgerBusyError.code, LedgerFullError.code)
+        self._backoff.keep([*to_do, _CHAIN, _OUTBOX])
+        ready = [item for item in to_do if self._backoff.is_due(item, time.monotonic())]
         for key, step in ready:
             if step in _OF_THE_LEDGER:  # before anything that may take its time: deadlines do not wait
                 await self._take_if_next(key, step)
@@ -96,7 +98,7 @@ class Bridge:
 
     async def _read(self) -> bool:
         """Follow the chain; False if its node is of no use now."""
-        if not self._pace.is_due(_CHAIN, time.monotonic()):
+        if not self._backoff.is_due(_CHAIN, time.monotonic()):
             return False
         try:
             self._now = (await self._follower.follow()).timestamp
@@ -107,7 +109,7 @@ class Bridge:
         return True
 
     async def _see_to_transactions(self) -> None:
-        if self._pace.is_due(_OUTBOX, time.monotonic()):
+        if self._backoff.is_due(_OUTBOX, time.monotonic()):
             try:
                 await self._outbox.step(now=self._now)
             except (XwhepError, OSError) as error:
@@ -129,14 +131,14 @@ class Bridge:
 
     async def _next_step(self, key: Key) -> bool:
         """Take the step that a task needs now, if it is one to take here; True if another may follow at once."""
-        found = self._ledger.run(agenda.step_of, key, self._margins, now=self._now)
-        if found is None or found[1] is Step.SEND or not self._pace.is_due((key, found[1]), time.monotonic()):
+        found = self._ledger.run(tasks.step_of, key, self._margins, now=self._now)
+        if found is None or found[1] is Step.SEND or not self._backoff.is_due((key, found[1]), time.monotonic()):
             return False
         return await self._take(*found)
 
     async def _take_if_next(self, key: Key, step: Step) -> None:
         """Take a step, if nothing that happened meanwhile has made it the wrong one."""
-        found = self._ledger.run(agenda.step_of, key, self._margins, now=self._now)
+        found = self._ledger.run(tasks.step_of, key, self._margins, now=self._now)
         if found is not None and found[1] is step:
             await self._take(*found)
 
@@ -152,16 +154,21 @@ class Bridge:
         return pause_s == AT_ONCE
 
     def _went_well(self, what: tuple[Key, Step] | str, pause_s: float, code: str | None = None) -> None:
-        self._pace.went_well(what, pause_s, time.monotonic())
-        if code in self._away:
+        self._backoff.went_well(what, pause_s, time.monotonic())
+        if code is not None:
+            self._is_back(code)
+
+    def _is_back(self, *codes: str) -> None:
+        """Tell people that what was away is there again, if it was."""
+        for code in self._away.intersection(codes):
             self._away.remove(code)
             log.info("%s", _THERE_AGAIN[code])
 
     def _failed(self, what: tuple[Key, Step] | str, doing: str, error: XwhepError | OSError) -> None:
         """Tell people of a failure, of one that all tasks share only once, and pause."""
-        pause_s = self._pace.failed(what, time.monotonic())
-        shared = error.code if isinstance(error, UnavailableError | NodeUnavailableError) else None
-        if shared is None or what == _LEDGER:
+        pause_s = self._backoff.failed(what, time.monotonic())
+        shared = error.code if isinstance(error, _SHARED) else None
+        if shared is None:
             log.warning("%s: %s; tried again in %.0f s", doing, safe(str(error)), pause_s)
         elif shared not in self._away:
             self._away.add(shared)
@@ -174,7 +181,11 @@ _LEDGER: Final = "ledger"
 #: steps that ask nobody
 _OF_THE_LEDGER: Final = frozenset({Step.RECALL, Step.GIVE_UP})
 _OF_THE_GRID: Final = frozenset({Step.DISPATCH, Step.LOOK, Step.CANCEL})
+#: what all tasks need: the dispatcher, the node and the ledger
+_SHARED: Final = (UnavailableError, NodeUnavailableError, LedgerBusyError, LedgerFullError)
 _THERE_AGAIN: Final = {
     UnavailableError.code: "the grid is there again",
     NodeUnavailableError.code: "the chain's node is there again",
+    LedgerBusyError.code: "the ledger can be used again",
+    LedgerFullError.code: "there is room for the ledger again",
 }

@@ -8,15 +8,15 @@ import logging
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 import click
 from pydantic import BaseModel
 
 from oracle import settings_file
 from oracle.config import INIT_COMMAND, SEARCH, Folders, OracleSettings
-from oracle.ledger import Ledger
-from oracle.status import OpenTask, Progress, progress
+from oracle.ledger.file import Ledger
+from oracle.ledger.progress import OpenTask, Progress, progress
 from xwhep import config
 from xwhep.chain.accounts import check_keystore, create_keystore, keystore_address, open_keystore
 from xwhep.chain.deployment import Deployment
@@ -31,12 +31,20 @@ from xwhep.members import Kind
 from xwhep.pki.identity import load_identity
 from xwhep.pki.tokens import parse_token
 from xwhep.terminal.display import ago, facts, safe_lines, table
-from xwhep.terminal.shell import Program, Split, json_option, remark, run, show, utc_now, version_option
+from xwhep.terminal.shell import Lazy, Program, Split, json_option, remark, run, show, utc_now, version_option
 
 _FILE = click.Path(dir_okay=False, path_type=Path)
 
 
-@click.group(cls=Program, name="xwhep-oracle")
+COMMANDS: Final = {
+    "migrate": Lazy(
+        "oracle.commands.migrate:migrate_command",
+        "Bring the ledger of an older version to this one, while the oracle does not run.",
+    ),
+}
+
+
+@click.group(cls=Program, name="xwhep-oracle", lazy=COMMANDS)
 @version_option
 def program() -> None:
     """Bridge a chain and a grid: run what Tasks on the chain ask for, and tell their contracts the answers."""

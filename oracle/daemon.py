@@ -11,16 +11,16 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Final
 
-from oracle.agenda import Quotas
 from oracle.bridge import Bridge
 from oracle.config import INIT_COMMAND, SEARCH, Folders, OracleSettings
-from oracle.fees import FeePolicy
 from oracle.follower import Follower
 from oracle.grid import Grid, open_grid
-from oracle.ledger import Ledger, Subject
+from oracle.ledger.file import Ledger
+from oracle.ledger.tasks import Quotas
 from oracle.outbox import Outbox
-from oracle.requests import NO_DIGEST, Offer, Service
-from oracle.settlement import Margins
+from oracle.settlement.fees import FeePolicy
+from oracle.settlement.life import Margins
+from oracle.settlement.requests import NO_DIGEST, Offer, Service, Subject
 from oracle.steps import Steps, Terms
 from xwhep.chain.accounts import Account
 from xwhep.chain.deployment import Deployment

@@ -1,7 +1,7 @@
 """The follower: reads the hub's events into the ledger, some blocks behind the head, and notices reorganisations.
 
-A node is believed only as far as what it says hangs together (`oracle.stretches`), and a lower head alone strikes out
-nothing: behind one address there may be several nodes, and some lag.
+A node is believed only as far as what it says hangs together (`oracle.settlement.scan_ranges`), and a lower head alone
+strikes out nothing: behind one address there may be several nodes, and some lag.
 """
 
 from __future__ import annotations
@@ -12,9 +12,9 @@ import time
 from collections.abc import Callable, Sequence
 from typing import Final
 
-from oracle.ledger import Ledger
-from oracle.reading import known_blocks, next_block, record, rewind
-from oracle.stretches import FAR, ChainEvent, Reading, Stretch, assemble, headers_of, next_stretch
+from oracle.ledger.file import Ledger
+from oracle.ledger.history import known_blocks, next_block, record, rewind
+from oracle.settlement.scan_ranges import FAR, ChainEvent, Scan, ScanRange, assemble, headers_of, next_range
 from xwhep.chain.commitments import commitment_of
 from xwhep.chain.hub import Hub
 from xwhep.chain.node import Node
@@ -50,7 +50,7 @@ class Follower:
         self._pulse = _Pulse(clock)
 
     async def follow(self) -> Block:
-        """Read everything that can be read now, each stretch in one transaction, and return the head of the chain.
+        """Read everything that can be read now, each range in one transaction, and return the head of the chain.
 
         Raises:
             NodeUnavailableError: the node is of no use now; what was read before it failed is in the ledger.
@@ -61,12 +61,12 @@ class Follower:
         if not await self._is_on_branch(head):
             return head
         target = await self._target(head)
-        while stretch := next_stretch(self._ledger.run(next_block), target, self._limit):
-            reading = await self._read(stretch)
-            if reading is None:
-                log.info("blocks %d to %d changed while they were read; later again", stretch.first, stretch.last)
+        while span := next_range(self._ledger.run(next_block), target, self._limit):
+            scan = await self._read(span)
+            if scan is None:
+                log.info("blocks %d to %d changed while they were read; later again", span.first, span.last)
                 break
-            self._ledger.run(record, reading, now=head.timestamp)
+            self._ledger.run(record, scan, now=head.timestamp)
         return head
 
     async def _target(self, head: Block) -> int:
@@ -99,28 +99,28 @@ class Follower:
         log.warning("the chain was reorganised deeper than the ledger remembers: reading it again from the beginning")
         self._ledger.run(rewind, None, now=head.timestamp)
 
-    async def _read(self, stretch: Stretch) -> Reading | None:
-        """Return what happened in a stretch; None if the chain changed meanwhile, or the node is of two minds."""
+    async def _read(self, span: ScanRange) -> Scan | None:
+        """Return what happened in a range; None if the chain changed meanwhile, or the node is of two minds."""
         before = self._ledger.run(known_blocks)[:1]
-        last = await self._header(stretch.last)
-        events = await self._events(stretch)
-        headers = await self._headers(headers_of(stretch, events))
-        if headers[stretch.last] != last or not (stretch.whole or await self._all_stand(before)):
+        last = await self._header(span.last)
+        events = await self._events(span)
+        headers = await self._headers(headers_of(span, events))
+        if headers[span.last] != last or not (span.whole or await self._all_stand(before)):
             return None
-        parent = next((known_hash for number, known_hash in before if number == stretch.first - 1), None)
-        reading = assemble(stretch, headers, events, parent)
+        parent = next((known_hash for number, known_hash in before if number == span.first - 1), None)
+        scan = assemble(span, headers, events, parent)
         self._limit = min(2 * self._limit, FAR)
-        return reading
+        return scan
 
     async def _all_stand(self, known: Sequence[tuple[int, bytes]]) -> bool:
         """Tell whether blocks that were read earlier are on the chain."""
         return all([(await self._header(number)).hash == known_hash for number, known_hash in known])
 
-    async def _events(self, stretch: Stretch) -> Sequence[ChainEvent]:
+    async def _events(self, span: ScanRange) -> Sequence[ChainEvent]:
         try:
-            events = await self._hub.events(stretch.first, stretch.last)
+            events = await self._hub.events(span.first, span.last)
         except NodeUnavailableError:
-            self._limit = max(1, (stretch.last - stretch.first + 1) // 2)  # perhaps it was too much to ask
+            self._limit = max(1, (span.last - span.first + 1) // 2)  # perhaps it was too much to ask
             raise
         return [event for event in events if self._is_sound(event)]
 

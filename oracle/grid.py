@@ -17,9 +17,9 @@ from pathlib import Path
 from typing import Final
 from uuid import UUID
 
-from oracle.requests import Answer, Order, Upload, failed, found, printed
-from oracle.settlement import Reason
-from oracle.tables import Task
+from oracle.ledger.tables import Task
+from oracle.settlement.requests import Answer, Order, Upload, failed, found, printed
+from xwhep.chain.reasons import FailureReason
 from xwhep.chain.values import MAX_RESULT
 from xwhep.client.connection import Connection
 from xwhep.client.owner import OwnerClient
@@ -53,20 +53,23 @@ RENEWAL_CHECK_S: Final = 60.0
 _STDOUT: Final = "stdout"
 
 #: what the grid says once and for all
-_REFUSALS: Final[tuple[tuple[type[XwhepError], Reason], ...]] = (
-    (KeyUsedError, Reason.KEY_USED),
-    (NotFoundError, Reason.REFUSED_APP),
-    (NoTargetError, Reason.REFUSED_APP),
-    (IdConflictError, Reason.REFUSED_PARAMETERS),  # an earlier configuration of this oracle had made it another batch
-    (InvalidFieldError, Reason.REFUSED_PARAMETERS),
-    (PatternError, Reason.REFUSED_PARAMETERS),
-    (PublicKeyError, Reason.REFUSED_PARAMETERS),
-    (TooLargeError, Reason.REFUSED_PARAMETERS),
+_REFUSALS: Final[tuple[tuple[type[XwhepError], FailureReason], ...]] = (
+    (KeyUsedError, FailureReason.KEY_USED),
+    (NotFoundError, FailureReason.REFUSED_APP),
+    (NoTargetError, FailureReason.REFUSED_APP),
+    (
+        IdConflictError,
+        FailureReason.REFUSED_PARAMETERS,
+    ),  # an earlier configuration of this oracle had made it another batch
+    (InvalidFieldError, FailureReason.REFUSED_PARAMETERS),
+    (PatternError, FailureReason.REFUSED_PARAMETERS),
+    (PublicKeyError, FailureReason.REFUSED_PARAMETERS),
+    (TooLargeError, FailureReason.REFUSED_PARAMETERS),
 )
 _ENDS: Final = {
-    Status.FAILED: Reason.JOB_FAILED,
-    Status.ERROR: Reason.JOB_ERROR,
-    Status.CANCELLED: Reason.JOB_CANCELLED,
+    Status.FAILED: FailureReason.JOB_FAILED,
+    Status.ERROR: FailureReason.JOB_ERROR,
+    Status.CANCELLED: FailureReason.JOB_CANCELLED,
 }
 
 
@@ -88,7 +91,7 @@ class Grid:
         if me.role is not Role.SERVICE:
             raise ForbiddenError(me.role, "carry tasks of a chain; join with a token of kind service")
 
-    async def submit(self, order: Order) -> Reason | None:
+    async def submit(self, order: Order) -> FailureReason | None:
         """Hand a batch in; None: the grid has it, now or from before.
 
         Raises:
@@ -121,7 +124,7 @@ class Grid:
             case BatchStatus.RUNNING:
                 return None
             case BatchStatus.CANCELLED:
-                return failed(Reason.JOB_CANCELLED)
+                return failed(FailureReason.JOB_CANCELLED)
         if isinstance(order.batch, SubmitBag):
             return await self._job_answer(order.batch)
         if batch.search is not None:
@@ -152,9 +155,9 @@ class Grid:
         """Return standard output, whose digest the client checks while it comes."""
         output = next((output for output in job.outputs if output.name == _STDOUT), None)
         if output is None:
-            return failed(Reason.JOB_FAILED)
+            return failed(FailureReason.JOB_FAILED)
         if output.size_bytes > MAX_RESULT:
-            return failed(Reason.RESULT_TOO_LARGE)
+            return failed(FailureReason.RESULT_TOO_LARGE)
         with tempfile.TemporaryDirectory(dir=self._scratch) as folder:
             file = Path(folder) / "content"
             await self._client.fetch_output(job.uid, output, file)
@@ -163,7 +166,7 @@ class Grid:
 
 def _search_answer(task: Task, batch: BatchView) -> Answer:
     if batch.search is None or batch.search.result is None:
-        return failed(Reason.FALSE_RESULT)
+        return failed(FailureReason.FALSE_RESULT)
     return found(task, batch.search.result)
 
 

@@ -11,9 +11,9 @@ import logging
 from collections.abc import Hashable
 from typing import Final
 
-from oracle.fees import FeePolicy, Price, is_short, offer, raised
-from oracle.ledger import Key, Ledger
-from oracle.sending import (
+from oracle.ledger.file import Key, Ledger
+from oracle.ledger.tables import Transaction
+from oracle.ledger.transactions import (
     MAX_ATTEMPTS,
     Leave,
     Order,
@@ -28,7 +28,7 @@ from oracle.sending import (
     take_up,
     void,
 )
-from oracle.tables import Transaction
+from oracle.settlement.fees import FeePolicy, Price, is_short, offer, raised
 from xwhep.chain.accounts import Account
 from xwhep.chain.node import Node
 from xwhep.chain.transactions import SignedTransaction, sign

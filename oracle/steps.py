@@ -10,16 +10,17 @@ import logging
 from dataclasses import dataclass
 from typing import Final
 
-from oracle import agenda
-from oracle.agenda import Quotas
 from oracle.grid import Grid
-from oracle.ledger import Key, Ledger
+from oracle.ledger import tasks
+from oracle.ledger.file import Key, Ledger
+from oracle.ledger.tables import Task
+from oracle.ledger.tasks import Quotas
 from oracle.outbox import Outbox
-from oracle.pace import look_pause
-from oracle.requests import Answer, Offer, Order, batch_uid, failed, order_for
-from oracle.settlement import Event, Reason, Step
-from oracle.tables import Task
+from oracle.settlement.backoff import look_pause_s
+from oracle.settlement.life import Event, Step
+from oracle.settlement.requests import Answer, Offer, Order, batch_uid, failed, order_for
 from xwhep.chain.hub import Hub
+from xwhep.chain.reasons import FailureReason
 from xwhep.chain.values import Call, TaskStatus
 
 log = logging.getLogger(__name__)
@@ -39,7 +40,7 @@ class Terms:
 
 
 class Steps:
-    """Carries out what `oracle.settlement.next_step` says."""
+    """Carries out what `oracle.settlement.life.next_step` says."""
 
     def __init__(self, ledger: Ledger, hub: Hub, outbox: Outbox, grid: Grid, terms: Terms) -> None:
         self._ledger = ledger
@@ -66,13 +67,13 @@ class Steps:
             case Step.RECALL:
                 self._note(task, Event.ANSWERED, now)
             case Step.GIVE_UP:
-                self._answer(task, failed(Reason.DEADLINE_NEAR), now)
+                self._answer(task, failed(FailureReason.DEADLINE_NEAR), now)
             case Step.SEND:
                 sent = await self._outbox.send(_key(task), await self._call(task), now=now)
                 return AT_ONCE if sent else WAIT_S
             case Step.CANCEL:
                 await self._grid.cancel(batch_uid(self._offer.subject, task))
-                self._ledger.run(agenda.batch_is_over, _key(task))
+                self._ledger.run(tasks.batch_is_over, _key(task))
                 log.info("task %d: its batch was taken back", task.id)
         return AT_ONCE
 
@@ -81,10 +82,10 @@ class Steps:
         if known.status is not TaskStatus.PENDING or known.commitment != task.commitment:
             return WAIT_S  # settled or reorganised since: the follower will tell
         order = order_for(task, self._offer)
-        if isinstance(order, Reason):
+        if isinstance(order, FailureReason):
             self._answer(task, failed(order), now)
             return AT_ONCE
-        if not self._ledger.run(agenda.admit, _key(task), self.quotas, now=now):
+        if not self._ledger.run(tasks.admit, _key(task), self.quotas, now=now):
             return WAIT_S
         app = self._offer.services[task.app].name
         log.info("task %d: from %s for %s, seen in block %d", task.id, task.requester, app, task.submitted_block)
@@ -92,9 +93,9 @@ class Steps:
 
     async def _dispatch(self, task: Task, now: int) -> float:
         order = order_for(task, self._offer)
-        if isinstance(order, Reason):  # admitted under an earlier configuration
+        if isinstance(order, FailureReason):  # admitted under an earlier configuration
             self._answer(task, failed(order), now)
-        elif self._ledger.run(agenda.expect_batch, _key(task)):
+        elif self._ledger.run(tasks.expect_batch, _key(task)):
             await self._hand_in(task, order, now)
         return AT_ONCE
 
@@ -107,10 +108,10 @@ class Steps:
 
     async def _look(self, task: Task, now: int) -> float:
         order = order_for(task, self._offer)
-        answer = failed(order) if isinstance(order, Reason) else await self._grid.answer(task, order)
+        answer = failed(order) if isinstance(order, FailureReason) else await self._grid.answer(task, order)
         if answer is None:
-            return look_pause(now - task.changed_at)
-        self._answer(task, answer, now, batch_open=isinstance(order, Reason))
+            return look_pause_s(now - task.changed_at)
+        self._answer(task, answer, now, batch_open=isinstance(order, FailureReason))
         return AT_ONCE
 
     async def _call(self, task: Task) -> Call:
@@ -136,12 +137,12 @@ class Steps:
             "digest": answer.digest,
             "batch_open": task.batch_open if batch_open is None else batch_open,
         }
-        if self._ledger.run(agenda.note, _key(task), task.state, Event.ANSWERED, columns, now=now):
+        if self._ledger.run(tasks.note, _key(task), task.state, Event.ANSWERED, columns, now=now):
             why = f" ({answer.result.decode('ascii')})" if answer.outcome is TaskStatus.FAILED else ""
             log.info("task %d: answered %s%s", task.id, answer.outcome, why)
 
     def _note(self, task: Task, happened: Event, now: int) -> bool:
-        return self._ledger.run(agenda.note, _key(task), task.state, happened, now=now)
+        return self._ledger.run(tasks.note, _key(task), task.state, happened, now=now)
 
 
 def _key(task: Task) -> Key:

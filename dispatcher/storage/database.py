@@ -9,8 +9,8 @@ in a savepoint of its own.
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import queue
-import sqlite3
 import threading
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -18,15 +18,13 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Concatenate, Final, ParamSpec, TypeVar
 
-from sqlalchemy import URL, Engine, create_engine, event
+from sqlalchemy import Engine
 from sqlalchemy.exc import DatabaseError, OperationalError
-from sqlalchemy.pool import QueuePool
 from sqlmodel import Session
 
 from xwhep.errors.base import XwhepError
-from xwhep.errors.installations import DatabaseDamagedError
 from xwhep.errors.jobs import StorageFullError, UnavailableError
-from xwhep.files import PRIVATE
+from xwhep.sql.sqlite import open_engine, translated
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -34,10 +32,6 @@ T = TypeVar("T")
 #: use cases that share one commit, at most: bounds how long the first of them waits for the last
 GROUP: Final = 128
 READERS: Final = 2
-BUSY_TIMEOUT_MS: Final = 10_000
-
-#: what SQLite calls a file that cannot be used now, though nothing says that its content is damaged
-_UNUSABLE: Final = ("SQLITE_BUSY", "SQLITE_IOERR", "SQLITE_CANTOPEN", "SQLITE_PERM", "SQLITE_READONLY")
 
 UseCase = Callable[Concatenate[Session, P], T | XwhepError]
 
@@ -63,9 +57,8 @@ class Database:
 
     def __init__(self, file: Path) -> None:
         self._file = file
-        file.touch(PRIVATE)  # before SQLite does, which lets everybody read; the files beside it get its mode
-        self._engine = _engine(file, begin="BEGIN IMMEDIATE")
-        self._read_engine = _engine(file, begin="BEGIN")
+        self._engine = open_engine(file, connections=1)
+        self._read_engine = open_engine(file, begin="BEGIN", connections=READERS)
         self._orders: queue.SimpleQueue[_Order | None] = queue.SimpleQueue()
         self._closing = threading.Lock()  # held to order and to close: no order slips in behind the last
         self._closed = False
@@ -116,8 +109,13 @@ class Database:
             self._orders.put(order)
         return order.future
 
+    @contextlib.contextmanager
+    def _session(self, engine: Engine) -> Iterator[Session]:
+        with translated(self._file, StorageFullError, unusable), Session(engine, expire_on_commit=False) as session:
+            yield session
+
     def _read(self, work: Callable[[Session], T | XwhepError]) -> T:
-        with translated(self._file), Session(self._read_engine, expire_on_commit=False) as session:
+        with self._session(self._read_engine) as session:
             return _unless_error(work(session))
 
     def _write_all(self) -> None:
@@ -142,7 +140,7 @@ class Database:
     def _commit(self, group: list[_Order]) -> None:
         """Run a group in one transaction; whoever waits is answered after the commit."""
         try:
-            with translated(self._file), Session(self._engine, expire_on_commit=False) as session, session.begin():
+            with self._session(self._engine) as session, session.begin():
                 answers = [_attempt(session, order) for order in group]
         except BaseException as failure:  # noqa: BLE001 - nothing was committed: each of them must hear of it
             answers = [_Answer(None, failure)] * len(group)
@@ -151,37 +149,6 @@ class Database:
                 order.future.set_exception(answer.failure)
             else:
                 order.future.set_result(answer.value)
-
-
-class translated:  # noqa: N801 - reads as a word at its use
-    """What SQLite reports, as errors of ours."""
-
-    def __init__(self, file: Path) -> None:
-        self._file = file
-
-    def __enter__(self) -> None:
-        """Do nothing; the work is at the exit."""
-
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: object) -> None:
-        """Turn a full disk, a busy file and a damaged one into errors with a code."""
-        for name, text in _sqlite_errors(error):
-            if name == "SQLITE_FULL":
-                raise StorageFullError from error
-            if name.startswith(_UNUSABLE):
-                raise UnavailableError(f"the database cannot be used now ({name})") from error
-            if name.startswith(("SQLITE_CORRUPT", "SQLITE_NOTADB")):
-                raise DatabaseDamagedError(self._file, text) from error
-
-
-def _sqlite_errors(error: BaseException | None) -> Iterator[tuple[str, str]]:
-    """Yield SQLite's name and text of an error and of those before it.
-
-    After a full disk the roll back fails in its turn.
-    """
-    while error is not None:
-        if isinstance(error, DatabaseError):
-            yield getattr(error.orig, "sqlite_errorname", ""), str(error.orig)
-        error = error.__context__
 
 
 def _attempt(session: Session, order: _Order) -> _Answer:
@@ -196,6 +163,11 @@ def _attempt(session: Session, order: _Order) -> _Answer:
     return _Answer(None, value) if isinstance(value, XwhepError) else _Answer(value, None)
 
 
+def unusable(name: str) -> UnavailableError:
+    """Return the error about a file that cannot be used now, for the reason that SQLite calls `name`."""
+    return UnavailableError(f"the database cannot be used now ({name})")
+
+
 def _stopping() -> UnavailableError:
     return UnavailableError("the dispatcher is stopping")
 
@@ -204,30 +176,3 @@ def _unless_error(value: T | XwhepError) -> T:
     if isinstance(value, XwhepError):
         raise value
     return value
-
-
-def _engine(file: Path, *, begin: str) -> Engine:
-    engine = create_engine(
-        URL.create("sqlite", database=str(file)),
-        poolclass=QueuePool,
-        pool_size=READERS,
-        max_overflow=1,
-        hide_parameters=True,  # an error may reach the log; the values are a search's blinding, a job's arguments
-    )
-
-    @event.listens_for(engine, "connect")
-    def _configure(connection: sqlite3.Connection, _record: object) -> None:
-        connection.isolation_level = None  # transactions are begun below, not guessed by the driver
-        for pragma in (
-            "journal_mode=WAL",
-            "synchronous=FULL",  # a commit that returned survives a power cut
-            "foreign_keys=ON",
-            f"busy_timeout={BUSY_TIMEOUT_MS}",
-        ):
-            connection.execute(f"PRAGMA {pragma}").close()
-
-    @event.listens_for(engine, "begin")
-    def _begin(connection: Any) -> None:
-        connection.exec_driver_sql(begin)
-
-    return engine

@@ -8,7 +8,6 @@ from uuid import UUID
 from sqlalchemy import BigInteger, ForeignKeyConstraint, Index, Integer, MetaData, UniqueConstraint
 from sqlmodel import Field, SQLModel
 
-from dispatcher.storage.columns import document, enumeration, moment, partial_index
 from xwhep.lifecycle import AttemptStatus, DataStatus, Status
 from xwhep.protocol.apps import AppFields, Kind, Limits
 from xwhep.protocol.attempts import ProgressFields
@@ -18,17 +17,11 @@ from xwhep.protocol.data import BlobFields, DataFields
 from xwhep.protocol.jobs import JobWork
 from xwhep.protocol.members import MemberFields
 from xwhep.rights import Role
+from xwhep.sql.columns import NAMES, document, enumeration, moment, partial_index
 from xwhep.vanity.addresses import Form, Network
 from xwhep.vanity.target_fields import TargetFields
 
-SCHEMA_VERSION = 4
-
-SQLModel.metadata.naming_convention = {  # names that a migration can rely on
-    "ix": "ix_%(table_name)s_%(column_0_N_name)s",
-    "uq": "uq_%(table_name)s_%(column_0_N_name)s",
-    "fk": "fk_%(table_name)s_%(column_0_N_name)s_%(referred_table_name)s",
-    "pk": "pk_%(table_name)s",
-}
+SQLModel.metadata.naming_convention = dict(NAMES)
 METADATA: MetaData = SQLModel.metadata
 
 
@@ -38,7 +31,6 @@ class Grid(SQLModel, table=True):
     __tablename__ = "grid"
 
     uid: UUID = Field(primary_key=True)
-    schema_version: int
     created_at: datetime = moment()
 
 

@@ -22,7 +22,6 @@ from dispatcher.scheduling.leases import (
     sizing_rate,
 )
 from dispatcher.scheduling.matching import Profile, Requirement, best_target
-from dispatcher.storage.columns import by_value
 from dispatcher.storage.tables import Attempt, Batch, Host, Job, MatchClass
 from dispatcher.usecases import searches
 from dispatcher.usecases.catalogue import targets_of
@@ -39,6 +38,7 @@ from xwhep.protocol.attempts import (
     ProgressFields,
 )
 from xwhep.rights import Caller
+from xwhep.sql.columns import by_value
 
 #: ids that one query names, well under the number of values that a statement may have
 IDS_A_QUERY: Final = 1000

@@ -181,7 +181,7 @@ async def test_a_full_disk_is_said_and_nothing_is_half_written(database: Databas
 
 
 async def test_a_file_that_another_program_holds_is_said(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("dispatcher.storage.database.BUSY_TIMEOUT_MS", 10)
+    monkeypatch.setattr("xwhep.sql.sqlite.BUSY_TIMEOUT_MS", 10)
     database = Database(tmp_path / "grid.sqlite")
     METADATA.create_all(database.engine)
     with sqlite3.connect(tmp_path / "grid.sqlite", isolation_level=None) as other:

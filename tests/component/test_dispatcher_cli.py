@@ -81,7 +81,7 @@ def test_a_damaged_database_is_told_in_one_sentence(
 
     assert result.exit_code == 1
     assert result.stderr.startswith(f"xwhep-dispatcher: the database {installed.database} is damaged (")
-    assert result.stderr.endswith("restore the dispatcher's folder from a copy (database-damaged)\n")
+    assert result.stderr.endswith("restore its folder from a copy (database-damaged)\n")
     assert result.stderr.count("\n") == 1
 
 
@@ -92,7 +92,7 @@ def test_a_missing_database_is_not_made_anew(installed: Installation, words: tup
 
     assert result.exit_code == 1
     assert result.stderr == (
-        f"xwhep-dispatcher: the database {installed.database} is missing; restore the dispatcher's folder from a copy"
+        f"xwhep-dispatcher: the database {installed.database} is missing; restore its folder from a copy"
         " (database-missing)\n"
     )
     assert not installed.database.exists()

@@ -9,9 +9,9 @@ from pathlib import Path
 import pytest
 
 from oracle.follower import Follower
-from oracle.ledger import change
-from oracle.settlement import Event, State
-from oracle.stretches import ChainEvent
+from oracle.ledger.file import change
+from oracle.settlement.life import Event, State
+from oracle.settlement.scan_ranges import ChainEvent
 from tests.support.chains import each_kind
 from tests.support.settling import Desk, desk
 from xwhep.chain.hub import Hub

@@ -12,7 +12,6 @@ import pytest
 from dispatcher.services import utc_now
 from dispatcher.storage import blobs
 from dispatcher.storage.blobs import BlobStore
-from dispatcher.storage.columns import UtcDateTime
 from dispatcher.usecases import members
 from tests.support.content import register
 from tests.support.grid import GridUnderTest, a_grid
@@ -27,6 +26,7 @@ from xwhep.pki.tokens import parse_token
 from xwhep.protocol.apps import RegisterApp
 from xwhep.protocol.members import CreateGroup, CreateToken
 from xwhep.rights import Role
+from xwhep.sql.columns import UtcDateTime
 
 EMPTY = "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855"
 

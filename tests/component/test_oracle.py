@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from oracle.settlement import State
+from oracle.settlement.life import State
 from tests.support.dapps import a_market
 from tests.support.grid import a_grid
 from tests.support.oracles import BLOCK_S, a_world, an_oracle, between

@@ -15,7 +15,7 @@ from click.testing import CliRunner, Result
 from oracle import daemon
 from oracle.cli import program
 from oracle.config import Folders
-from oracle.ledger import Ledger
+from oracle.ledger.file import Ledger
 from tests.support.dapps import PASSWORD, account
 from tests.support.grid import GridUnderTest, a_grid
 from tests.support.oracles import a_world, an_oracle
@@ -23,9 +23,10 @@ from tests.support.tasks import APP_UID, SUBJECT, a_task
 from tests.support.workers import PATIENCE_S
 from xwhep.chain.deployment import Deployment
 from xwhep.errors.base import XwhepError
-from xwhep.errors.chain import DeploymentFileError, ForeignLedgerError, KeystoreError, NoCodeError, WrongChainError
+from xwhep.errors.chain import DeploymentFileError, KeystoreError, NoCodeError, WrongChainError
 from xwhep.errors.identity import NotJoinedError
 from xwhep.errors.installations import ConfigurationError
+from xwhep.errors.ledgers import ForeignLedgerError
 from xwhep.errors.machines import AlreadyRunningError
 from xwhep.lock import hold
 from xwhep.rights import Role

@@ -14,8 +14,8 @@ from typing import Any
 import pytest
 
 from oracle import daemon
-from oracle.ledger import Ledger
-from oracle.settlement import Event, State
+from oracle.ledger.file import Ledger
+from oracle.settlement.life import Event, State
 from tests.support.dapps import PASSWORD
 from tests.support.oracles import World, a_world
 from tests.support.person import work_once

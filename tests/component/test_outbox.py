@@ -7,11 +7,11 @@ from pathlib import Path
 
 import pytest
 
-from oracle import sending
-from oracle.fees import FeePolicy
+from oracle.ledger import transactions
+from oracle.ledger.tables import End
 from oracle.outbox import Outbox
-from oracle.settlement import State
-from oracle.tables import End
+from oracle.settlement.fees import FeePolicy
+from oracle.settlement.life import State
 from tests.support.chains import each_kind
 from tests.support.settling import GWEI, POLICY, Desk, desk
 from xwhep.chain.artifacts import artifact
@@ -254,7 +254,7 @@ async def test_a_gap_that_a_reorganisation_leaves_is_filled(it: Desk) -> None:
 async def test_attempts_come_to_an_end(
     it: Desk, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    monkeypatch.setattr(sending, "MAX_ATTEMPTS", 1)
+    monkeypatch.setattr(transactions, "MAX_ATTEMPTS", 1)
     await signed_and_killed(it)
     await it.perform(it.user, await role(it, "revokeRole"))
     for _ in range(3):

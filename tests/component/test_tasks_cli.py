@@ -24,7 +24,6 @@ from xwhep.chain.deployment import Deployment
 from xwhep.chain.parameters import decode_vanity_parameters
 from xwhep.chain.values import RLC, SubmittedTask, TaskStatus
 from xwhep.cli.program import program
-from xwhep.cli.task_views import REASONS
 from xwhep.devchain.start import Kind
 from xwhep.fast_secp256k1 import public_key_of
 from xwhep.vanity.addresses import address, key_hash
@@ -366,8 +365,3 @@ def test_a_node_that_is_away_is_one_line_of_a_process(tmp_path: Path) -> None:
     assert ended.stderr.startswith("xwhep: the chain's node at http://127.0.0.1:1 is of no use: no connection (")
     assert ended.stderr.endswith("(no-rpc)\n")
     assert ended.stderr.count("\n") == 1
-
-
-def test_each_reason_of_the_oracle_has_words() -> None:
-    assert len(REASONS) == 11
-    assert all(words and not words.endswith(".") for words in REASONS.values())

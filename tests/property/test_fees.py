@@ -5,7 +5,7 @@ from __future__ import annotations
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
-from oracle.fees import FeePolicy, Price, is_short, offer, raised
+from oracle.settlement.fees import FeePolicy, Price, is_short, offer, raised
 from xwhep.chain.values import Fees
 
 amounts = st.integers(0, 10**13)

@@ -12,10 +12,11 @@ from hypothesis import strategies as st
 from sqlmodel import Session, select
 
 from oracle.follower import Follower
-from oracle.ledger import Key, Ledger, Subject, change
-from oracle.reading import next_block
-from oracle.settlement import OPEN, Event, State
-from oracle.tables import Task
+from oracle.ledger.file import Key, Ledger, change
+from oracle.ledger.history import next_block
+from oracle.ledger.tables import Task
+from oracle.settlement.life import OPEN, Event, State
+from oracle.settlement.requests import Subject
 from tests.support.small_chain import CHAIN_ID, GENESIS, HUB, ChainEvent, SmallChain, SmallHub, SmallNode
 from tests.support.small_chain import settled as settled_event
 from tests.support.small_chain import submitted as submitted_event

@@ -6,9 +6,9 @@ from eth_abi.abi import encode
 from hypothesis import given
 from hypothesis import strategies as st
 
-from oracle.requests import Order, found, order_for
-from oracle.settlement import Reason
+from oracle.settlement.requests import Order, found, order_for
 from tests.support.tasks import NATIVE, OFFER, VANITY, a_task, vanity
+from xwhep.chain.reasons import FailureReason
 from xwhep.chain.values import MAX_RESULT, TaskStatus
 from xwhep.protocol.batches import HitView, SubmitBag, SubmitSearch
 
@@ -37,7 +37,7 @@ def test_any_parameters_give_an_order_or_a_reason(data: bytes, app: int) -> None
 
     order = order_for(task, OFFER)
 
-    assert isinstance(order, Order | Reason)
+    assert isinstance(order, Order | FailureReason)
     if isinstance(order, Order):
         kind = SubmitSearch if app == VANITY else SubmitBag
         assert kind.model_validate_json(order.batch.model_dump_json()) == order.batch

@@ -14,7 +14,8 @@ from sqlalchemy import event
 from sqlmodel import Session
 
 from dispatcher.storage.database import Database
-from dispatcher.storage.tables import METADATA, SCHEMA_VERSION, App, AppTarget, Grid
+from dispatcher.storage.schema import SCHEMA
+from dispatcher.storage.tables import App, AppTarget, Grid
 from dispatcher.usecases import batches, jobs, leasing, members
 from dispatcher.usecases.searches import VANITY_APP_UID
 from xwhep.ids import new_uid, uuid7
@@ -61,7 +62,6 @@ class Desk:
 
     def __post_init__(self) -> None:
         self.database = opened(self.file)
-        METADATA.create_all(self.database.engine)
         self.database.run_now(_begin, new_uid(self.now), self.now)
         self.owner = self.member("owner", Role.USER)
         self.app_uid = self.database.run_now(_native_app, self.owner, self.now)
@@ -111,7 +111,8 @@ class Desk:
 
 
 def _begin(session: Session, grid_uid: UUID, now: datetime) -> None:
-    session.add(Grid(uid=grid_uid, schema_version=SCHEMA_VERSION, created_at=now))
+    SCHEMA.create(session.connection())
+    session.add(Grid(uid=grid_uid, created_at=now))
     session.flush()
     digest = hashlib.sha256(b"admin").hexdigest()
     admin = members.add_member(session, "admin", digest, Role.ADMINISTRATOR, now=now)

@@ -28,11 +28,11 @@ HTTP = f"""\
 
 All paths begin with `/v1`, whose routes and messages only ever grow. The dispatcher speaks TLS 1.3 and asks for a
 certificate of its own grid; a route for anybody needs none. Requests and replies are JSON, content is sent as it is;
-nothing is compressed. A request has at most {MAX_BODY_BYTES // 1024} KiB, nested at most {MAX_DEPTH} deep; one that ends
-an attempt has at most {MAX_FINISH_BYTES // 1024} KiB, and a caller without a certificate may send
-{MAX_STRANGERS_BODY_BYTES // 1024} KiB. It is refused if it has a field that nobody
-knows; ignore the fields of a reply that you do not know. Moments are RFC 3339 in UTC. Ids are UUIDs of 36 characters
-and made by the client (version 7, or 4): a request sent again with the same id is the same request.
+nothing is compressed. A request has at most {MAX_BODY_BYTES // 1024} KiB, nested at most {MAX_DEPTH} deep; one that
+ends an attempt has at most {MAX_FINISH_BYTES // 1024} KiB, and a caller without a certificate may send
+{MAX_STRANGERS_BODY_BYTES // 1024} KiB. It is refused if it has a field that nobody knows; ignore the fields of a reply
+that you do not know. Moments are RFC 3339 in UTC. Ids are UUIDs of 36 characters and made by the client (version 7, or
+4): a request sent again with the same id is the same request.
 
 A list comes in parts: `items`, and `next`, the value of the query parameter `after` that brings the part that follows;
 null at the end.

@@ -14,9 +14,9 @@ from sqlmodel import Session, select
 
 from oracle import daemon
 from oracle.config import Folders, OracleSettings
-from oracle.ledger import Ledger
-from oracle.settlement import State
-from oracle.tables import Task
+from oracle.ledger.file import Ledger
+from oracle.ledger.tables import Task
+from oracle.settlement.life import State
 from tests.support.dapps import Market, a_market
 from tests.support.grid import GridUnderTest, a_grid
 from tests.support.workers import eventually

@@ -12,12 +12,13 @@ from typing import Final
 from eth_account import Account as Keys
 from sqlmodel import Session, col, select
 
-from oracle.fees import FeePolicy
 from oracle.follower import Follower
-from oracle.ledger import Key, Ledger, Subject, change
+from oracle.ledger.file import Key, Ledger, change
+from oracle.ledger.tables import End, Task, Transaction
 from oracle.outbox import Outbox
-from oracle.settlement import Event, State
-from oracle.tables import End, Task, Transaction
+from oracle.settlement.fees import FeePolicy
+from oracle.settlement.life import Event, State
+from oracle.settlement.requests import Subject
 from tests.support.chains import ChainUnderTest, running_chain
 from xwhep.chain.accounts import Account
 from xwhep.chain.artifacts import artifact

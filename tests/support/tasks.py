@@ -6,9 +6,8 @@ from hashlib import sha256
 from typing import Any
 from uuid import UUID
 
-from oracle.ledger import Subject
-from oracle.requests import Offer, Service
-from oracle.tables import Task
+from oracle.ledger.tables import Task
+from oracle.settlement.requests import Offer, Service, Subject
 from xwhep.chain.parameters import (
     NativeParameters,
     VanityParameters,

@@ -9,11 +9,12 @@ import pytest
 from sqlmodel import Session
 
 from oracle.follower import STALL_S, Follower
-from oracle.ledger import Ledger, Subject
-from oracle.reading import known_blocks, next_block
-from oracle.settlement import State
-from oracle.stretches import BLOCKS_KEPT
-from oracle.tables import Task
+from oracle.ledger.file import Ledger
+from oracle.ledger.history import known_blocks, next_block
+from oracle.ledger.tables import Task
+from oracle.settlement.life import State
+from oracle.settlement.requests import Subject
+from oracle.settlement.scan_ranges import BLOCKS_KEPT
 from tests.support.small_chain import CHAIN_ID, GENESIS, HUB, SmallChain, SmallHub, SmallNode, submitted
 from xwhep.errors.chain import NodeUnavailableError
 

@@ -7,12 +7,12 @@ from pathlib import Path
 
 import pytest
 
-from oracle import agenda
-from oracle.agenda import Quotas
-from oracle.ledger import Key, Ledger
-from oracle.pace import FIRST_PAUSE_S, LONGEST_PAUSE_S, Pace, look_pause
-from oracle.settlement import Event, Margins, State, Step
-from oracle.tables import Task
+from oracle.ledger import tasks
+from oracle.ledger.file import Key, Ledger
+from oracle.ledger.tables import Task
+from oracle.ledger.tasks import Quotas
+from oracle.settlement.backoff import FIRST_PAUSE_S, LONGEST_PAUSE_S, Backoff, look_pause_s
+from oracle.settlement.life import Event, Margins, State, Step
 from tests.support.tasks import SUBJECT, VANITY, a_task
 
 NOW = 1_000_000
@@ -38,7 +38,7 @@ def add(ledger: Ledger, *tasks: Task) -> None:
 
 
 def due(ledger: Ledger, quotas: Quotas = USUAL, now: int = NOW) -> list[tuple[int, Step]]:
-    return [(number, step) for (number, _), step in ledger.run(agenda.due, MARGINS, quotas, now=now)]
+    return [(number, step) for (number, _), step in ledger.run(tasks.due, MARGINS, quotas, now=now)]
 
 
 def test_the_oldest_task_comes_first(ledger: Ledger) -> None:
@@ -76,17 +76,17 @@ def test_a_task_is_let_in_only_while_there_is_room(ledger: Ledger) -> None:
     first, second = a_task(1), a_task(2)
     add(ledger, first, second)
 
-    assert ledger.run(agenda.admit, key(first), Quotas(1, 9), now=NOW)
-    assert not ledger.run(agenda.admit, key(second), Quotas(1, 9), now=NOW)
-    assert not ledger.run(agenda.admit, key(first), Quotas(9, 9), now=NOW)
+    assert ledger.run(tasks.admit, key(first), Quotas(1, 9), now=NOW)
+    assert not ledger.run(tasks.admit, key(second), Quotas(1, 9), now=NOW)
+    assert not ledger.run(tasks.admit, key(first), Quotas(9, 9), now=NOW)
 
 
 def test_that_the_grid_may_be_at_work_is_noted_only_for_who_shall_be_dispatched(ledger: Ledger) -> None:
     confirmed, settled = a_task(1, state=State.CONFIRMED), a_task(2, state=State.SETTLED)
     add(ledger, confirmed, settled)
 
-    assert ledger.run(agenda.expect_batch, key(confirmed))
-    assert not ledger.run(agenda.expect_batch, key(settled))
+    assert ledger.run(tasks.expect_batch, key(confirmed))
+    assert not ledger.run(tasks.expect_batch, key(settled))
     assert due(ledger) == [(1, Step.DISPATCH)]
 
 
@@ -94,38 +94,38 @@ def test_a_note_about_a_task_that_went_elsewhere_is_void(ledger: Ledger) -> None
     task = a_task(1, state=State.REFUNDED, batch_open=True)
     add(ledger, task)
 
-    assert not ledger.run(agenda.note, key(task), State.DISPATCHED, Event.ANSWERED, {"batch_open": False}, now=NOW)
+    assert not ledger.run(tasks.note, key(task), State.DISPATCHED, Event.ANSWERED, {"batch_open": False}, now=NOW)
     assert due(ledger) == [(1, Step.CANCEL)]
 
 
 def test_pauses_after_failures_grow_to_a_bound_and_start_again_after_a_success() -> None:
-    pace: Pace[str] = Pace(lambda: 1.0)
+    backoff: Backoff[str] = Backoff(lambda: 1.0)
 
-    pauses = [pace.failed("a", 0.0) for _ in range(8)]
-    pace.went_well("a", 0.0, 0.0)
+    pauses = [backoff.failed("a", 0.0) for _ in range(8)]
+    backoff.went_well("a", 0.0, 0.0)
 
     assert pauses == sorted(pauses)
     assert (pauses[0], pauses[-1]) == (FIRST_PAUSE_S, LONGEST_PAUSE_S)
-    assert pace.failed("a", 0.0) == FIRST_PAUSE_S
+    assert backoff.failed("a", 0.0) == FIRST_PAUSE_S
 
 
 def test_a_pause_is_one_things_own_and_ends() -> None:
-    pace: Pace[str] = Pace(lambda: 0.0)
-    pause_s = pace.failed("a", 100.0)
+    backoff: Backoff[str] = Backoff(lambda: 0.0)
+    pause_s = backoff.failed("a", 100.0)
 
-    assert not pace.is_due("a", 100.0 + pause_s - 0.01)
-    assert pace.is_due("a", 100.0 + pause_s)
-    assert pace.is_due("b", 100.0)
+    assert not backoff.is_due("a", 100.0 + pause_s - 0.01)
+    assert backoff.is_due("a", 100.0 + pause_s)
+    assert backoff.is_due("b", 100.0)
 
 
 def test_what_is_not_kept_is_forgotten() -> None:
-    pace: Pace[str] = Pace(lambda: 0.0)
-    pace.failed("a", 100.0)
+    backoff: Backoff[str] = Backoff(lambda: 0.0)
+    backoff.failed("a", 100.0)
 
-    pace.keep(["b"])
+    backoff.keep(["b"])
 
-    assert pace.is_due("a", 100.0)
+    assert backoff.is_due("a", 100.0)
 
 
 def test_the_longer_something_takes_the_more_rarely_it_is_looked_at() -> None:
-    assert look_pause(0) < look_pause(100) < look_pause(1e9) == LONGEST_PAUSE_S
+    assert look_pause_s(0) < look_pause_s(100) < look_pause_s(1e9) == LONGEST_PAUSE_S

@@ -5,24 +5,27 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
+import sqlite3
 from collections.abc import AsyncIterator, Callable, Iterator
 from pathlib import Path
 
 import pytest
+from sqlalchemy import text
 
-from oracle import agenda
-from oracle.agenda import Quotas
 from oracle.bridge import AT_A_TIME, Bridge
 from oracle.follower import Follower
-from oracle.ledger import Key, Ledger
+from oracle.ledger import tasks
+from oracle.ledger.file import Key, Ledger
+from oracle.ledger.tables import Task
+from oracle.ledger.tasks import Quotas
 from oracle.outbox import Outbox
-from oracle.settlement import Event, Margins, State, Step
+from oracle.settlement.life import Event, Margins, State, Step
 from oracle.steps import Steps
-from oracle.tables import Task
 from tests.support.tasks import SUBJECT, a_task
 from xwhep.chain.values import Block
 from xwhep.errors.chain import NodeUnavailableError
 from xwhep.errors.jobs import FalseResultError, UnavailableError
+from xwhep.errors.ledgers import LedgerBusyError
 
 START = 1_000_000
 MARGINS = Margins(15, 30, 75)
@@ -73,7 +76,7 @@ class Script(Steps):
             raise fault
         happened = {Step.ADMIT: Event.ADMITTED, Step.DISPATCH: Event.DISPATCHED, Step.GIVE_UP: Event.ANSWERED}
         if step in happened:
-            self.ledger.run(agenda.note, (task.id, task.commitment), task.state, happened[step], now=now)
+            self.ledger.run(tasks.note, (task.id, task.commitment), task.state, happened[step], now=now)
         return 0.0 if step in happened else 60.0
 
     async def until(self, holds: Callable[[], bool]) -> None:
@@ -175,6 +178,43 @@ async def test_an_absence_that_all_tasks_share_is_told_once(bench: Bench, caplog
         await bench.script.until(lambda: [step for _, step in bench.script.taken].count(Step.LOOK) == 5)
 
     assert [message[:22] for message in caplog.messages] == ["task 1: dispatch: the ", "the grid is there agai"]
+
+
+async def test_a_busy_ledger_is_no_absent_grid(bench: Bench, tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level(logging.INFO)
+    bench.add(a_task(1))
+    bench.ledger.run(lambda session: session.connection().execute(text("PRAGMA busy_timeout=0")).close())
+    with contextlib.closing(sqlite3.connect(tmp_path / "ledger.sqlite", isolation_level=None)) as other:
+        other.execute("BEGIN IMMEDIATE")
+        async with bench.running():
+            async with asyncio.timeout(30):
+                for _ in range(3):  # at the third the second turn is over
+                    bench.clock.asked.clear()
+                    await bench.clock.asked.wait()
+            other.execute("ROLLBACK")
+            await bench.script.until(lambda: (1, Step.LOOK) in bench.script.taken)
+
+    lost, again = caplog.messages
+    assert lost.startswith("the ledger: the oracle's ledger cannot be used now (SQLITE_BUSY)")
+    assert lost.endswith("it is tried again until that is over")
+    assert again == "the ledger can be used again"
+
+
+async def test_a_grid_that_is_back_is_told_though_the_ledger_was_busy(
+    bench: Bench, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.INFO)
+    bench.add(a_task(1), a_task(2))
+    bench.script.faults[1, Step.DISPATCH] = UnavailableError("the dispatcher is away")
+    bench.script.faults[2, Step.DISPATCH] = LedgerBusyError("SQLITE_BUSY")
+
+    async with bench.running():
+        await bench.script.until(lambda: len(bench.script.taken) == 4)
+        bench.script.faults.clear()
+        await bench.script.until(lambda: [step for _, step in bench.script.taken].count(Step.LOOK) == 2)
+
+    told = [message.split(":")[0] for message in caplog.messages]
+    assert sorted(told) == ["task 1", "task 2", "the grid is there again", "the ledger can be used again"]
 
 
 async def test_without_the_node_nothing_is_begun(bench: Bench) -> None:

@@ -8,8 +8,7 @@ from hashlib import sha256
 import pytest
 from eth_abi.abi import encode as abi_encode
 
-from oracle.requests import Answer, Order, batch_uid, failed, found, order_for, printed
-from oracle.settlement import Reason
+from oracle.settlement.requests import Answer, Order, batch_uid, failed, found, order_for, printed
 from tests.support.targets import of_pattern
 from tests.support.tasks import (
     APP_UID,
@@ -24,6 +23,7 @@ from tests.support.tasks import (
     vanity,
 )
 from xwhep.chain.parameters import decode_vanity_result
+from xwhep.chain.reasons import FailureReason
 from xwhep.chain.values import TaskStatus
 from xwhep.errors.jobs import FalseResultError
 from xwhep.fast_secp256k1 import public_key_of
@@ -126,36 +126,39 @@ def test_the_same_task_gives_the_same_order() -> None:
 @pytest.mark.parametrize(
     ("app", "params", "reason"),
     [
-        pytest.param(UNKNOWN, native(), Reason.REFUSED_APP, id="an app that is not served"),
-        pytest.param(VANITY, vanity("1LongPatternXX"), Reason.TOO_HARD, id="too hard"),
-        pytest.param(VANITY, b"", Reason.REFUSED_PARAMETERS, id="nothing"),
-        pytest.param(VANITY, native(), Reason.REFUSED_PARAMETERS, id="parameters of another app"),
-        pytest.param(VANITY, vanity("2Lo"), Reason.REFUSED_PARAMETERS, id="no address begins so"),
-        pytest.param(VANITY, vanity("1<script>"), Reason.REFUSED_PARAMETERS, id="HTML"),
-        pytest.param(VANITY, vanity("1; rm -rf /"), Reason.REFUSED_PARAMETERS, id="a command"),
-        pytest.param(VANITY, vanity("../../etc/x"), Reason.REFUSED_PARAMETERS, id="a path"),
-        pytest.param(VANITY, vanity("1\x1b[2J"), Reason.REFUSED_PARAMETERS, id="a terminal escape"),
-        pytest.param(VANITY, vanity("1L\x00"), Reason.REFUSED_PARAMETERS, id="a NUL"),
+        pytest.param(UNKNOWN, native(), FailureReason.REFUSED_APP, id="an app that is not served"),
+        pytest.param(VANITY, vanity("1LongPatternXX"), FailureReason.TOO_HARD, id="too hard"),
+        pytest.param(VANITY, b"", FailureReason.REFUSED_PARAMETERS, id="nothing"),
+        pytest.param(VANITY, native(), FailureReason.REFUSED_PARAMETERS, id="parameters of another app"),
+        pytest.param(VANITY, vanity("2Lo"), FailureReason.REFUSED_PARAMETERS, id="no address begins so"),
+        pytest.param(VANITY, vanity("1<script>"), FailureReason.REFUSED_PARAMETERS, id="HTML"),
+        pytest.param(VANITY, vanity("1; rm -rf /"), FailureReason.REFUSED_PARAMETERS, id="a command"),
+        pytest.param(VANITY, vanity("../../etc/x"), FailureReason.REFUSED_PARAMETERS, id="a path"),
+        pytest.param(VANITY, vanity("1\x1b[2J"), FailureReason.REFUSED_PARAMETERS, id="a terminal escape"),
+        pytest.param(VANITY, vanity("1L\x00"), FailureReason.REFUSED_PARAMETERS, id="a NUL"),
         pytest.param(
             VANITY,
             abi_encode(("uint8", "string", "uint256", "uint256"), (1, "1Lo", *decode(PUBLIC_KEY))),
-            Reason.REFUSED_PARAMETERS,
+            FailureReason.REFUSED_PARAMETERS,
             id="another form",
         ),
         pytest.param(
             VANITY,
             abi_encode(("uint8", "string", "uint256", "uint256"), (0, "1Lo", 5, 5)),
-            Reason.REFUSED_PARAMETERS,
+            FailureReason.REFUSED_PARAMETERS,
             id="no point",
         ),
         pytest.param(
-            NATIVE, abi_encode(("string[]", "bytes"), (["a\x00b"], b"")), Reason.REFUSED_PARAMETERS, id="a NUL argument"
+            NATIVE,
+            abi_encode(("string[]", "bytes"), (["a\x00b"], b"")),
+            FailureReason.REFUSED_PARAMETERS,
+            id="a NUL argument",
         ),
-        pytest.param(NATIVE, native() * 40, Reason.REFUSED_PARAMETERS, id="too long"),
-        pytest.param(NATIVE, native() + b"\x00", Reason.REFUSED_PARAMETERS, id="something behind the end"),
+        pytest.param(NATIVE, native() * 40, FailureReason.REFUSED_PARAMETERS, id="too long"),
+        pytest.param(NATIVE, native() + b"\x00", FailureReason.REFUSED_PARAMETERS, id="something behind the end"),
     ],
 )
-def test_what_cannot_be_done_is_refused_with_its_reason(app: int, params: bytes, reason: Reason) -> None:
+def test_what_cannot_be_done_is_refused_with_its_reason(app: int, params: bytes, reason: FailureReason) -> None:
     assert order_for(a_task(app=app, params=params), OFFER) is reason
 
 
@@ -198,13 +201,13 @@ def test_a_true_hit_is_answered_with_the_sum_that_a_contract_checks() -> None:
 def test_a_false_hit_fails_the_task(claimed: HitView) -> None:
     task = a_task(app=VANITY, params=vanity("1LLL", PUBLIC_KEY))
 
-    assert found(task, claimed) == failed(Reason.FALSE_RESULT)
+    assert found(task, claimed) == failed(FailureReason.FALSE_RESULT)
 
 
 def test_a_hit_for_another_pattern_is_false() -> None:
     task = a_task(app=VANITY, params=vanity("1Lzzz", PUBLIC_KEY))
 
-    assert found(task, view(first_hit("1L"))) == failed(Reason.FALSE_RESULT)
+    assert found(task, view(first_hit("1L"))) == failed(FailureReason.FALSE_RESULT)
 
 
 def test_standard_output_is_the_answer_with_its_digest() -> None:
@@ -213,8 +216,8 @@ def test_standard_output_is_the_answer_with_its_digest() -> None:
 
 def test_an_output_of_1024_bytes_is_an_answer_and_a_longer_one_is_not() -> None:
     assert printed(b"x" * 1024).outcome is TaskStatus.DONE
-    assert printed(b"x" * 1025) == failed(Reason.RESULT_TOO_LARGE)
+    assert printed(b"x" * 1025) == failed(FailureReason.RESULT_TOO_LARGE)
 
 
 def test_a_reason_goes_to_the_chain_as_its_code() -> None:
-    assert failed(Reason.KEY_USED) == Answer(TaskStatus.FAILED, b"key-used", bytes(32))
+    assert failed(FailureReason.KEY_USED) == Answer(TaskStatus.FAILED, b"key-used", bytes(32))

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from oracle.settlement import OPEN, TRANSITIONS, Event, Margins, Standing, State, Step, advance, next_step
+from oracle.settlement.life import OPEN, TRANSITIONS, Event, Margins, Standing, State, Step, advance, next_step
 from xwhep.errors.requests import IllegalTransitionError
 
 FINAL = {State.SETTLED, State.REFUNDED, State.ORPHANED}

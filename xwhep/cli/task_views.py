@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Final, TypeVar
 from pydantic import BaseModel
 
 from xwhep.chain.parameters import VanityParameters, decode_vanity_parameters, decode_vanity_result
+from xwhep.chain.reasons import FailureReason
 from xwhep.chain.values import NOBODY, Address, SettledTask, SubmittedTask, TaskState, TaskStatus, rlc_text
 from xwhep.cli.task_keys import find_part
 from xwhep.cli.vanity.results import FoundAddress, finish, found_by, key_path
@@ -25,21 +26,6 @@ if TYPE_CHECKING:
 
 EventT = TypeVar("EventT", SubmittedTask, SettledTask)
 Events = Sequence[SubmittedTask | SettledTask]  #: of one Task, in chain order
-
-#: why a Task failed, in words, by the code that the oracle gives as its result
-REASONS: Final = {
-    "refused-parameters": "what it asks for is not understood",
-    "refused-app": "the grid runs no such app",
-    "too-hard": "the pattern is too hard for this grid",
-    "key-used": "its public key served another search",
-    "result-too-large": "its result does not fit on the chain",
-    "job-failed": "the job on the grid ended with a fault of its own",
-    "job-error": "the grid could not carry the job out",
-    "job-cancelled": "the job was cancelled on the grid",
-    "deadline-near": "too little time was left before its deadline",
-    "false-result": "the grid's result did not stand up to checking",
-    "orphaned": "the chain took its block back",
-}
 
 
 class Callback(StrEnum):
@@ -128,7 +114,8 @@ def _found(wanted: VanityParameters, result: bytes, key_file: Path | None, *, co
 def reason_of(result: bytes) -> str:
     """Return why a Task failed: the words for a code that is known, or else what the oracle wrote."""
     code = result[:64].decode("ascii", errors="replace")
-    return f"{REASONS[code]} ({code})" if code in REASONS else code
+    reason = FailureReason.of(code)
+    return code if reason is None else f"{reason.words} ({code})"
 
 
 def describe(view: TaskView, now: datetime) -> str:

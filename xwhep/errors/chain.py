@@ -230,16 +230,3 @@ class DevelopmentChainError(XwhepError):
 
     def __init__(self, why: str) -> None:
         super().__init__(f"no development chain can run here: {why}")
-
-
-class ForeignLedgerError(XwhepError):
-    """The ledger of an oracle belongs to another chain or hub than the one it was pointed at."""
-
-    code = "foreign-ledger"
-    http_status = 409
-
-    def __init__(self, chain_id: int, hub: str, other_chain_id: int, other_hub: str) -> None:
-        super().__init__(
-            f"the ledger is about the hub {hub} of a chain {chain_id}, not about {other_hub} of this chain"
-            f" {other_chain_id} (the genesis block counts too); give each its own XWHEP_HOME"
-        )

@@ -26,15 +26,30 @@ class NotInstalledError(XwhepError):
 
 
 class SchemaMismatchError(XwhepError):
-    """The database was made by another version of the dispatcher."""
+    """The database was made by another version of the program."""
 
     code = "schema-mismatch"
     http_status = 500
 
-    def __init__(self, found: int, expected: int) -> None:
+    def __init__(self, found: int, expected: int, command: str | None) -> None:
+        """Tell of the version found; `command` is the one that migrates it, None if none does."""
+        if command is not None:
+            remedy = f"run `{command}`, which copies the database and then migrates it"
+        else:
+            remedy = "use the version of xwhep that made it, or begin anew with another XWHEP_HOME"
+        super().__init__(f"the database has schema version {found} and this program needs {expected}; {remedy}")
+
+
+class MigrationFailedError(XwhepError):
+    """A database cannot be migrated with what it holds; nothing was changed."""
+
+    code = "migration-failed"
+    http_status = 500
+
+    def __init__(self, file: object, why: str) -> None:
         super().__init__(
-            f"the database has schema version {found} and this dispatcher needs {expected}; use the version"
-            " that made it, or make a new grid with another XWHEP_HOME"
+            f"the database {file} cannot be migrated ({why}) and was left as it was; go on with the version of xwhep"
+            " that made it, and report this"
         )
 
 
@@ -45,7 +60,7 @@ class DatabaseMissingError(XwhepError):
     http_status = 500
 
     def __init__(self, file: object) -> None:
-        super().__init__(f"the database {file} is missing; restore the dispatcher's folder from a copy")
+        super().__init__(f"the database {file} is missing; restore its folder from a copy")
 
 
 class DatabaseDamagedError(XwhepError):
@@ -55,7 +70,7 @@ class DatabaseDamagedError(XwhepError):
     http_status = 500
 
     def __init__(self, file: object, why: str) -> None:
-        super().__init__(f"the database {file} is damaged ({why}); restore the dispatcher's folder from a copy")
+        super().__init__(f"the database {file} is damaged ({why}); restore its folder from a copy")
 
 
 class PortTakenError(XwhepError):

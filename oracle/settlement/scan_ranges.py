@@ -1,7 +1,7 @@
-"""How the chain is read: in which stretches, and when what a node says of one may be taken down.
+"""How the chain is read: in which ranges, and when what a node says of one may be taken down.
 
 A node may lag behind, or be several nodes that do not agree, and the chain may be reorganised between two questions.
-So a stretch counts only if its blocks hang together and every event stands in one of them. This module knows no node
+So a range counts only if its blocks hang together and every event stands in one of them. This module knows no node
 and no database.
 """
 
@@ -23,7 +23,7 @@ ChainEvent = SubmittedTask | SettledTask
 
 
 @dataclass(frozen=True, slots=True)
-class Stretch:
+class ScanRange:
     """Blocks to read at once, the first and the last included."""
 
     first: int
@@ -32,8 +32,8 @@ class Stretch:
 
 
 @dataclass(frozen=True, slots=True)
-class Reading:
-    """A stretch of the chain that was read."""
+class Scan:
+    """A range of the chain that was read."""
 
     blocks: tuple[Block, ...]  #: at least its last one; each the child of the one before, if all are there
     events: tuple[ChainEvent, ...]  #: in the chain's order
@@ -44,7 +44,7 @@ class Reading:
         return self.blocks[-1]
 
 
-def next_stretch(first: int, target: int, limit: int = FAR) -> Stretch | None:
+def next_range(first: int, target: int, limit: int = FAR) -> ScanRange | None:
     """Return what to read when `first` is the first block that was not read, and `target` the last that may be.
 
     None when there is nothing to read; never more than `limit` blocks, since some nodes serve few at once.
@@ -53,33 +53,33 @@ def next_stretch(first: int, target: int, limit: int = FAR) -> Stretch | None:
         return None
     far_end = min(first + min(FAR, limit) - 1, target - BLOCKS_KEPT)
     if far_end >= first:
-        return Stretch(first, far_end, whole=False)
-    return Stretch(first, min(first + min(NEAR, limit) - 1, target), whole=True)
+        return ScanRange(first, far_end, whole=False)
+    return ScanRange(first, min(first + min(NEAR, limit) - 1, target), whole=True)
 
 
-def headers_of(stretch: Stretch, events: Sequence[ChainEvent]) -> list[int]:
-    """Return the numbers of the blocks whose headers show whether a stretch hangs together, in order."""
-    if stretch.whole:
-        return list(range(stretch.first, stretch.last + 1))
-    return sorted({event.position.block_number for event in events} | {stretch.last})
+def headers_of(span: ScanRange, events: Sequence[ChainEvent]) -> list[int]:
+    """Return the numbers of the blocks whose headers show whether a range hangs together, in order."""
+    if span.whole:
+        return list(range(span.first, span.last + 1))
+    return sorted({event.position.block_number for event in events} | {span.last})
 
 
 def assemble(
-    stretch: Stretch, headers: Mapping[int, Block], events: Sequence[ChainEvent], parent: bytes | None
-) -> Reading | None:
-    """Return a reading, if all that was read of a stretch belongs to one branch of the chain; None if it does not.
+    span: ScanRange, headers: Mapping[int, Block], events: Sequence[ChainEvent], parent: bytes | None
+) -> Scan | None:
+    """Return a scan, if all that was read of a range belongs to one branch of the chain; None if it does not.
 
     `parent` is the hash of the block before it as it was read earlier, None at the beginning.
     """
-    blocks = [headers[number] for number in headers_of(stretch, events) if number in headers]
-    if len(blocks) != len(headers_of(stretch, events)) or not all(_stands(event, headers) for event in events):
+    blocks = [headers[number] for number in headers_of(span, events) if number in headers]
+    if len(blocks) != len(headers_of(span, events)) or not all(_stands(event, headers) for event in events):
         return None
-    if not stretch.whole:
-        return Reading((headers[stretch.last],), tuple(events))
+    if not span.whole:
+        return Scan((headers[span.last],), tuple(events))
     parents = [parent or blocks[0].parent_hash, *(block.hash for block in blocks)]
     if any(block.parent_hash != before for block, before in zip(blocks, parents, strict=False)):
         return None
-    return Reading(tuple(blocks), tuple(events))
+    return Scan(tuple(blocks), tuple(events))
 
 
 def _stands(event: ChainEvent, headers: Mapping[int, Block]) -> bool:

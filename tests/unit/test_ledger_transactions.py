@@ -9,9 +9,9 @@ from pathlib import Path
 import pytest
 from sqlmodel import Session, select
 
-from oracle.fees import FeePolicy, Price
-from oracle.ledger import Key, Ledger, Subject, change
-from oracle.sending import (
+from oracle.ledger.file import Key, Ledger, change
+from oracle.ledger.tables import Book, End, Task, Transaction
+from oracle.ledger.transactions import (
     LONGEST_PAUSE_S,
     MAX_ATTEMPTS,
     PAUSE_S,
@@ -27,8 +27,9 @@ from oracle.sending import (
     take_up,
     void,
 )
-from oracle.settlement import Event, State
-from oracle.tables import Book, End, Task, Transaction
+from oracle.settlement.fees import FeePolicy, Price
+from oracle.settlement.life import Event, State
+from oracle.settlement.requests import Subject
 from tests.support.small_chain import CHAIN_ID, DEADLINE, GENESIS, HUB, SOMEBODY
 from xwhep.chain.transactions import SignedTransaction
 from xwhep.chain.values import Call, Fees, Receipt

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 from pydantic import BaseModel
-from sqlalchemy import inspect
 from sqlmodel import Session, col, func, select
 
-from oracle.ledger import Subject
-from oracle.requests import batch_uid
-from oracle.settlement import OPEN, State
-from oracle.tables import Book, Task, Transaction
+from oracle.ledger.schema import SCHEMA
+from oracle.ledger.tables import Book, Task, Transaction
+from oracle.settlement.life import OPEN, State
+from oracle.settlement.requests import Subject, batch_uid
 
 
 class OpenTask(BaseModel):
@@ -36,11 +35,14 @@ class Progress(BaseModel):
 
 
 def progress(session: Session) -> Progress | None:
-    """Return how far a ledger is; None for one that is about no hub yet. For `Ledger.run`."""
-    has_tables = inspect(session.connection()).has_table(str(Book.__tablename__))
-    book = session.get(Book, 1) if has_tables else None
-    if book is None:
+    """Return how far a ledger is; None for one that is about no hub yet. For `Ledger.run`.
+
+    Raises:
+        SchemaMismatchError: another version of the oracle made it.
+    """
+    if not SCHEMA.check(session.connection()):
         return None
+    book = session.get_one(Book, 1)
     subject = Subject(book.chain_id, book.genesis_hash, book.hub, book.first_block)
     counts = session.exec(select(Task.state, func.count()).group_by(col(Task.state)))
     tasks = session.exec(select(Task).where(col(Task.state).in_(OPEN)).order_by(col(Task.deadline), col(Task.id)))

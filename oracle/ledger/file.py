@@ -6,22 +6,18 @@ a ledger; each transaction takes milliseconds, so the loop simply waits for it.
 
 from __future__ import annotations
 
-import sqlite3
 from collections.abc import Callable
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Concatenate, ParamSpec, TypeVar
 
-from sqlalchemy import URL, create_engine, event
-from sqlalchemy.exc import OperationalError
 from sqlmodel import Session
 
-from oracle.settlement import Event, State, advance
-from oracle.tables import METADATA, SCHEMA_VERSION, Book, Task
-from xwhep.errors.chain import ForeignLedgerError
-from xwhep.errors.installations import SchemaMismatchError
-from xwhep.errors.jobs import StorageFullError, UnavailableError
-from xwhep.files import PRIVATE
+from oracle.ledger.schema import SCHEMA
+from oracle.ledger.tables import Book, Task
+from oracle.settlement.life import Event, State, advance
+from oracle.settlement.requests import Subject
+from xwhep.errors.ledgers import ForeignLedgerError, LedgerBusyError, LedgerFullError
+from xwhep.sql.sqlite import open_engine, translated
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -29,42 +25,27 @@ T = TypeVar("T")
 Key = tuple[int, bytes]  #: a task's number and its commitment
 
 
-@dataclass(frozen=True, slots=True)
-class Subject:
-    """Which hub, on which chain, a ledger is about."""
-
-    chain_id: int
-    genesis_hash: bytes
-    hub: str
-    first_block: int  #: the hub is not older than this
-
-
 class Ledger:
     """The tables of one oracle."""
 
     def __init__(self, file: Path) -> None:
-        file.touch(PRIVATE)  # before SQLite does, which lets everybody read; the files beside it get its mode
-        self._engine = create_engine(URL.create("sqlite", database=str(file)), hide_parameters=True)
-        event.listen(self._engine, "connect", _configure)
-        event.listen(self._engine, "begin", _begin)
+        self._file = file
+        self._engine = open_engine(file)
 
     def run(self, work: Callable[Concatenate[Session, P], T], *args: P.args, **options: P.kwargs) -> T:
         """Carry out `work` in one transaction; if it raises, nothing has changed.
 
         Raises:
-            StorageFullError: the disk is full.
-            UnavailableError: the file cannot be written now.
+            LedgerFullError: the disk is full.
+            LedgerBusyError: the file cannot be used now.
+            DatabaseDamagedError: the file is not what SQLite has written.
         """
-        try:
-            with Session(self._engine, expire_on_commit=False) as session, session.begin():
-                return work(session, *args, **options)
-        except OperationalError as error:
-            name = getattr(error.orig, "sqlite_errorname", "")
-            if name == "SQLITE_FULL":
-                raise StorageFullError from error
-            if name.startswith(("SQLITE_BUSY", "SQLITE_IOERR")):
-                raise UnavailableError(f"the ledger cannot be used now ({name})") from error
-            raise
+        with (
+            translated(self._file, LedgerFullError, LedgerBusyError),
+            Session(self._engine, expire_on_commit=False) as session,
+            session.begin(),
+        ):
+            return work(session, *args, **options)
 
     def bind(self, subject: Subject) -> None:
         """Make the tables of a fresh ledger, or check that an older one is about the same hub.
@@ -73,7 +54,6 @@ class Ledger:
             ForeignLedgerError: it is about another chain or hub.
             SchemaMismatchError: another version of the oracle made it.
         """
-        METADATA.create_all(self._engine)
         self.run(_bind, subject)
 
     def close(self) -> None:
@@ -82,6 +62,8 @@ class Ledger:
 
 
 def _bind(session: Session, subject: Subject) -> None:
+    if not SCHEMA.check(session.connection()):
+        SCHEMA.create(session.connection())
     book = session.get(Book, 1)
     if book is None:
         session.add(
@@ -94,8 +76,6 @@ def _bind(session: Session, subject: Subject) -> None:
             )
         )
         return
-    if book.schema_version != SCHEMA_VERSION:
-        raise SchemaMismatchError(book.schema_version, SCHEMA_VERSION)
     if (book.chain_id, book.genesis_hash, book.hub) != (subject.chain_id, subject.genesis_hash, subject.hub):
         raise ForeignLedgerError(book.chain_id, book.hub, subject.chain_id, subject.hub)
 
@@ -118,13 +98,3 @@ def move(task: Task, happened: Event, *, now: int) -> None:
     """Advance a task and note when."""
     task.state = advance(task.state, happened)
     task.changed_at = now
-
-
-def _configure(connection: sqlite3.Connection, _record: object) -> None:
-    connection.isolation_level = None  # transactions are begun below, not guessed by the driver
-    for pragma in ("journal_mode=WAL", "synchronous=FULL", "foreign_keys=ON", "busy_timeout=10000"):
-        connection.execute(f"PRAGMA {pragma}").close()
-
-
-def _begin(connection: Any) -> None:
-    connection.exec_driver_sql("BEGIN IMMEDIATE")

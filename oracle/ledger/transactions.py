@@ -16,10 +16,10 @@ from typing import Any, Final
 
 from sqlmodel import Session, col, select
 
-from oracle.fees import FeePolicy, Price, raised
-from oracle.ledger import Key, move
-from oracle.settlement import OPEN, Event, State
-from oracle.tables import Book, End, Task, Transaction
+from oracle.ledger.file import Key, move
+from oracle.ledger.tables import Book, End, Task, Transaction
+from oracle.settlement.fees import FeePolicy, Price, raised
+from oracle.settlement.life import OPEN, Event, State
 from xwhep.chain.transactions import SignedTransaction
 from xwhep.chain.values import Call, Fees, Receipt
 

@@ -10,10 +10,10 @@ import logging
 
 from sqlmodel import Session, col, delete, select
 
-from oracle.ledger import move
-from oracle.settlement import OPEN, Event, State
-from oracle.stretches import BLOCKS_KEPT, Reading
-from oracle.tables import Book, ReadBlock, Task
+from oracle.ledger.file import move
+from oracle.ledger.tables import Book, ReadBlock, Task
+from oracle.settlement.life import OPEN, Event, State
+from oracle.settlement.scan_ranges import BLOCKS_KEPT, Scan
 from xwhep.chain.values import SettledTask, SubmittedTask, TaskStatus
 
 log = logging.getLogger(__name__)
@@ -30,18 +30,18 @@ def known_blocks(session: Session) -> list[tuple[int, bytes]]:
     return [(row.number, row.hash) for row in rows]
 
 
-def record(session: Session, reading: Reading, *, now: int) -> None:
-    """Take down a stretch of the chain that begins with the next block, and everything that happened in it."""
-    for happened in reading.events:
+def record(session: Session, scan: Scan, *, now: int) -> None:
+    """Take down a scan of the chain that begins with the next block, and everything that happened in it."""
+    for happened in scan.events:
         match happened:
             case SubmittedTask():
                 _submitted(session, happened, now)
             case SettledTask():
                 _settled(session, happened, now)
-    for block in reading.blocks:
+    for block in scan.blocks:
         session.merge(ReadBlock(number=block.number, hash=block.hash))
-    session.exec(delete(ReadBlock).where(col(ReadBlock.number) <= reading.last.number - BLOCKS_KEPT))
-    session.get_one(Book, 1).next_block = reading.last.number + 1
+    session.exec(delete(ReadBlock).where(col(ReadBlock.number) <= scan.last.number - BLOCKS_KEPT))
+    session.get_one(Book, 1).next_block = scan.last.number + 1
 
 
 def rewind(session: Session, kept: int | None, *, now: int) -> None:

@@ -14,9 +14,9 @@ from typing import Any, Final
 from sqlalchemy import and_, func, or_
 from sqlmodel import Session, col, select
 
-from oracle.ledger import Key, change
-from oracle.settlement import Event, Margins, Standing, State, Step, next_step
-from oracle.tables import Task
+from oracle.ledger.file import Key, change
+from oracle.ledger.tables import Task
+from oracle.settlement.life import Event, Margins, Standing, State, Step, next_step
 
 #: the states in which something is left to do before a transaction is signed
 _UNSENT: Final = (State.SEEN, State.CONFIRMED, State.DISPATCHED, State.ANSWERED)

@@ -45,21 +45,6 @@ class Event(StrEnum):
     SEEN_AGAIN = "seen-again"  #: the submission of an orphaned task was mined once more
 
 
-class Reason(StrEnum):
-    """Why a task failed, as the chain says it; part of the interface."""
-
-    REFUSED_PARAMETERS = "refused-parameters"  #: they cannot be read, or the grid refuses them
-    REFUSED_APP = "refused-app"  #: this oracle does not serve the app
-    TOO_HARD = "too-hard"  #: a search that this grid would hardly finish
-    KEY_USED = "key-used"  #: the public key had a search before
-    RESULT_TOO_LARGE = "result-too-large"
-    JOB_FAILED = "job-failed"  #: the program ended by its own fault
-    JOB_ERROR = "job-error"  #: every host that tried was lost
-    JOB_CANCELLED = "job-cancelled"  #: by the grid, or with an earlier submission that a reorganisation took away
-    FALSE_RESULT = "false-result"  #: what the grid returned does not answer the request
-    DEADLINE_NEAR = "deadline-near"  #: there was no result in time
-
-
 #: the states of a task that the hub still waits for
 OPEN: Final = (State.SEEN, State.CONFIRMED, State.DISPATCHED, State.ANSWERED, State.SENT)
 

@@ -10,14 +10,11 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from hashlib import sha256
-from typing import Final
+from typing import Final, Protocol
 from uuid import UUID
 
 from pydantic import ValidationError
 
-from oracle.ledger import Subject
-from oracle.settlement import Reason
-from oracle.tables import Task
 from xwhep.chain.parameters import (
     NativeParameters,
     VanityParameters,
@@ -26,6 +23,7 @@ from xwhep.chain.parameters import (
     decode_vanity_parameters,
     encode_vanity_result,
 )
+from xwhep.chain.reasons import FailureReason
 from xwhep.chain.values import MAX_RESULT, TaskStatus
 from xwhep.errors.jobs import FalseResultError
 from xwhep.errors.keys import PublicKeyError
@@ -46,6 +44,40 @@ _STDIN_TAG: Final = "xwhep/task-stdin/1"
 
 #: what no answer has: the digest of a task that failed
 NO_DIGEST: Final = bytes(32)
+
+
+@dataclass(frozen=True, slots=True)
+class Subject:
+    """Which hub, on which chain, a ledger is about."""
+
+    chain_id: int
+    genesis_hash: bytes
+    hub: str
+    first_block: int  #: the hub is not older than this
+
+
+class SubmittedRequest(Protocol):
+    """What a Task's submission says, as far as the grid needs it; the ledger's row is one."""
+
+    @property
+    def id(self) -> int:
+        """The hub's number of the Task."""
+
+    @property
+    def commitment(self) -> bytes:
+        """Its commitment, 32 bytes, which a reorganisation of the chain may change."""
+
+    @property
+    def requester(self) -> str:
+        """The Ethereum address that pays."""
+
+    @property
+    def app(self) -> int:
+        """The hub's number of the app."""
+
+    @property
+    def params(self) -> bytes:
+        """The parameters, in the app's encoding."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,39 +122,39 @@ class Answer:
     digest: bytes
 
 
-def failed(reason: Reason) -> Answer:
+def failed(reason: FailureReason) -> Answer:
     """Return the answer that gives a reason, and the requester the RLC."""
     return Answer(TaskStatus.FAILED, reason.encode("ascii"), NO_DIGEST)
 
 
-def batch_uid(subject: Subject, task: Task) -> UUID:
+def batch_uid(subject: Subject, task: SubmittedRequest) -> UUID:
     """Return the id of a task's batch, which nobody else can have made and no other task can get."""
     return _derived(_BATCH_TAG, subject, task)
 
 
-def _derived(tag: str, subject: Subject, task: Task) -> UUID:
+def _derived(tag: str, subject: Subject, task: SubmittedRequest) -> UUID:
     hub = bytes.fromhex(subject.hub.removeprefix("0x"))
     parts = (subject.chain_id.to_bytes(32, "big"), subject.genesis_hash, hub, task.id.to_bytes(32, "big"))
     return derived_uid(tag, *parts, task.commitment)
 
 
-def order_for(task: Task, offer: Offer) -> Order | Reason:
+def order_for(task: SubmittedRequest, offer: Offer) -> Order | FailureReason:
     """Return what to ask of the grid for a task, or why it cannot be done."""
     service = offer.services.get(task.app)
     if service is None:
-        return Reason.REFUSED_APP
+        return FailureReason.REFUSED_APP
     try:
         if service.app_uid is None:
             return _search(task, offer)
         return _bag(task, offer.subject, service.app_uid)
     except (InvalidFieldError, PatternError, PublicKeyError, ValidationError):
-        return Reason.REFUSED_PARAMETERS
+        return FailureReason.REFUSED_PARAMETERS
 
 
-def _search(task: Task, offer: Offer) -> Order | Reason:
+def _search(task: SubmittedRequest, offer: Offer) -> Order | FailureReason:
     parameters, wanted = _wanted(task)
     if wanted.difficulty > offer.max_difficulty:
-        return Reason.TOO_HARD
+        return FailureReason.TOO_HARD
     key = encode(parameters.public_key).hex()
     batch = SubmitSearch(
         uid=batch_uid(offer.subject, task),
@@ -134,7 +166,7 @@ def _search(task: Task, offer: Offer) -> Order | Reason:
     return Order(batch)
 
 
-def _wanted(task: Task) -> tuple[VanityParameters, Wanted]:
+def _wanted(task: SubmittedRequest) -> tuple[VanityParameters, Wanted]:
     """Return what a search is asked for.
 
     Raises:
@@ -144,7 +176,7 @@ def _wanted(task: Task) -> tuple[VanityParameters, Wanted]:
     return parameters, want_patterns([parameters.pattern])
 
 
-def _bag(task: Task, subject: Subject, app_uid: UUID) -> Order:
+def _bag(task: SubmittedRequest, subject: Subject, app_uid: UUID) -> Order:
     parameters = decode_native_parameters(task.params)
     upload = _stdin(task, subject, parameters) if parameters.stdin else None
     job = SubmitJob(
@@ -157,7 +189,7 @@ def _bag(task: Task, subject: Subject, app_uid: UUID) -> Order:
     return Order(batch, upload)
 
 
-def _stdin(task: Task, subject: Subject, parameters: NativeParameters) -> Upload:
+def _stdin(task: SubmittedRequest, subject: Subject, parameters: NativeParameters) -> Upload:
     content = parameters.stdin
     announcement = RegisterData(
         uid=_derived(_STDIN_TAG, subject, task),
@@ -168,12 +200,12 @@ def _stdin(task: Task, subject: Subject, parameters: NativeParameters) -> Upload
     return Upload(announcement, content)
 
 
-def _name(task: Task) -> str:
+def _name(task: SubmittedRequest) -> str:
     """Return what people read on the grid; of the chain's words only a number."""
     return f"task-{task.id}"
 
 
-def found(task: Task, hit: HitView) -> Answer:
+def found(task: SubmittedRequest, hit: HitView) -> Answer:
     """Return the answer of a search that ended, checked against the requester's own key and pattern.
 
     With the hit goes A + sG: a contract can check that sum cheaply, and hardly compute it.
@@ -181,10 +213,10 @@ def found(task: Task, hit: HitView) -> Answer:
     try:
         return _checked(task, hit)
     except (FalseResultError, ValueError):  # ValueError: s is no number
-        return failed(Reason.FALSE_RESULT)
+        return failed(FailureReason.FALSE_RESULT)
 
 
-def _checked(task: Task, hit: HitView) -> Answer:
+def _checked(task: SubmittedRequest, hit: HitView) -> Answer:
     parameters, wanted = _wanted(task)
     claimed = Hit(int(hit.s, 16), hit.e, hit.sign)
     check(parameters.public_key, claimed, wanted.find)
@@ -198,5 +230,5 @@ def _checked(task: Task, hit: HitView) -> Answer:
 def printed(output: bytes) -> Answer:
     """Return the answer of a native job that completed: its whole standard output."""
     if len(output) > MAX_RESULT:
-        return failed(Reason.RESULT_TOO_LARGE)
+        return failed(FailureReason.RESULT_TOO_LARGE)
     return Answer(TaskStatus.DONE, output, sha256(output).digest())

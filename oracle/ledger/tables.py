@@ -7,35 +7,16 @@ transaction is never deleted.
 from __future__ import annotations
 
 from enum import StrEnum
-from typing import Any
 
-from sqlalchemy import Enum, ForeignKeyConstraint, Index, MetaData, text
+from sqlalchemy import ForeignKeyConstraint, Index, MetaData
 from sqlalchemy.orm import registry
 from sqlmodel import Field, SQLModel
 
-from oracle.settlement import State
+from oracle.settlement.life import State
 from xwhep.chain.values import TaskStatus
+from xwhep.sql.columns import NAMES, enumeration, partial_index
 
-SCHEMA_VERSION = 1
-METADATA = MetaData(
-    naming_convention={
-        "ix": "ix_%(table_name)s_%(column_0_N_name)s",
-        "fk": "fk_%(table_name)s_%(column_0_N_name)s_%(referred_table_name)s",
-        "pk": "pk_%(table_name)s",
-    }
-)
-
-
-def enumeration(values: type[StrEnum], **options: Any) -> Any:
-    """Return a field that holds an enumeration's value."""
-    column = Enum(
-        values,
-        native_enum=False,
-        create_constraint=False,
-        length=32,
-        values_callable=lambda members: [member.value for member in members],
-    )
-    return Field(sa_type=column, **options)
+METADATA = MetaData(naming_convention=dict(NAMES))
 
 
 class Row(SQLModel, registry=registry(metadata=METADATA)):
@@ -48,7 +29,6 @@ class Book(Row, table=True):
     __tablename__ = "book"
 
     id: int = Field(default=1, primary_key=True)
-    schema_version: int = SCHEMA_VERSION
     chain_id: int
     genesis_hash: bytes
     hub: str
@@ -72,7 +52,7 @@ class Task(Row, table=True):
     __table_args__ = (
         Index(None, "state", "submitted_block"),
         Index(None, "requester", "state"),
-        Index("ix_tasks_open_batches", "id", sqlite_where=text("batch_open")),
+        partial_index("ix_tasks_open_batches", "id", where="batch_open"),
     )
 
     id: int = Field(primary_key=True)
@@ -120,7 +100,7 @@ class Transaction(Row, table=True):
     __table_args__ = (
         ForeignKeyConstraint(["task_id", "commitment"], ["tasks.id", "tasks.commitment"]),
         Index(None, "task_id", "commitment"),
-        Index("ix_transactions_open", "nonce", sqlite_where=text("ended IS NULL")),
+        partial_index("ix_transactions_open", "nonce", where="ended IS NULL"),
     )
 
     hash: bytes = Field(primary_key=True)

@@ -17,12 +17,12 @@ LONGEST_PAUSE_S: Final = 30.0
 _PART: Final = 0.1
 
 
-def look_pause(age_s: float) -> float:
+def look_pause_s(age_s: float) -> float:
     """Return how long to wait before the next look at what has taken `age_s` seconds so far; at least 0.2."""
     return min(LONGEST_PAUSE_S, max(0.2, age_s * _PART))
 
 
-class Pace(Generic[T]):
+class Backoff(Generic[T]):
     """What has to wait, and until when."""
 
     def __init__(self, random: Callable[[], float]) -> None:

@@ -1,0 +1,31 @@
+"""The schema of the dispatcher's database."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Final
+
+from sqlalchemy import MetaData
+
+from dispatcher.storage.database import unusable
+from dispatcher.storage.tables import METADATA
+from xwhep.errors.jobs import StorageFullError
+from xwhep.sql.schema import Schema
+
+
+def metadata() -> MetaData:
+    """Return all tables: those of every built-in kind of app too, whichever kinds are configured.
+
+    A kind that is switched off and on again finds its rows, and one schema version means the same tables everywhere.
+    """
+    return METADATA
+
+
+SCHEMA: Final = Schema(
+    command="xwhep-dispatcher migrate",
+    metadata=metadata,
+    migrations=Path(__file__).parent / "migrations",
+    full=StorageFullError,
+    busy=unusable,
+    before=("grid", "schema_version"),
+)

@@ -1,0 +1,1 @@
+"""What the dispatcher and the oracle share of their databases; no client and no worker ever loads it."""

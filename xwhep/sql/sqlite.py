@@ -1,0 +1,149 @@
+"""SQLite, the one dialect that there is so far: how a database is opened, and what its errors mean to people."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import re
+import sqlite3
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any, Final
+
+from sqlalchemy import URL, Connection, Engine, create_engine, event
+from sqlalchemy.exc import DatabaseError
+from sqlalchemy.pool import QueuePool
+
+from xwhep.errors.base import XwhepError
+from xwhep.errors.installations import DatabaseDamagedError
+from xwhep.files import PRIVATE, sync_folder
+
+#: how long a transaction waits for that of another process
+BUSY_TIMEOUT_MS: Final = 10_000
+#: copied at a time
+_PAGES: Final = 4096
+#: what SQLite calls a file that cannot be used now, though nothing says that its content is damaged
+_UNUSABLE: Final = ("SQLITE_BUSY", "SQLITE_IOERR", "SQLITE_CANTOPEN", "SQLITE_PERM", "SQLITE_READONLY")
+
+
+def open_engine(
+    file: Path, *, begin: str = "BEGIN IMMEDIATE", connections: int = 5, foreign_keys: bool = True
+) -> Engine:
+    """Return an engine on a file, which is made if it is not there; what it commits survives a power cut.
+
+    `begin` is the statement that begins each transaction. Only a migration switches foreign keys off.
+    """
+    file.touch(PRIVATE)  # before SQLite does, which lets everybody read; the files beside it get its mode
+    engine = create_engine(
+        URL.create("sqlite", database=str(file)),
+        poolclass=QueuePool,
+        pool_size=connections,
+        max_overflow=1,
+        hide_parameters=True,  # an error may reach the log; the values are a search's blinding, a job's arguments
+    )
+
+    @event.listens_for(engine, "connect")
+    def _configure(connection: sqlite3.Connection, _record: object) -> None:
+        connection.isolation_level = None  # transactions are begun below, not guessed by the driver
+        for pragma in (
+            "journal_mode=WAL",
+            "synchronous=FULL",  # a commit that returned survives a power cut
+            f"foreign_keys={'ON' if foreign_keys else 'OFF'}",  # inside a transaction the pragma does nothing
+            f"busy_timeout={BUSY_TIMEOUT_MS}",
+        ):
+            connection.execute(f"PRAGMA {pragma}").close()
+
+    @event.listens_for(engine, "begin")
+    def _begin(connection: Any) -> None:
+        connection.exec_driver_sql(begin)
+
+    return engine
+
+
+class translated:  # noqa: N801 - reads as a word at its use
+    """What SQLite reports, as errors of ours: `full` of a full disk, `busy` of a file that cannot be used now."""
+
+    def __init__(self, file: Path, full: Callable[[], XwhepError], busy: Callable[[str], XwhepError]) -> None:
+        self._file = file
+        self._full = full
+        self._busy = busy
+
+    def __enter__(self) -> None:
+        """Do nothing; the work is at the exit."""
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: object) -> None:
+        """Turn a full disk, a busy file and a damaged one into errors with a code."""
+        for name, text in _sqlite_errors(error):
+            if name == "SQLITE_FULL":
+                raise self._full() from error
+            if name.startswith(_UNUSABLE):
+                raise self._busy(name) from error
+            if name.startswith(("SQLITE_CORRUPT", "SQLITE_NOTADB")):
+                raise DatabaseDamagedError(self._file, text) from error
+
+
+def _sqlite_errors(error: BaseException | None) -> Iterator[tuple[str, str]]:
+    """Yield SQLite's name and text of an error and of those before it.
+
+    After a full disk the roll back fails in its turn.
+    """
+    while error is not None:
+        cause = error.orig if isinstance(error, DatabaseError) else error
+        if isinstance(cause, sqlite3.DatabaseError):
+            yield getattr(cause, "sqlite_errorname", ""), str(cause)
+        error = error.__context__
+
+
+def backup(file: Path, copy: Path, tell: Callable[[float], None]) -> None:
+    """Copy a database while others may use it; when this returns, the copy is on the disk, whole and in one file.
+
+    `tell` is called with the part that is done. A copy that fails leaves nothing, and one that is killed a hidden file.
+    """
+    unfinished = copy.with_name(f".{copy.name}")
+    try:
+        unfinished.touch(PRIVATE)
+        _copy(file, unfinished, tell)
+        unfinished.replace(copy)
+    except BaseException:
+        unfinished.unlink(missing_ok=True)
+        raise
+    sync_folder(copy.parent)
+
+
+def _copy(file: Path, copy: Path, tell: Callable[[float], None]) -> None:
+    with contextlib.closing(sqlite3.connect(file)) as source, contextlib.closing(sqlite3.connect(copy)) as target:
+        source.backup(target, pages=_PAGES, progress=lambda _status, left, total: tell(1 - left / max(total, 1)))
+        target.execute("PRAGMA journal_mode=DELETE").close()  # otherwise it would still want a write-ahead log
+    with copy.open("rb+") as written:
+        os.fsync(written.fileno())
+
+
+def broken_references(connection: Connection) -> list[str]:
+    """Return the tables with rows whose foreign keys lead nowhere, sorted."""
+    return sorted({row[0] for row in connection.exec_driver_sql("PRAGMA foreign_key_check")})
+
+
+def tables_as_text(connection: sqlite3.Connection) -> dict[str, list[str]]:
+    """Return the statement of each table and index by its name, in a form that does not depend on how it was made.
+
+    A table that was migrated and a fresh one differ in quotes, in white space and in the order of their columns.
+    """
+    found = connection.execute("SELECT name, sql FROM sqlite_master WHERE sql IS NOT NULL")
+    return {name: _in_order(list(_parts(re.sub(r"\s+", " ", sql.replace('"', ""))))) for name, sql in found}
+
+
+def _in_order(parts: list[str]) -> list[str]:
+    return sorted(parts) if parts[0].startswith("CREATE TABLE") else parts  # an index lives by its columns' order
+
+
+def _parts(statement: str) -> Iterator[str]:
+    """Yield the head of a statement, the parts that its outer parentheses hold, and what comes after them."""
+    depth, part = 0, ""
+    for char in statement:
+        depth += {"(": 1, ")": -1}.get(char, 0)
+        if (char == "," and depth == 1) or (char == "(" and depth == 1) or (char == ")" and depth == 0):
+            yield part.strip()
+            part = ""
+        else:
+            part += char
+    yield part.strip()
