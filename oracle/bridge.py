@@ -16,8 +16,8 @@ from typing import Final
 
 from oracle.follower import Follower
 from oracle.ledger import tasks
-from oracle.ledger.file import Key, Ledger
-from oracle.ledger.tables import Task
+from oracle.ledger.file import Ledger
+from oracle.ledger.tables import Key, Task
 from oracle.outbox import Outbox
 from oracle.settlement.backoff import Backoff
 from oracle.settlement.life import Margins, Step
@@ -144,7 +144,7 @@ class Bridge:
 
     async def _take(self, task: Task, step: Step) -> bool:
         """Take a step; True if another may follow at once. What fails is noted and tried again later."""
-        what = ((task.id, task.commitment), step)
+        what = (task.key, step)
         try:
             pause_s = await self._steps.take(task, step, now=self._now)
         except (XwhepError, OSError) as error:

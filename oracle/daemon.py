@@ -16,10 +16,10 @@ from oracle.config import INIT_COMMAND, SEARCH, Folders, OracleSettings
 from oracle.follower import Follower
 from oracle.grid import Grid, open_grid
 from oracle.ledger.file import Ledger
-from oracle.ledger.tasks import Quotas
 from oracle.outbox import Outbox
 from oracle.settlement.fees import FeePolicy
 from oracle.settlement.life import Margins
+from oracle.settlement.quotas import Quotas
 from oracle.settlement.requests import NO_DIGEST, Offer, Service, Subject
 from oracle.steps import Steps, Terms
 from xwhep.chain.accounts import Account

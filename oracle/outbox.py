@@ -11,14 +11,12 @@ import logging
 from collections.abc import Hashable
 from typing import Final
 
-from oracle.ledger.file import Key, Ledger
-from oracle.ledger.tables import Transaction
+from oracle.ledger.file import Ledger
+from oracle.ledger.tables import Key, Transaction
 from oracle.ledger.transactions import (
-    MAX_ATTEMPTS,
     Leave,
-    Order,
+    MeteredCall,
     Slot,
-    Terms,
     close,
     fill_gap,
     open_slots,
@@ -29,6 +27,7 @@ from oracle.ledger.transactions import (
     void,
 )
 from oracle.settlement.fees import FeePolicy, Price, is_short, offer, raised
+from oracle.settlement.nonces import MAX_ATTEMPTS, SigningTerms
 from xwhep.chain.accounts import Account
 from xwhep.chain.node import Node
 from xwhep.chain.transactions import SignedTransaction, sign
@@ -170,7 +169,7 @@ class Outbox:
         price = offer(fees, self._policy)
         if price is None:
             return None
-        filler = self._ledger.run(fill_gap, Terms(mined, fees, self._policy, price), self._sign, now=now)
+        filler = self._ledger.run(fill_gap, SigningTerms(mined, fees, self._policy, price), self._sign, now=now)
         if filler is not None:
             log.warning("others wait for nonce %d: task %d was signed for it too", filler.nonce, filler.task_id)
         return filler
@@ -208,7 +207,7 @@ class Outbox:
         terms = await self._terms(gas)
         if terms is None:
             return False
-        transaction = self._ledger.run(sign_first, key, Order(call, gas), terms, self._sign, now=now)
+        transaction = self._ledger.run(sign_first, key, MeteredCall(call, gas), terms, self._sign, now=now)
         if transaction is None:
             return False
         try:
@@ -217,7 +216,7 @@ class Outbox:
             log.warning("task %d: its transaction is signed and will be sent later: %s", key[0], error)
         return True
 
-    async def _terms(self, gas: int) -> Terms | None:
+    async def _terms(self, gas: int) -> SigningTerms | None:
         """Return what a transaction is signed on; None when gas costs more than the cap.
 
         Raises:
@@ -232,7 +231,7 @@ class Outbox:
         needed = gas * price.max_fee_wei
         if await self._node.balance(self._account.address) < needed:
             raise NoEtherError(self._account.address, ether_text(needed))
-        return Terms(await self._node.next_nonce(self._account.address), fees, self._policy, price)
+        return SigningTerms(await self._node.next_nonce(self._account.address), fees, self._policy, price)
 
     def _sign(self, call: Call, gas: int, nonce: int, price: Price) -> SignedTransaction:
         return sign(

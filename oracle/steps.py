@@ -12,12 +12,12 @@ from typing import Final
 
 from oracle.grid import Grid
 from oracle.ledger import tasks
-from oracle.ledger.file import Key, Ledger
+from oracle.ledger.file import Ledger
 from oracle.ledger.tables import Task
-from oracle.ledger.tasks import Quotas
 from oracle.outbox import Outbox
 from oracle.settlement.backoff import look_pause_s
 from oracle.settlement.life import Event, Step
+from oracle.settlement.quotas import Quotas
 from oracle.settlement.requests import Answer, Offer, Order, batch_uid, failed, order_for
 from xwhep.chain.hub import Hub
 from xwhep.chain.reasons import FailureReason
@@ -69,11 +69,11 @@ class Steps:
             case Step.GIVE_UP:
                 self._answer(task, failed(FailureReason.DEADLINE_NEAR), now)
             case Step.SEND:
-                sent = await self._outbox.send(_key(task), await self._call(task), now=now)
+                sent = await self._outbox.send(task.key, await self._call(task), now=now)
                 return AT_ONCE if sent else WAIT_S
             case Step.CANCEL:
                 await self._grid.cancel(batch_uid(self._offer.subject, task))
-                self._ledger.run(tasks.batch_is_over, _key(task))
+                self._ledger.run(tasks.batch_is_over, task.key)
                 log.info("task %d: its batch was taken back", task.id)
         return AT_ONCE
 
@@ -85,7 +85,7 @@ class Steps:
         if isinstance(order, FailureReason):
             self._answer(task, failed(order), now)
             return AT_ONCE
-        if not self._ledger.run(tasks.admit, _key(task), self.quotas, now=now):
+        if not self._ledger.run(tasks.admit, task.key, self.quotas, now=now):
             return WAIT_S
         app = self._offer.services[task.app].name
         log.info("task %d: from %s for %s, seen in block %d", task.id, task.requester, app, task.submitted_block)
@@ -95,7 +95,7 @@ class Steps:
         order = order_for(task, self._offer)
         if isinstance(order, FailureReason):  # admitted under an earlier configuration
             self._answer(task, failed(order), now)
-        elif self._ledger.run(tasks.expect_batch, _key(task)):
+        elif self._ledger.run(tasks.expect_batch, task.key):
             await self._hand_in(task, order, now)
         return AT_ONCE
 
@@ -111,7 +111,7 @@ class Steps:
         answer = failed(order) if isinstance(order, FailureReason) else await self._grid.answer(task, order)
         if answer is None:
             return look_pause_s(now - task.changed_at)
-        self._answer(task, answer, now, batch_open=isinstance(order, FailureReason))
+        self._answer(task, answer, now, batch_is_over=not isinstance(order, FailureReason))
         return AT_ONCE
 
     async def _call(self, task: Task) -> Call:
@@ -129,21 +129,11 @@ class Steps:
             self._proved[app] = (await self._hub.app(app)).verifier is not None
         return self._proved[app]
 
-    def _answer(self, task: Task, answer: Answer, now: int, *, batch_open: bool | None = None) -> None:
-        """Note an answer; a batch that may still run, and None leaves that as it is, is cancelled by its own step."""
-        columns = {
-            "outcome": answer.outcome,
-            "result": answer.result,
-            "digest": answer.digest,
-            "batch_open": task.batch_open if batch_open is None else batch_open,
-        }
-        if self._ledger.run(tasks.note, _key(task), task.state, Event.ANSWERED, columns, now=now):
+    def _answer(self, task: Task, answer: Answer, now: int, *, batch_is_over: bool = False) -> None:
+        """Note an answer; a batch that may still run is cancelled by its own step."""
+        if self._ledger.run(tasks.answer, task, answer, batch_is_over=batch_is_over, now=now):
             why = f" ({answer.result.decode('ascii')})" if answer.outcome is TaskStatus.FAILED else ""
             log.info("task %d: answered %s%s", task.id, answer.outcome, why)
 
     def _note(self, task: Task, happened: Event, now: int) -> bool:
-        return self._ledger.run(tasks.note, _key(task), task.state, happened, now=now)
-
-
-def _key(task: Task) -> Key:
-    return task.id, task.commitment
+        return self._ledger.run(tasks.change, task.key, task.state, happened, now=now) is not None

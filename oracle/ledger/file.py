@@ -15,8 +15,7 @@ from sqlalchemy import URL, create_engine, event
 from sqlalchemy.exc import OperationalError
 from sqlmodel import Session
 
-from oracle.ledger.tables import METADATA, SCHEMA_VERSION, Book, Task
-from oracle.settlement.life import Event, State, advance
+from oracle.ledger.tables import METADATA, SCHEMA_VERSION, Book
 from oracle.settlement.requests import Subject
 from xwhep.errors.installations import SchemaMismatchError
 from xwhep.errors.ledgers import ForeignLedgerError, LedgerBusyError, LedgerFullError
@@ -24,8 +23,6 @@ from xwhep.files import PRIVATE
 
 P = ParamSpec("P")
 T = TypeVar("T")
-
-Key = tuple[int, bytes]  #: a task's number and its commitment
 
 
 class Ledger:
@@ -87,26 +84,6 @@ def _bind(session: Session, subject: Subject) -> None:
         raise SchemaMismatchError(book.schema_version, SCHEMA_VERSION)
     if (book.chain_id, book.genesis_hash, book.hub) != (subject.chain_id, subject.genesis_hash, subject.hub):
         raise ForeignLedgerError(book.chain_id, book.hub, subject.chain_id, subject.hub)
-
-
-def change(session: Session, /, key: Key, was: State, happened: Event, *, now: int, **columns: Any) -> bool:
-    """Advance a task that is still in the state `was`, and set columns with it; False if it is not any more.
-
-    Between a decision and its record the chain may have taken the task elsewhere: then the decision is void.
-    """
-    task = session.get(Task, key)
-    if task is None or task.state is not was:
-        return False
-    move(task, happened, now=now)
-    for name, value in columns.items():
-        setattr(task, name, value)
-    return True
-
-
-def move(task: Task, happened: Event, *, now: int) -> None:
-    """Advance a task and note when."""
-    task.state = advance(task.state, happened)
-    task.changed_at = now
 
 
 def _configure(connection: sqlite3.Connection, _record: object) -> None:

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from oracle.follower import Follower
-from oracle.ledger.file import change
+from oracle.ledger.tasks import change
 from oracle.settlement.life import Event, State
 from oracle.settlement.scan_ranges import ChainEvent
 from tests.support.chains import each_kind

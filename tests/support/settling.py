@@ -13,12 +13,13 @@ from eth_account import Account as Keys
 from sqlmodel import Session, col, select
 
 from oracle.follower import Follower
-from oracle.ledger.file import Key, Ledger, change
-from oracle.ledger.tables import End, Task, Transaction
+from oracle.ledger.file import Ledger
+from oracle.ledger.tables import End, Key, Task, Transaction
+from oracle.ledger.tasks import answer
 from oracle.outbox import Outbox
 from oracle.settlement.fees import FeePolicy
-from oracle.settlement.life import Event, State
-from oracle.settlement.requests import Subject
+from oracle.settlement.life import State
+from oracle.settlement.requests import Answer, Subject
 from tests.support.chains import ChainUnderTest, running_chain
 from xwhep.chain.accounts import Account
 from xwhep.chain.artifacts import artifact
@@ -208,8 +209,9 @@ async def _deploy(chain: ChainUnderTest, node: Node, user: Account, oracle: Acco
 def _answer_all(session: Session, *, now: int) -> list[Key]:
     states = (State.SEEN, State.CONFIRMED, State.DISPATCHED, State.ANSWERED)
     found = session.exec(select(Task).where(col(Task.state).in_(states)).order_by(col(Task.id))).all()
-    keys = [(task.id, task.commitment) for task in found]
-    for key, task in zip(keys, found, strict=True):
+    keys = [task.key for task in found]
+    told = Answer(TaskStatus.DONE, ANSWER, hashlib.sha256(ANSWER).digest())
+    for task in found:
         if task.state is not State.ANSWERED:
-            change(session, key, task.state, Event.ANSWERED, now=now, outcome=TaskStatus.DONE, result=ANSWER)
+            answer(session, task, told, batch_is_over=False, now=now)
     return keys

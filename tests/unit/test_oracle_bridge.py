@@ -14,12 +14,12 @@ from sqlalchemy import text
 
 from oracle.bridge import AT_A_TIME, Bridge
 from oracle.follower import Follower
-from oracle.ledger import tasks
-from oracle.ledger.file import Key, Ledger
-from oracle.ledger.tables import Task
-from oracle.ledger.tasks import Quotas
+from oracle.ledger.file import Ledger
+from oracle.ledger.tables import Key, Task
+from oracle.ledger.tasks import change
 from oracle.outbox import Outbox
 from oracle.settlement.life import Event, Margins, State, Step
+from oracle.settlement.quotas import Quotas
 from oracle.steps import Steps
 from tests.support.tasks import SUBJECT, a_task
 from xwhep.chain.values import Block
@@ -76,7 +76,7 @@ class Script(Steps):
             raise fault
         happened = {Step.ADMIT: Event.ADMITTED, Step.DISPATCH: Event.DISPATCHED, Step.GIVE_UP: Event.ANSWERED}
         if step in happened:
-            self.ledger.run(tasks.note, (task.id, task.commitment), task.state, happened[step], now=now)
+            self.ledger.run(change, task.key, task.state, happened[step], now=now)
         return 0.0 if step in happened else 60.0
 
     async def until(self, holds: Callable[[], bool]) -> None:
