@@ -12,7 +12,7 @@ from collections.abc import Hashable
 from typing import Final
 
 from oracle.ledger.file import Ledger
-from oracle.ledger.tables import Key, Transaction
+from oracle.ledger.tables import Key, Task, Transaction
 from oracle.ledger.transactions import (
     Leave,
     MeteredCall,
@@ -29,9 +29,9 @@ from oracle.ledger.transactions import (
 from oracle.settlement.fees import FeePolicy, Price, is_short, offer, raised
 from oracle.settlement.nonces import MAX_ATTEMPTS, SigningTerms
 from xwhep.chain.accounts import Account
-from xwhep.chain.node import Node
+from xwhep.chain.hub import Hub
 from xwhep.chain.transactions import SignedTransaction, sign
-from xwhep.chain.values import Call, Fees, Sent, ether_text
+from xwhep.chain.values import Call, Fees, Sent, TaskStatus, ether_text
 from xwhep.errors.chain import ChainRefusedError, NodeUnavailableError, NoEtherError
 
 log = logging.getLogger(__name__)
@@ -48,19 +48,13 @@ class Outbox:
     """Sends the transactions of one account. There is one outbox for an account, and nobody else uses it."""
 
     def __init__(
-        self,
-        ledger: Ledger,
-        node: Node,
-        account: Account,
-        chain_id: int,
-        policy: FeePolicy,
-        confirmations: int | None,
+        self, ledger: Ledger, hub: Hub, account: Account, policy: FeePolicy, confirmations: int | None
     ) -> None:
         """Take what is `confirmations` blocks behind the head for lasting; None: what the chain calls finalized."""
         self._ledger = ledger
-        self._node = node
+        self._hub = hub
+        self._node = hub.node
         self._account = account
-        self._chain_id = chain_id
         self._policy = policy
         self._confirmations = confirmations
         self._sent_at: dict[bytes, int] = {}  #: by hash
@@ -69,8 +63,9 @@ class Outbox:
         self._rest: dict[Key, int] = {}  #: tasks that the hub refused: when to try again
         self._no_ether_until = 0
         self._told: set[Hashable] = set()
+        self._proved: dict[int, bool] = {}  #: whether an app, which never changes, has a verifier
 
-    async def send(self, key: Key, call: Call, *, now: int) -> bool:
+    async def send(self, task: Task, *, now: int) -> bool:
         """Sign and send the transaction that settles an answered task; False: not now, and the log says why.
 
         Doing it again is harmless: what is signed already is not signed twice. A task that is settled by then counts as
@@ -79,13 +74,14 @@ class Outbox:
         Raises:
             NodeUnavailableError: the node is of no use, and nothing was signed.
         """
+        key = task.key
         leave = self._ledger.run(take_up, key, now=now)
         if leave is Leave.NEVER:
             self._tell_once(key, "task %d: %d transactions had no effect; giving it up", key[0], MAX_ATTEMPTS)
         if leave is not Leave.SIGN or now < max(self._rest.get(key, 0), self._no_ether_until):
             return leave is Leave.UNDER_WAY
         try:
-            return await self._sign_and_send(key, call, now)
+            return await self._sign_and_send(key, await self._call(task), now)
         except ChainRefusedError as refusal:
             return self._refused(key, refusal, now)
         except NoEtherError as error:
@@ -216,6 +212,21 @@ class Outbox:
             log.warning("task %d: its transaction is signed and will be sent later: %s", key[0], error)
         return True
 
+    async def _call(self, task: Task) -> Call:
+        """Return the call that tells the hub the answer."""
+        outcome, result, digest = task.outcome, task.result, task.digest
+        assert outcome is not None
+        assert result is not None
+        assert digest is not None
+        if outcome is TaskStatus.DONE and await self._is_proved(task.app):
+            return self._hub.prove(task.id, task.params, result, digest)
+        return self._hub.finish(task.id, task.commitment, outcome, result, digest)
+
+    async def _is_proved(self, app: int) -> bool:
+        if app not in self._proved:
+            self._proved[app] = (await self._hub.app(app)).verifier is not None
+        return self._proved[app]
+
     async def _terms(self, gas: int) -> SigningTerms | None:
         """Return what a transaction is signed on; None when gas costs more than the cap.
 
@@ -237,7 +248,7 @@ class Outbox:
         return sign(
             self._account,
             call,
-            chain_id=self._chain_id,
+            chain_id=self._hub.deployment.chain_id,
             nonce=nonce,
             gas=gas,
             max_fee_wei=price.max_fee_wei,

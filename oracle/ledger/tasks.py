@@ -12,9 +12,9 @@ from sqlalchemy import and_, func, or_
 from sqlmodel import Session, col, select, update
 
 from oracle.ledger.tables import Key, Task
+from oracle.settlement.answers import Answer
 from oracle.settlement.life import Event, Margins, Standing, State, Step, advance, next_step
 from oracle.settlement.quotas import Quotas, Room
-from oracle.settlement.requests import Answer
 from xwhep.errors.ledgers import LedgerBusyError
 
 #: the states in which something is left to do before a transaction is signed

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import itertools
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Final
@@ -32,13 +31,13 @@ def place(offers: Mapping[int, Price | None], terms: SigningTerms) -> tuple[int,
 
     `offers` has the price of each open nonce's newest transaction, and None for a nonce that is in use.
     """
-    for nonce in itertools.count(terms.mined):
-        if nonce not in offers:
-            return nonce, terms.price
+    nonce = terms.mined
+    while nonce in offers:
         offer = offers[nonce]
         if offer is not None and (price := raised(offer, terms.fees, terms.policy)):
             return nonce, price
-    raise AssertionError("there are more nonces than transactions")
+        nonce += 1
+    return nonce, terms.price
 
 
 def attempt_pause_s(attempts: int) -> int:

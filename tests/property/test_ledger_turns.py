@@ -25,11 +25,11 @@ from oracle.ledger.file import Ledger
 from oracle.ledger.history import record, rewind
 from oracle.ledger.tables import Book, Task, Transaction
 from oracle.ledger.transactions import Leave, MeteredCall, sign_first, take_up, void
+from oracle.settlement.answers import Answer
 from oracle.settlement.fees import FeePolicy, Price
 from oracle.settlement.life import TRANSITIONS, Event, State
 from oracle.settlement.nonces import SigningTerms
 from oracle.settlement.quotas import Quotas
-from oracle.settlement.requests import Answer
 from oracle.settlement.scan_ranges import Scan
 from tests.support.tasks import REQUESTER, SUBJECT, a_task
 from xwhep.chain.transactions import SignedTransaction

@@ -10,9 +10,9 @@ import pytest
 from oracle.ledger import tasks
 from oracle.ledger.file import Ledger
 from oracle.ledger.tables import Task
+from oracle.settlement.answers import Answer
 from oracle.settlement.life import Margins, State, Step
 from oracle.settlement.quotas import Quotas
-from oracle.settlement.requests import Answer
 from tests.support.tasks import SUBJECT, VANITY, a_task
 from xwhep.chain.values import TaskStatus
 
