@@ -12,16 +12,15 @@ import contextlib
 import logging
 import random
 import time
-from typing import Final
+from typing import Final, Protocol
 
-from oracle.follower import Follower
 from oracle.ledger import tasks
-from oracle.ledger.file import Key, Ledger
-from oracle.ledger.tables import Task
-from oracle.outbox import Outbox
-from oracle.settlement.backoff import Backoff
+from oracle.ledger.file import Ledger
+from oracle.ledger.tables import Key, Task
+from oracle.settlement.backoff import AT_ONCE, Backoff
 from oracle.settlement.life import Margins, Step
-from oracle.steps import AT_ONCE, Steps
+from oracle.settlement.quotas import Quotas
+from xwhep.chain.values import Block
 from xwhep.errors.base import XwhepError
 from xwhep.errors.chain import NodeUnavailableError
 from xwhep.errors.jobs import UnavailableError
@@ -37,15 +36,45 @@ STARTED_AT_MOST: Final = 200
 SENT_AT_A_TIME: Final = 50
 
 
-class Bridge:
-    """One oracle at work."""
+class ChainReader(Protocol):
+    """Reads the chain into the ledger: the follower."""
 
-    def __init__(self, ledger: Ledger, follower: Follower, outbox: Outbox, steps: Steps, margins: Margins) -> None:
+    async def follow(self) -> Block:
+        """Read everything that can be read now, and return the head of the chain."""
+
+
+class StepTaker(Protocol):
+    """Takes the steps of tasks."""
+
+    async def take(self, task: Task, step: Step, *, now: int) -> float:
+        """Take a step of a task; return after how many seconds the next one may follow."""
+
+
+class TransactionKeeper(Protocol):
+    """Sees to the transactions that are signed: the outbox."""
+
+    async def step(self, *, now: int) -> None:
+        """Send again what is in no block, raise fees, and note what became of the others."""
+
+
+class Bridge:
+    """One oracle at work: it decides when each part does its work, and knows no chain and no grid itself."""
+
+    def __init__(
+        self,
+        ledger: Ledger,
+        chain: ChainReader,
+        steps: StepTaker,
+        transactions: TransactionKeeper,
+        margins: Margins,
+        quotas: Quotas,
+    ) -> None:
         self._ledger = ledger
-        self._follower = follower
-        self._outbox = outbox
+        self._chain = chain
         self._steps = steps
+        self._transactions = transactions
         self._margins = margins
+        self._quotas = quotas
         self._now = 0  #: the chain's time, of its newest block
         self._backoff: Backoff[tuple[Key, Step] | str] = Backoff(random.random)
         self._slots = asyncio.Semaphore(AT_A_TIME)
@@ -76,7 +105,7 @@ class Bridge:
         """Read what is new on the chain, begin what is to be done on the grid, and see to the transactions."""
         if not await self._read():
             return
-        to_do = self._ledger.run(tasks.due, self._margins, self._steps.quotas, now=self._now)
+        to_do = self._ledger.run(tasks.due, self._margins, self._quotas, now=self._now)
         self._is_back(LedgerBusyError.code, LedgerFullError.code)
         self._backoff.keep([*to_do, _CHAIN, _OUTBOX])
         ready = [item for item in to_do if self._backoff.is_due(item, time.monotonic())]
@@ -101,7 +130,7 @@ class Bridge:
         if not self._backoff.is_due(_CHAIN, time.monotonic()):
             return False
         try:
-            self._now = (await self._follower.follow()).timestamp
+            self._now = (await self._chain.follow()).timestamp
         except (XwhepError, OSError) as error:
             self._failed(_CHAIN, "the chain", error)
             return False
@@ -111,7 +140,7 @@ class Bridge:
     async def _see_to_transactions(self) -> None:
         if self._backoff.is_due(_OUTBOX, time.monotonic()):
             try:
-                await self._outbox.step(now=self._now)
+                await self._transactions.step(now=self._now)
             except (XwhepError, OSError) as error:
                 self._failed(_OUTBOX, "the transactions", error)
             else:
@@ -144,7 +173,7 @@ class Bridge:
 
     async def _take(self, task: Task, step: Step) -> bool:
         """Take a step; True if another may follow at once. What fails is noted and tried again later."""
-        what = ((task.id, task.commitment), step)
+        what = (task.key, step)
         try:
             pause_s = await self._steps.take(task, step, now=self._now)
         except (XwhepError, OSError) as error:

@@ -14,14 +14,15 @@ from typing import Final
 from oracle.bridge import Bridge
 from oracle.config import INIT_COMMAND, SEARCH, Folders, OracleSettings
 from oracle.follower import Follower
-from oracle.grid import Grid, open_grid
+from oracle.grid import GridAccount, open_grid
 from oracle.ledger.file import Ledger
-from oracle.ledger.tasks import Quotas
 from oracle.outbox import Outbox
+from oracle.settlement.answers import NO_DIGEST
 from oracle.settlement.fees import FeePolicy
 from oracle.settlement.life import Margins
-from oracle.settlement.requests import NO_DIGEST, Offer, Service, Subject
-from oracle.steps import Steps, Terms
+from oracle.settlement.quotas import Quotas
+from oracle.settlement.requests import OracleTerms, Service, Subject
+from oracle.steps import Steps
 from xwhep.chain.accounts import Account
 from xwhep.chain.deployment import Deployment
 from xwhep.chain.hub import Hub, check_deployment
@@ -65,7 +66,7 @@ class Place:
         return Subject(deployment.chain_id, deployment.genesis, deployment.hub, deployment.block)
 
     @property
-    def offer(self) -> Offer:
+    def terms(self) -> OracleTerms:
         """Whom the oracle serves.
 
         Raises:
@@ -80,7 +81,7 @@ class Place:
                     "oracle.apps", f"the deployment has no app {name}, but {known}", str(config_file())
                 )
             services[apps[name]] = Service(name, None if what == SEARCH else parse_uid(what))
-        return Offer(self.subject, services, self.settings.max_difficulty)
+        return OracleTerms(self.subject, services, self.settings.max_difficulty)
 
     @property
     def margins(self) -> Margins:
@@ -88,6 +89,11 @@ class Place:
         usual = MARGIN_DEVELOPMENT_S if self.deployment.on_development_chain else MARGIN_S
         margin_s = self.settings.margin_s or usual
         return Margins(margin_s, 2 * margin_s, _ORPHAN_MARGINS * margin_s)
+
+    @property
+    def quotas(self) -> Quotas:
+        """How many tasks are in work at a time."""
+        return Quotas(self.settings.quota_per_requester, self.settings.quota_per_app)
 
     @property
     def confirmations(self) -> int | None:
@@ -114,27 +120,24 @@ async def serve(place: Place, stop: asyncio.Event) -> None:
     """
     folders = place.folders
     identity = load_identity(folders.identity, INIT_COMMAND)
-    offer = place.offer
+    terms = place.terms
     with hold(folders.lock, "an oracle"), contextlib.closing(Ledger(folders.ledger)) as ledger:
         ledger.bind(place.subject)
         async with Node.open(place.settings.rpc_url) as node, open_grid(identity, folders.scratch) as grid:
             hub = Hub(node, place.deployment)
             if await _chain_is_right(hub, stop):
                 await _tell_start(place, hub, grid)
-                outbox = _outbox(place, ledger, node)
-                steps = Steps(ledger, hub, outbox, grid, Terms(offer, _quotas(place.settings)))
+                outbox = _outbox(place, ledger, hub)
+                steps = Steps(ledger, hub, grid, outbox, terms, place.quotas)
                 follower = Follower(ledger, node, hub, confirmations=place.confirmations)
-                await Bridge(ledger, follower, outbox, steps, place.margins).run(stop, place.settings.poll_s)
+                bridge = Bridge(ledger, follower, steps, outbox, place.margins, place.quotas)
+                await bridge.run(stop, place.settings.poll_s)
     log.info("stopped; what is under way is taken up at the next start")
 
 
-def _quotas(settings: OracleSettings) -> Quotas:
-    return Quotas(settings.quota_per_requester, settings.quota_per_app)
-
-
-def _outbox(place: Place, ledger: Ledger, node: Node) -> Outbox:
+def _outbox(place: Place, ledger: Ledger, hub: Hub) -> Outbox:
     policy = FeePolicy(round(place.settings.max_fee_gwei * _WEI_A_GWEI), place.settings.bump_after_s)
-    return Outbox(ledger, node, place.account, place.deployment.chain_id, policy, place.confirmations)
+    return Outbox(ledger, hub, place.account, policy, place.confirmations)
 
 
 async def _chain_is_right(hub: Hub, stop: asyncio.Event) -> bool:
@@ -158,7 +161,7 @@ async def _chain_is_right(hub: Hub, stop: asyncio.Event) -> bool:
     return False
 
 
-async def _tell_start(place: Place, hub: Hub, grid: Grid) -> None:
+async def _tell_start(place: Place, hub: Hub, grid: GridAccount) -> None:
     """Tell people what the oracle begins with, and what is missing that only they can give."""
     address = place.account.address
     log.info("oracle %s for the hub %s of chain %d", address, place.deployment.hub, place.deployment.chain_id)

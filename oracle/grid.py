@@ -17,8 +17,11 @@ from pathlib import Path
 from typing import Final
 from uuid import UUID
 
-from oracle.ledger.tables import Task
-from oracle.settlement.requests import Answer, Order, Upload, failed, found, printed
+from oracle.settlement.answers import Answer, done, failed
+from oracle.settlement.bags import ENDS
+from oracle.settlement.requests import GridRequest, Upload
+from oracle.settlement.searches import keys_tried
+from oracle.settlement.services import refusal_of
 from xwhep.chain.reasons import FailureReason
 from xwhep.chain.values import MAX_RESULT
 from xwhep.client.connection import Connection
@@ -26,23 +29,16 @@ from xwhep.client.owner import OwnerClient
 from xwhep.client.session import fresh_identity
 from xwhep.errors.base import XwhepError
 from xwhep.errors.identity import ForbiddenError
-from xwhep.errors.jobs import NoTargetError
-from xwhep.errors.keys import PublicKeyError
 from xwhep.errors.requests import (
-    IdConflictError,
     IllegalTransitionError,
-    InvalidFieldError,
     NotFoundError,
-    TooLargeError,
 )
 from xwhep.files import make_private_folder
 from xwhep.lifecycle import BatchStatus, DataStatus, Status
 from xwhep.pki.contexts import client_context, show_renewed
 from xwhep.pki.identity import Identity, explain
-from xwhep.protocol.batches import BatchView, SubmitBag
 from xwhep.protocol.jobs import JobView
 from xwhep.rights import Role
-from xwhep.vanity.errors import KeyUsedError, PatternError
 
 log = logging.getLogger(__name__)
 
@@ -52,28 +48,8 @@ TIMEOUT_S: Final = 20.0
 RENEWAL_CHECK_S: Final = 60.0
 _STDOUT: Final = "stdout"
 
-#: what the grid says once and for all
-_REFUSALS: Final[tuple[tuple[type[XwhepError], FailureReason], ...]] = (
-    (KeyUsedError, FailureReason.KEY_USED),
-    (NotFoundError, FailureReason.REFUSED_APP),
-    (NoTargetError, FailureReason.REFUSED_APP),
-    (
-        IdConflictError,
-        FailureReason.REFUSED_PARAMETERS,
-    ),  # an earlier configuration of this oracle had made it another batch
-    (InvalidFieldError, FailureReason.REFUSED_PARAMETERS),
-    (PatternError, FailureReason.REFUSED_PARAMETERS),
-    (PublicKeyError, FailureReason.REFUSED_PARAMETERS),
-    (TooLargeError, FailureReason.REFUSED_PARAMETERS),
-)
-_ENDS: Final = {
-    Status.FAILED: FailureReason.JOB_FAILED,
-    Status.ERROR: FailureReason.JOB_ERROR,
-    Status.CANCELLED: FailureReason.JOB_CANCELLED,
-}
 
-
-class Grid:
+class GridAccount:
     """What the oracle asks of its dispatcher; each method may be called again for the same task."""
 
     def __init__(self, client: OwnerClient, scratch: Path) -> None:
@@ -91,45 +67,45 @@ class Grid:
         if me.role is not Role.SERVICE:
             raise ForbiddenError(me.role, "carry tasks of a chain; join with a token of kind service")
 
-    async def submit(self, order: Order) -> FailureReason | None:
+    async def submit(self, request: GridRequest) -> FailureReason | None:
         """Hand a batch in; None: the grid has it, now or from before.
 
         Raises:
             XwhepError: the grid cannot say now.
         """
         try:
-            if order.upload is not None:
-                await self._store(order.upload)
-            await self._client.submit_batch(order.batch)
+            if request.upload is not None:
+                await self._store(request.upload)
+            await self._client.submit_batch(request.batch)
         except XwhepError as error:
-            reason = next((reason for refusal, reason in _REFUSALS if isinstance(error, refusal)), None)
+            reason = refusal_of(error)
             if reason is None:
                 raise
-            log.warning("batch %s: the grid refuses it: %s", order.batch.uid, error)
+            log.warning("batch %s: the grid refuses it: %s", request.batch.uid, error)
             return reason
         return None
 
-    async def answer(self, task: Task, order: Order) -> Answer | None:
+    async def answer(self, request: GridRequest) -> Answer | None:
         """Return what came out of a batch; None while it runs. One that the grid has lost is handed in again.
 
         Raises:
             XwhepError: the grid cannot say now.
         """
         try:
-            batch = await self._client.batch(order.batch.uid)
+            batch = await self._client.batch(request.batch.uid)
         except NotFoundError:  # its database went back to an older state
-            reason = await self.submit(order)
+            reason = await self.submit(request)
             return None if reason is None else failed(reason)
         match batch.status:
             case BatchStatus.RUNNING:
                 return None
             case BatchStatus.CANCELLED:
                 return failed(FailureReason.JOB_CANCELLED)
-        if isinstance(order.batch, SubmitBag):
-            return await self._job_answer(order.batch)
-        if batch.search is not None:
-            log.info("task %d: the grid has tried %d keys", task.id, batch.search.keys_tried)
-        return _search_answer(task, batch)
+        if isinstance(request.source, UUID):
+            return await self._job_answer(request.source)
+        if (tried := keys_tried(batch)) is not None:
+            log.info("task %d: the grid has tried %d keys", request.task_id, tried)
+        return request.source(batch)
 
     async def cancel(self, uid: UUID) -> None:
         """See to it that a batch is no longer worked on, whether it ended, runs, or was never handed in."""
@@ -145,10 +121,10 @@ class Grid:
             file.write_bytes(upload.content)
             await self._client.store(announced.uid, file, len(upload.content))
 
-    async def _job_answer(self, batch: SubmitBag) -> Answer:
-        job = await self._client.job(batch.jobs[0].uid)
+    async def _job_answer(self, uid: UUID) -> Answer:
+        job = await self._client.job(uid)
         if job.status is not Status.COMPLETED:
-            return failed(_ENDS[job.status])
+            return failed(ENDS[job.status])
         return await self._output(job)
 
     async def _output(self, job: JobView) -> Answer:
@@ -161,17 +137,11 @@ class Grid:
         with tempfile.TemporaryDirectory(dir=self._scratch) as folder:
             file = Path(folder) / "content"
             await self._client.fetch_output(job.uid, output, file)
-            return printed(file.read_bytes())
-
-
-def _search_answer(task: Task, batch: BatchView) -> Answer:
-    if batch.search is None or batch.search.result is None:
-        return failed(FailureReason.FALSE_RESULT)
-    return found(task, batch.search.result)
+            return done(file.read_bytes())
 
 
 @contextlib.asynccontextmanager
-async def open_grid(identity: Identity, scratch: Path) -> AsyncIterator[Grid]:
+async def open_grid(identity: Identity, scratch: Path) -> AsyncIterator[GridAccount]:
     """Open the grid as the service with this identity, whose certificate is renewed in time.
 
     `scratch` is emptied: what an earlier process left there is of no use.
@@ -183,7 +153,7 @@ async def open_grid(identity: Identity, scratch: Path) -> AsyncIterator[Grid]:
     async with way as connection:
         renewal = asyncio.create_task(membership.keep())
         try:
-            yield Grid(OwnerClient(connection), scratch)
+            yield GridAccount(OwnerClient(connection), scratch)
         finally:
             renewal.cancel()
             with contextlib.suppress(asyncio.CancelledError):

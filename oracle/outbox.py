@@ -11,14 +11,12 @@ import logging
 from collections.abc import Hashable
 from typing import Final
 
-from oracle.ledger.file import Key, Ledger
-from oracle.ledger.tables import Transaction
+from oracle.ledger.file import Ledger
+from oracle.ledger.tables import Key, Task, Transaction
 from oracle.ledger.transactions import (
-    MAX_ATTEMPTS,
     Leave,
-    Order,
+    MeteredCall,
     Slot,
-    Terms,
     close,
     fill_gap,
     open_slots,
@@ -29,10 +27,11 @@ from oracle.ledger.transactions import (
     void,
 )
 from oracle.settlement.fees import FeePolicy, Price, is_short, offer, raised
+from oracle.settlement.nonces import MAX_ATTEMPTS, SigningTerms
 from xwhep.chain.accounts import Account
-from xwhep.chain.node import Node
+from xwhep.chain.hub import Hub
 from xwhep.chain.transactions import SignedTransaction, sign
-from xwhep.chain.values import Call, Fees, Sent, ether_text
+from xwhep.chain.values import Call, Fees, Sent, TaskStatus, ether_text
 from xwhep.errors.chain import ChainRefusedError, NodeUnavailableError, NoEtherError
 
 log = logging.getLogger(__name__)
@@ -49,19 +48,13 @@ class Outbox:
     """Sends the transactions of one account. There is one outbox for an account, and nobody else uses it."""
 
     def __init__(
-        self,
-        ledger: Ledger,
-        node: Node,
-        account: Account,
-        chain_id: int,
-        policy: FeePolicy,
-        confirmations: int | None,
+        self, ledger: Ledger, hub: Hub, account: Account, policy: FeePolicy, confirmations: int | None
     ) -> None:
         """Take what is `confirmations` blocks behind the head for lasting; None: what the chain calls finalized."""
         self._ledger = ledger
-        self._node = node
+        self._hub = hub
+        self._node = hub.node
         self._account = account
-        self._chain_id = chain_id
         self._policy = policy
         self._confirmations = confirmations
         self._sent_at: dict[bytes, int] = {}  #: by hash
@@ -70,8 +63,9 @@ class Outbox:
         self._rest: dict[Key, int] = {}  #: tasks that the hub refused: when to try again
         self._no_ether_until = 0
         self._told: set[Hashable] = set()
+        self._proved: dict[int, bool] = {}  #: whether an app, which never changes, has a verifier
 
-    async def send(self, key: Key, call: Call, *, now: int) -> bool:
+    async def send(self, task: Task, *, now: int) -> bool:
         """Sign and send the transaction that settles an answered task; False: not now, and the log says why.
 
         Doing it again is harmless: what is signed already is not signed twice. A task that is settled by then counts as
@@ -80,13 +74,14 @@ class Outbox:
         Raises:
             NodeUnavailableError: the node is of no use, and nothing was signed.
         """
+        key = task.key
         leave = self._ledger.run(take_up, key, now=now)
         if leave is Leave.NEVER:
             self._tell_once(key, "task %d: %d transactions had no effect; giving it up", key[0], MAX_ATTEMPTS)
         if leave is not Leave.SIGN or now < max(self._rest.get(key, 0), self._no_ether_until):
             return leave is Leave.UNDER_WAY
         try:
-            return await self._sign_and_send(key, call, now)
+            return await self._sign_and_send(key, await self._call(task), now)
         except ChainRefusedError as refusal:
             return self._refused(key, refusal, now)
         except NoEtherError as error:
@@ -170,7 +165,7 @@ class Outbox:
         price = offer(fees, self._policy)
         if price is None:
             return None
-        filler = self._ledger.run(fill_gap, Terms(mined, fees, self._policy, price), self._sign, now=now)
+        filler = self._ledger.run(fill_gap, SigningTerms(mined, fees, self._policy, price), self._sign, now=now)
         if filler is not None:
             log.warning("others wait for nonce %d: task %d was signed for it too", filler.nonce, filler.task_id)
         return filler
@@ -208,7 +203,7 @@ class Outbox:
         terms = await self._terms(gas)
         if terms is None:
             return False
-        transaction = self._ledger.run(sign_first, key, Order(call, gas), terms, self._sign, now=now)
+        transaction = self._ledger.run(sign_first, key, MeteredCall(call, gas), terms, self._sign, now=now)
         if transaction is None:
             return False
         try:
@@ -217,7 +212,22 @@ class Outbox:
             log.warning("task %d: its transaction is signed and will be sent later: %s", key[0], error)
         return True
 
-    async def _terms(self, gas: int) -> Terms | None:
+    async def _call(self, task: Task) -> Call:
+        """Return the call that tells the hub the answer."""
+        outcome, result, digest = task.outcome, task.result, task.digest
+        assert outcome is not None
+        assert result is not None
+        assert digest is not None
+        if outcome is TaskStatus.DONE and await self._is_proved(task.app):
+            return self._hub.prove(task.id, task.params, result, digest)
+        return self._hub.finish(task.id, task.commitment, outcome, result, digest)
+
+    async def _is_proved(self, app: int) -> bool:
+        if app not in self._proved:
+            self._proved[app] = (await self._hub.app(app)).verifier is not None
+        return self._proved[app]
+
+    async def _terms(self, gas: int) -> SigningTerms | None:
         """Return what a transaction is signed on; None when gas costs more than the cap.
 
         Raises:
@@ -232,13 +242,13 @@ class Outbox:
         needed = gas * price.max_fee_wei
         if await self._node.balance(self._account.address) < needed:
             raise NoEtherError(self._account.address, ether_text(needed))
-        return Terms(await self._node.next_nonce(self._account.address), fees, self._policy, price)
+        return SigningTerms(await self._node.next_nonce(self._account.address), fees, self._policy, price)
 
     def _sign(self, call: Call, gas: int, nonce: int, price: Price) -> SignedTransaction:
         return sign(
             self._account,
             call,
-            chain_id=self._chain_id,
+            chain_id=self._hub.deployment.chain_id,
             nonce=nonce,
             gas=gas,
             max_fee_wei=price.max_fee_wei,

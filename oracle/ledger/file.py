@@ -8,21 +8,18 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any, Concatenate, ParamSpec, TypeVar
+from typing import Concatenate, ParamSpec, TypeVar
 
 from sqlmodel import Session
 
 from oracle.ledger.schema import SCHEMA
-from oracle.ledger.tables import Book, Task
-from oracle.settlement.life import Event, State, advance
+from oracle.ledger.tables import Book
 from oracle.settlement.requests import Subject
 from xwhep.errors.ledgers import ForeignLedgerError, LedgerBusyError, LedgerFullError
 from xwhep.sql.sqlite import open_engine, translated
 
 P = ParamSpec("P")
 T = TypeVar("T")
-
-Key = tuple[int, bytes]  #: a task's number and its commitment
 
 
 class Ledger:
@@ -78,23 +75,3 @@ def _bind(session: Session, subject: Subject) -> None:
         return
     if (book.chain_id, book.genesis_hash, book.hub) != (subject.chain_id, subject.genesis_hash, subject.hub):
         raise ForeignLedgerError(book.chain_id, book.hub, subject.chain_id, subject.hub)
-
-
-def change(session: Session, /, key: Key, was: State, happened: Event, *, now: int, **columns: Any) -> bool:
-    """Advance a task that is still in the state `was`, and set columns with it; False if it is not any more.
-
-    Between a decision and its record the chain may have taken the task elsewhere: then the decision is void.
-    """
-    task = session.get(Task, key)
-    if task is None or task.state is not was:
-        return False
-    move(task, happened, now=now)
-    for name, value in columns.items():
-        setattr(task, name, value)
-    return True
-
-
-def move(task: Task, happened: Event, *, now: int) -> None:
-    """Advance a task and note when."""
-    task.state = advance(task.state, happened)
-    task.changed_at = now

@@ -10,8 +10,8 @@ import logging
 
 from sqlmodel import Session, col, delete, select
 
-from oracle.ledger.file import move
 from oracle.ledger.tables import Book, ReadBlock, Task
+from oracle.ledger.tasks import must_change
 from oracle.settlement.life import OPEN, Event, State
 from oracle.settlement.scan_ranges import BLOCKS_KEPT, Scan
 from xwhep.chain.values import SettledTask, SubmittedTask, TaskStatus
@@ -51,13 +51,13 @@ def rewind(session: Session, kept: int | None, *, now: int) -> None:
     """
     book = session.get_one(Book, 1)
     last = book.first_block - 1 if kept is None else kept
-    for task in session.exec(select(Task).where(col(Task.settled_block) > last)):
-        move(task, Event.REOPENED, now=now)
-        task.settled_status = task.settled_block = task.settled_by = None
+    for task in session.exec(select(Task).where(col(Task.settled_block) > last)).all():
+        reopened = must_change(session, task, Event.REOPENED, now=now)
+        reopened.settled_status = reopened.settled_block = reopened.settled_by = None
     lost = select(Task).where(Task.submitted_block > last, Task.state != State.ORPHANED)
-    for task in session.exec(lost):
+    for task in session.exec(lost).all():
         log.warning("task %d: a reorganisation took its submission away", task.id)
-        move(task, Event.ORPHANED, now=now)
+        must_change(session, task, Event.ORPHANED, now=now)
     session.exec(delete(ReadBlock).where(col(ReadBlock.number) > last))
     book.next_block = last + 1
 
@@ -68,10 +68,10 @@ def _submitted(session: Session, event: SubmittedTask, now: int) -> None:
         session.add(_row(event, now))
         session.flush()
     elif task.state is State.ORPHANED:
-        task.submitted_block = event.position.block_number
-        task.submitted_hash = event.position.block_hash
-        task.transaction_hash = event.position.transaction_hash
-        move(task, Event.SEEN_AGAIN, now=now)
+        again = must_change(session, task, Event.SEEN_AGAIN, now=now)
+        again.submitted_block = event.position.block_number
+        again.submitted_hash = event.position.block_hash
+        again.transaction_hash = event.position.transaction_hash
 
 
 def _row(event: SubmittedTask, now: int) -> Task:
@@ -97,10 +97,10 @@ def _settled(session: Session, event: SettledTask, now: int) -> None:
     if task is None:
         return  # read before, or the settlement of a task that this ledger never saw
     refunded = event.status is TaskStatus.REFUNDED
-    move(task, Event.REFUNDED if refunded else Event.SETTLED, now=now)
-    task.settled_status = event.status
-    task.settled_block = event.position.block_number
-    task.settled_by = event.position.transaction_hash
+    settled = must_change(session, task, Event.REFUNDED if refunded else Event.SETTLED, now=now)
+    settled.settled_status = event.status
+    settled.settled_block = event.position.block_number
+    settled.settled_by = event.position.transaction_hash
     log.info("task %d: %s in block %d, by transaction 0x%s", task.id, event.status, *_where(event))
 
 

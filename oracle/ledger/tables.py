@@ -16,6 +16,8 @@ from oracle.settlement.life import State
 from xwhep.chain.values import TaskStatus
 from xwhep.sql.columns import NAMES, enumeration, partial_index
 
+Key = tuple[int, bytes]  #: a task's number and its commitment
+
 METADATA = MetaData(naming_convention=dict(NAMES))
 
 
@@ -80,6 +82,11 @@ class Task(Row, table=True):
     settled_block: int | None = None
     settled_by: bytes | None = None  #: the transaction that settled it, ours or another's
 
+    @property
+    def key(self) -> Key:
+        """What names the task."""
+        return self.id, self.commitment
+
 
 class End(StrEnum):
     """What became of a transaction."""
@@ -115,3 +122,8 @@ class Transaction(Row, table=True):
     tip_wei: int
     signed_at: int
     ended: End | None = enumeration(End, default=None)  #: None: it is sent until it is mined
+
+    @property
+    def task_key(self) -> Key:
+        """What names the task that it settles."""
+        return self.task_id, self.commitment

@@ -12,22 +12,17 @@ import itertools
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from enum import Enum, auto
-from typing import Any, Final
+from typing import Any
 
 from sqlmodel import Session, col, select
 
-from oracle.ledger.file import Key, move
-from oracle.ledger.tables import Book, End, Task, Transaction
-from oracle.settlement.fees import FeePolicy, Price, raised
+from oracle.ledger.tables import Book, End, Key, Task, Transaction
+from oracle.ledger.tasks import change
+from oracle.settlement.fees import Price
 from oracle.settlement.life import OPEN, Event, State
+from oracle.settlement.nonces import MAX_ATTEMPTS, SigningTerms, attempt_pause_s, place
 from xwhep.chain.transactions import SignedTransaction
-from xwhep.chain.values import Call, Fees, Receipt
-
-#: nonces that a task may use up, at most; what is refused so often is refused for good
-MAX_ATTEMPTS: Final = 10
-#: seconds before the second attempt; doubled for each further one, up to a limit
-PAUSE_S: Final = 10
-LONGEST_PAUSE_S: Final = 600
+from xwhep.chain.values import Call, Receipt
 
 #: signs a call with this much gas, this nonce and this offer
 Sign = Callable[[Call, int, int, Price], SignedTransaction]
@@ -44,21 +39,11 @@ class Leave(Enum):
 
 
 @dataclass(frozen=True, slots=True)
-class Order:
-    """What a transaction is to do."""
+class MeteredCall:
+    """A call, and how much gas it may use."""
 
     call: Call
     gas: int  #: at most
-
-
-@dataclass(frozen=True, slots=True)
-class Terms:
-    """What holds at the node when a transaction is signed."""
-
-    mined: int  #: the account's first nonce that is in no block
-    fees: Fees
-    policy: FeePolicy
-    price: Price  #: what a first transaction offers
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,25 +88,25 @@ def take_up(session: Session, key: Key, *, now: int) -> Leave:
     if task is None or task.state is not State.ANSWERED:
         return Leave.GONE
     if _under_way(session, key):
-        move(task, Event.SIGNED, now=now)
-        return Leave.UNDER_WAY
+        taken_up = change(session, key, State.ANSWERED, Event.SIGNED, now=now)
+        return Leave.GONE if taken_up is None else Leave.UNDER_WAY
     attempts = len(set(session.exec(_of(key, Transaction.nonce))))
     if attempts >= MAX_ATTEMPTS:
         return Leave.NEVER
-    return Leave.LATER if now < task.changed_at + _pause_s(attempts) else Leave.SIGN
+    return Leave.LATER if now < task.changed_at + attempt_pause_s(attempts) else Leave.SIGN
 
 
-def sign_first(session: Session, key: Key, order: Order, terms: Terms, sign: Sign, *, now: int) -> Transaction | None:
+def sign_first(
+    session: Session, key: Key, metered: MeteredCall, terms: SigningTerms, sign: Sign, *, now: int
+) -> Transaction | None:
     """Sign the transaction of an answered task with the first nonce that is free, and store it.
 
     None if the task went elsewhere meanwhile.
     """
-    task = session.get(Task, key)
-    if task is None or task.state is not State.ANSWERED:
+    if change(session, key, State.ANSWERED, Event.SIGNED, now=now) is None:
         return None
-    nonce, price = _place(open_slots(session, now=now), terms)
-    move(task, Event.SIGNED, now=now)
-    return _store(session, key, order.call, sign(order.call, order.gas, nonce, price), now=now)
+    nonce, price = place(_offers(open_slots(session, now=now)), terms)
+    return _store(session, key, metered.call, sign(metered.call, metered.gas, nonce, price), now=now)
 
 
 def sign_dearer(session: Session, older: Transaction, price: Price, sign: Sign, *, now: int) -> Transaction | None:
@@ -129,14 +114,14 @@ def sign_dearer(session: Session, older: Transaction, price: Price, sign: Sign, 
     return _sign_again(session, older, older.nonce, price, sign, now=now)
 
 
-def fill_gap(session: Session, terms: Terms, sign: Sign, *, now: int) -> Transaction | None:
+def fill_gap(session: Session, terms: SigningTerms, sign: Sign, *, now: int) -> Transaction | None:
     """Sign a transaction for a nonce that others wait for and that none is in use for; None if there is none.
 
     The last that waits is signed for it too: its own nonce comes after all others.
     """
     slots = open_slots(session, now=now)
     waiting = [slot for slot in slots if slot.in_use and slot.nonce >= terms.mined]
-    nonce, price = _place(slots, terms)
+    nonce, price = place(_offers(slots), terms)
     if not waiting or nonce > waiting[-1].nonce:
         return None
     return _sign_again(session, waiting[-1].newest, nonce, price, sign, now=now)
@@ -155,9 +140,9 @@ def close(session: Session, receipt: Receipt, *, now: int) -> bool:
         transaction.ended = End.REPLACED
     mined.ended = End.MINED if receipt.succeeded else End.REVERTED
     for transaction in session.exec(select(Transaction).where(Transaction.nonce == mined.nonce)):
-        has_effect = receipt.succeeded and _key(transaction) == _key(mined)
+        has_effect = receipt.succeeded and transaction.task_key == mined.task_key
         if not has_effect:
-            _give_back(session, _key(transaction), now)
+            _give_back(session, transaction.task_key, now)
     return True
 
 
@@ -165,7 +150,7 @@ def void(session: Session, nonce: int, *, now: int) -> None:
     """Note that a transaction of somebody else took a nonce."""
     for transaction in _open_of(session, nonce):
         transaction.ended = End.VOID
-        _give_back(session, _key(transaction), now)
+        _give_back(session, transaction.task_key, now)
 
 
 def reopen(session: Session, mined: int) -> int:
@@ -177,26 +162,19 @@ def reopen(session: Session, mined: int) -> int:
     return len(transactions)
 
 
-def _place(slots: list[Slot], terms: Terms) -> tuple[int, Price]:
-    """Return the first nonce that is not in use, and what to offer there."""
-    by_nonce = {slot.nonce: slot for slot in slots}
-    for nonce in itertools.count(terms.mined):
-        slot = by_nonce.get(nonce)
-        if slot is None:
-            return nonce, terms.price
-        if not slot.in_use and (price := raised(slot.price, terms.fees, terms.policy)):
-            return nonce, price
-    raise AssertionError("there are more nonces than transactions")
+def _offers(slots: Sequence[Slot]) -> dict[int, Price | None]:
+    """Return the price of each open nonce; None for one that is in use."""
+    return {slot.nonce: None if slot.in_use else slot.price for slot in slots}
 
 
 def _sign_again(
     session: Session, older: Transaction, nonce: int, price: Price, sign: Sign, *, now: int
 ) -> Transaction | None:
-    task = session.get_one(Task, _key(older))
+    task = session.get_one(Task, older.task_key)
     if task.state is not State.SENT:
         return None
     call = Call(older.recipient, older.data)
-    return _store(session, _key(older), call, sign(call, older.gas, nonce, price), now=now)
+    return _store(session, older.task_key, call, sign(call, older.gas, nonce, price), now=now)
 
 
 def _store(session: Session, key: Key, call: Call, signed: SignedTransaction, *, now: int) -> Transaction:
@@ -221,9 +199,8 @@ def _store(session: Session, key: Key, call: Call, signed: SignedTransaction, *,
 
 def _give_back(session: Session, key: Key, now: int) -> None:
     """Have a task sent once more if it waits for a transaction and none is under way."""
-    task = session.get_one(Task, key)
-    if task.state is State.SENT and not _under_way(session, key):
-        move(task, Event.VOIDED, now=now)
+    if not _under_way(session, key):
+        change(session, key, State.SENT, Event.VOIDED, now=now)
 
 
 def _under_way(session: Session, key: Key) -> bool:
@@ -240,12 +217,3 @@ def _open_of(session: Session, nonce: int) -> Sequence[Transaction]:
 def _of(key: Key, what: Any) -> Any:
     """Return the query for the transactions of a task, or for a column of theirs."""
     return select(what).where(Transaction.task_id == key[0], Transaction.commitment == key[1])
-
-
-def _key(transaction: Transaction) -> Key:
-    return transaction.task_id, transaction.commitment
-
-
-def _pause_s(attempts: int) -> int:
-    """Return how long after so many attempts the next may be made."""
-    return min(PAUSE_S * 2 ** (attempts - 1), LONGEST_PAUSE_S) if attempts else 0

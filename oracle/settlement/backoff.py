@@ -13,6 +13,10 @@ T = TypeVar("T", bound=Hashable)
 #: the first and the longest pause after a failure, and the longest between two looks at what takes its time, seconds
 FIRST_PAUSE_S: Final = 1.0
 LONGEST_PAUSE_S: Final = 30.0
+#: before what has to wait for its turn, or for the chain, is looked at again, seconds
+WAIT_S: Final = 5.0
+#: a step went on: the next one may follow at once
+AT_ONCE: Final = 0.0
 #: a pause between looks is this part of the time that something has taken so far
 _PART: Final = 0.1
 

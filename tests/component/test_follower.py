@@ -9,11 +9,11 @@ from pathlib import Path
 import pytest
 
 from oracle.follower import Follower
-from oracle.ledger.file import change
+from oracle.ledger.tasks import answer, change
 from oracle.settlement.life import Event, State
 from oracle.settlement.scan_ranges import ChainEvent
 from tests.support.chains import each_kind
-from tests.support.settling import Desk, desk
+from tests.support.settling import ANSWERED, Desk, desk
 from xwhep.chain.hub import Hub
 from xwhep.chain.node import Node
 from xwhep.chain.values import SubmittedTask, TaskStatus
@@ -80,8 +80,8 @@ async def tasks_in_every_state(it: Desk, depth: int) -> int:
     for number, road in ROADS.items():
         bring(it, number, road)
     for number in (8, 9):
-        [key] = [(task.id, task.commitment) for task in it.tasks() if task.id == number]
-        assert await it.outbox.send(key, await it.finish(number), now=it.now)
+        [task] = [task for task in it.tasks() if task.id == number]
+        assert await it.outbox.send(task, now=it.now)
     await it.mine(depth - 1)
     return await it.node.head() - survived
 
@@ -90,7 +90,10 @@ def bring(it: Desk, number: int, road: Sequence[Event]) -> None:
     """Bring a task on its way, as the bridge does."""
     for event in road:
         [task] = [task for task in it.tasks() if task.id == number]
-        it.ledger.run(change, (task.id, task.commitment), task.state, event, now=it.now)
+        if event is Event.ANSWERED:
+            it.ledger.run(answer, task, ANSWERED, batch_is_over=False, now=it.now)
+        else:
+            it.ledger.run(change, task.key, task.state, event, now=it.now)
 
 
 @pytest.mark.parametrize("fate", ["lost", "again"])

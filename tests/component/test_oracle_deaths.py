@@ -61,10 +61,10 @@ UNTIL_DISPATCHED: list[tuple[str, Callable[..., bool]]] = [
     ("record", has_events),
     ("admit", lambda *_: True),
     ("expect_batch", lambda *_: True),
-    ("note", happens(Event.DISPATCHED)),
+    ("change", happens(Event.DISPATCHED)),
 ]
 UNTIL_SETTLED: list[tuple[str, Callable[..., bool]]] = [
-    ("note", happens(Event.ANSWERED)),
+    ("answer", lambda *_: True),
     ("take_up", lambda *_: True),
     ("sign_first", lambda *_: True),
     ("record", has_events),

@@ -15,6 +15,7 @@ from oracle.settlement.life import State
 from tests.support.chains import each_kind
 from tests.support.settling import GWEI, POLICY, Desk, desk
 from xwhep.chain.artifacts import artifact
+from xwhep.chain.hub import Hub
 from xwhep.chain.node import Node
 from xwhep.chain.values import Call, Sent, TaskStatus
 from xwhep.devchain.start import Kind
@@ -43,7 +44,8 @@ async def it(kind: Kind, tmp_path: Path) -> AsyncIterator[Desk]:
 
 
 def deaf_outbox(it: Desk) -> Outbox:
-    return Outbox(it.ledger, Deaf(it.node._wire), it.oracle, it.chain.chain_id, it.policy, it.confirmations)
+    hub = Hub(Deaf(it.node._wire), it.hub.deployment)
+    return Outbox(it.ledger, hub, it.oracle, it.policy, it.confirmations)
 
 
 async def signed_and_killed(it: Desk) -> bytes:
@@ -51,10 +53,10 @@ async def signed_and_killed(it: Desk) -> bytes:
     await it.submit(1)
     await it.mine()
     await it.follow()
-    [key] = it.answer()
+    [task] = it.answer()
     it.outbox = deaf_outbox(it)
     with pytest.raises(KilledError):
-        await it.outbox.send(key, await it.finish(1), now=it.now)
+        await it.outbox.send(task, now=it.now)
     it.restart()
     [transaction] = it.transactions()
     return transaction.raw
@@ -108,10 +110,10 @@ async def test_a_node_that_goes_away_while_sending_costs_no_second_signature(
     await it.submit(1)
     await it.mine()
     await it.follow()
-    [key] = it.answer()
+    [task] = it.answer()
     monkeypatch.setattr(Deaf, "failure", NodeUnavailableError("http://node", "gone"))
 
-    assert await deaf_outbox(it).send(key, await it.finish(1), now=it.now)
+    assert await deaf_outbox(it).send(task, now=it.now)
 
     for _ in range(4):
         await it.turn()
@@ -181,10 +183,10 @@ async def test_before_signing_a_task_that_is_settled_already_is_a_success(it: De
     await it.submit(1)
     await it.mine()
     await it.follow()
-    [key] = it.answer()
+    [task] = it.answer()
     await it.perform(it.oracle, await it.finish(1))
 
-    assert await it.outbox.send(key, await it.finish(1), now=it.now)
+    assert await it.outbox.send(task, now=it.now)
 
     assert it.transactions() == []
 
@@ -193,10 +195,10 @@ async def test_an_answer_to_a_refunded_task_is_not_sent_again_and_its_nonce_goes
     await it.submit(1, seconds=90)
     await it.mine()
     await it.follow()
-    [key] = it.answer()
+    [task] = it.answer()
     it.outbox = deaf_outbox(it)
     with pytest.raises(KilledError):
-        await it.outbox.send(key, await it.finish(1), now=it.now)
+        await it.outbox.send(task, now=it.now)
     it.restart()
     await it.chain.controls.advance(120)
     await it.perform(it.user, it.hub.refund(1))

@@ -12,9 +12,10 @@ from hypothesis import strategies as st
 from sqlmodel import Session, select
 
 from oracle.follower import Follower
-from oracle.ledger.file import Key, Ledger, change
+from oracle.ledger.file import Ledger
 from oracle.ledger.history import next_block
-from oracle.ledger.tables import Task
+from oracle.ledger.tables import Key, Task
+from oracle.ledger.tasks import change
 from oracle.settlement.life import OPEN, Event, State
 from oracle.settlement.requests import Subject
 from tests.support.small_chain import CHAIN_ID, GENESIS, HUB, ChainEvent, SmallChain, SmallHub, SmallNode

@@ -1,4 +1,4 @@
-"""Whatever bytes a chain carries, the oracle makes of them an order within the grid's bounds, or a reason."""
+"""Whatever bytes a chain carries, the oracle makes of them a request within the grid's bounds, or a reason."""
 
 from __future__ import annotations
 
@@ -6,8 +6,10 @@ from eth_abi.abi import encode
 from hypothesis import given
 from hypothesis import strategies as st
 
-from oracle.settlement.requests import Order, found, order_for
-from tests.support.tasks import NATIVE, OFFER, VANITY, a_task, vanity
+from oracle.settlement.requests import GridRequest
+from oracle.settlement.searches import found
+from oracle.settlement.services import request_of
+from tests.support.tasks import NATIVE, TERMS, VANITY, a_task, vanity
 from xwhep.chain.reasons import FailureReason
 from xwhep.chain.values import MAX_RESULT, TaskStatus
 from xwhep.protocol.batches import HitView, SubmitBag, SubmitSearch
@@ -32,21 +34,21 @@ params = (
 
 
 @given(params, st.sampled_from([VANITY, NATIVE]))
-def test_any_parameters_give_an_order_or_a_reason(data: bytes, app: int) -> None:
+def test_any_parameters_give_a_request_or_a_reason(data: bytes, app: int) -> None:
     task = a_task(app=app, params=data)
 
-    order = order_for(task, OFFER)
+    request = request_of(task, TERMS)
 
-    assert isinstance(order, Order | FailureReason)
-    if isinstance(order, Order):
+    assert isinstance(request, GridRequest | FailureReason)
+    if isinstance(request, GridRequest):
         kind = SubmitSearch if app == VANITY else SubmitBag
-        assert kind.model_validate_json(order.batch.model_dump_json()) == order.batch
-        assert order == order_for(task, OFFER)
+        assert kind.model_validate_json(request.batch.model_dump_json()) == request.batch
+        assert request == request_of(task, TERMS)
 
 
 @given(st.builds(HitView, s=st.text(max_size=70), e=st.integers(), sign=st.integers(), address=st.text()))
 def test_any_claim_of_the_grid_gives_an_answer_that_the_hub_takes(claimed: HitView) -> None:
-    answer = found(a_task(app=VANITY, params=vanity("1LLLLLL")), claimed)
+    answer = found(vanity("1LLLLLL"), claimed)
 
     assert answer.outcome is TaskStatus.FAILED
     assert len(answer.result) <= MAX_RESULT

@@ -13,11 +13,13 @@ from eth_account import Account as Keys
 from sqlmodel import Session, col, select
 
 from oracle.follower import Follower
-from oracle.ledger.file import Key, Ledger, change
+from oracle.ledger.file import Ledger
 from oracle.ledger.tables import End, Task, Transaction
+from oracle.ledger.tasks import answer
 from oracle.outbox import Outbox
+from oracle.settlement.answers import Answer
 from oracle.settlement.fees import FeePolicy
-from oracle.settlement.life import Event, State
+from oracle.settlement.life import State
 from oracle.settlement.requests import Subject
 from tests.support.chains import ChainUnderTest, running_chain
 from xwhep.chain.accounts import Account
@@ -33,6 +35,7 @@ GWEI: Final = 10**9
 PRICE: Final = 10**9
 POLICY: Final = FeePolicy(cap_wei=500 * GWEI)
 ANSWER: Final = b"the answer"
+ANSWERED: Final = Answer(TaskStatus.DONE, ANSWER, hashlib.sha256(ANSWER).digest())
 
 
 def account(name: str) -> Account:
@@ -62,8 +65,7 @@ class Desk:
     def restart(self) -> None:
         """Forget all that is in memory, as a crash does."""
         self.follower = Follower(self.ledger, self.node, self.hub, confirmations=self.confirmations)
-        chain_id = self.chain.chain_id
-        self.outbox = Outbox(self.ledger, self.node, self.oracle, chain_id, self.policy, self.confirmations)
+        self.outbox = Outbox(self.ledger, self.hub, self.oracle, self.policy, self.confirmations)
 
     async def mine(self, count: int = 1) -> None:
         """Make blocks."""
@@ -106,13 +108,13 @@ class Desk:
         commitment = (await self.hub.task(number)).commitment
         return self.hub.finish(number, commitment, TaskStatus.DONE, ANSWER, hashlib.sha256(ANSWER).digest())
 
-    def answer(self) -> list[Key]:
+    def answer(self) -> list[Task]:
         """Answer every open task, as the bridge does in the end, and return those that are to be sent."""
         return self.ledger.run(_answer_all, now=self.now)
 
     async def send(self) -> list[bool]:
         """Answer every open task and hand all to the outbox."""
-        return [await self.outbox.send(key, await self.finish(key[0]), now=self.now) for key in self.answer()]
+        return [await self.outbox.send(task, now=self.now) for task in self.answer()]
 
     async def turn(self) -> None:
         """Do what the oracle does once a second, and make a block."""
@@ -205,11 +207,10 @@ async def _deploy(chain: ChainUnderTest, node: Node, user: Account, oracle: Acco
     )
 
 
-def _answer_all(session: Session, *, now: int) -> list[Key]:
+def _answer_all(session: Session, *, now: int) -> list[Task]:
     states = (State.SEEN, State.CONFIRMED, State.DISPATCHED, State.ANSWERED)
-    found = session.exec(select(Task).where(col(Task.state).in_(states)).order_by(col(Task.id))).all()
-    keys = [(task.id, task.commitment) for task in found]
-    for key, task in zip(keys, found, strict=True):
+    found = list(session.exec(select(Task).where(col(Task.state).in_(states)).order_by(col(Task.id))))
+    for task in found:
         if task.state is not State.ANSWERED:
-            change(session, key, task.state, Event.ANSWERED, now=now, outcome=TaskStatus.DONE, result=ANSWER)
-    return keys
+            answer(session, task, ANSWERED, batch_is_over=False, now=now)
+    return found

@@ -7,7 +7,7 @@ from typing import Any
 from uuid import UUID
 
 from oracle.ledger.tables import Task
-from oracle.settlement.requests import Offer, Service, Subject
+from oracle.settlement.requests import OracleTerms, Service, Subject
 from xwhep.chain.parameters import (
     NativeParameters,
     VanityParameters,
@@ -22,7 +22,7 @@ REQUESTER = "0x5aAeb6053F3E94C9b9A09f33669435E7Ef1BeAed"
 VANITY, NATIVE, UNKNOWN = 1, 2, 3
 APP_UID = UUID("0190f3c2-8a4e-7b1d-9c3f-2e5d6a7b8c9d")
 SUBJECT = Subject(31337, b"\x01" * 32, "0x" + "ab" * 20, 5)
-OFFER = Offer(SUBJECT, {VANITY: Service("vanity", None), NATIVE: Service("wordcount", APP_UID)}, 1e12)
+TERMS = OracleTerms(SUBJECT, {VANITY: Service("vanity", None), NATIVE: Service("wordcount", APP_UID)}, 1e12)
 
 
 def a_task(number: int = 7, **columns: Any) -> Task:

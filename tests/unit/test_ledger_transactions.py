@@ -9,15 +9,12 @@ from pathlib import Path
 import pytest
 from sqlmodel import Session, select
 
-from oracle.ledger.file import Key, Ledger, change
-from oracle.ledger.tables import Book, End, Task, Transaction
+from oracle.ledger.file import Ledger
+from oracle.ledger.tables import Book, End, Key, Task, Transaction
+from oracle.ledger.tasks import change
 from oracle.ledger.transactions import (
-    LONGEST_PAUSE_S,
-    MAX_ATTEMPTS,
-    PAUSE_S,
     Leave,
-    Order,
-    Terms,
+    MeteredCall,
     close,
     fill_gap,
     open_slots,
@@ -29,6 +26,7 @@ from oracle.ledger.transactions import (
 )
 from oracle.settlement.fees import FeePolicy, Price
 from oracle.settlement.life import Event, State
+from oracle.settlement.nonces import LONGEST_PAUSE_S, MAX_ATTEMPTS, PAUSE_S, SigningTerms
 from oracle.settlement.requests import Subject
 from tests.support.small_chain import CHAIN_ID, DEADLINE, GENESIS, HUB, SOMEBODY
 from xwhep.chain.transactions import SignedTransaction
@@ -36,7 +34,7 @@ from xwhep.chain.values import Call, Fees, Receipt
 
 FEES = Fees(base_wei=100, tip_wei=10)
 POLICY = FeePolicy(cap_wei=1_000)
-ORDER = Order(Call(HUB, b"finish"), gas=50_000)
+ORDER = MeteredCall(Call(HUB, b"finish"), gas=50_000)
 
 
 def sign(call: Call, gas: int, nonce: int, price: Price) -> SignedTransaction:
@@ -73,7 +71,7 @@ class Books:
         return key
 
     def sign(self, key: Key, mined: int = 0, *, now: int = 0) -> Transaction | None:
-        order = Order(Call(HUB, b"finish %d" % key[0]), gas=50_000)
+        order = MeteredCall(Call(HUB, b"finish %d" % key[0]), gas=50_000)
         return self.ledger.run(sign_first, key, order, terms(mined), sign, now=now)
 
     def signed(self, key: Key, mined: int = 0, *, now: int = 0) -> Transaction:
@@ -99,8 +97,8 @@ class Books:
         self.ledger.run(work)
 
 
-def terms(mined: int) -> Terms:
-    return Terms(mined, FEES, POLICY, Price(210, 10))
+def terms(mined: int) -> SigningTerms:
+    return SigningTerms(mined, FEES, POLICY, Price(210, 10))
 
 
 def receipt(transaction: Transaction, *, succeeded: bool = True) -> Receipt:

@@ -13,14 +13,11 @@ import pytest
 from sqlalchemy import text
 
 from oracle.bridge import AT_A_TIME, Bridge
-from oracle.follower import Follower
-from oracle.ledger import tasks
-from oracle.ledger.file import Key, Ledger
-from oracle.ledger.tables import Task
-from oracle.ledger.tasks import Quotas
-from oracle.outbox import Outbox
+from oracle.ledger.file import Ledger
+from oracle.ledger.tables import Key, Task
+from oracle.ledger.tasks import change
 from oracle.settlement.life import Event, Margins, State, Step
-from oracle.steps import Steps
+from oracle.settlement.quotas import Quotas
 from tests.support.tasks import SUBJECT, a_task
 from xwhep.chain.values import Block
 from xwhep.errors.chain import NodeUnavailableError
@@ -31,7 +28,7 @@ START = 1_000_000
 MARGINS = Margins(15, 30, 75)
 
 
-class Clock(Follower):
+class Clock:
     """A chain on which nothing happens but time."""
 
     def __init__(self) -> None:
@@ -46,21 +43,17 @@ class Clock(Follower):
         return Block(1, b"", b"", self.now)
 
 
-class Silence(Outbox):
+class Silence:
     """An outbox with nothing to send."""
-
-    def __init__(self) -> None:
-        pass
 
     async def step(self, *, now: int) -> None:
         pass
 
 
-class Script(Steps):
+class Script:
     """Steps that do what the test says, and else go on to the next state."""
 
     def __init__(self, ledger: Ledger) -> None:
-        self.quotas = Quotas(100, 100)
         self.ledger = ledger
         self.taken: list[tuple[int, Step]] = []
         self.faults: dict[tuple[int, Step], Exception] = {}
@@ -76,7 +69,7 @@ class Script(Steps):
             raise fault
         happened = {Step.ADMIT: Event.ADMITTED, Step.DISPATCH: Event.DISPATCHED, Step.GIVE_UP: Event.ANSWERED}
         if step in happened:
-            self.ledger.run(tasks.note, (task.id, task.commitment), task.state, happened[step], now=now)
+            self.ledger.run(change, task.key, task.state, happened[step], now=now)
         return 0.0 if step in happened else 60.0
 
     async def until(self, holds: Callable[[], bool]) -> None:
@@ -91,7 +84,7 @@ class Bench:
         self.ledger = Ledger(folder / "ledger.sqlite")
         self.ledger.bind(SUBJECT)
         self.clock, self.script = Clock(), Script(self.ledger)
-        self.bridge = Bridge(self.ledger, self.clock, Silence(), self.script, MARGINS)
+        self.bridge = Bridge(self.ledger, self.clock, self.script, Silence(), MARGINS, Quotas(100, 100))
 
     def add(self, *tasks: Task) -> list[Key]:
         keys = [(task.id, task.commitment) for task in tasks]

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from oracle.settlement.requests import failed
+from oracle.settlement.answers import failed
 from xwhep.chain.reasons import FailureReason
 from xwhep.cli.task_views import reason_of
 

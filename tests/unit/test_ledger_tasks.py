@@ -8,16 +8,18 @@ from pathlib import Path
 import pytest
 
 from oracle.ledger import tasks
-from oracle.ledger.file import Key, Ledger
+from oracle.ledger.file import Ledger
 from oracle.ledger.tables import Task
-from oracle.ledger.tasks import Quotas
-from oracle.settlement.backoff import FIRST_PAUSE_S, LONGEST_PAUSE_S, Backoff, look_pause_s
-from oracle.settlement.life import Event, Margins, State, Step
+from oracle.settlement.answers import Answer
+from oracle.settlement.life import Margins, State, Step
+from oracle.settlement.quotas import Quotas
 from tests.support.tasks import SUBJECT, VANITY, a_task
+from xwhep.chain.values import TaskStatus
 
 NOW = 1_000_000
 MARGINS = Margins(15, 30, 75)
 USUAL = Quotas(20, 500)
+ANSWER = Answer(TaskStatus.DONE, b"the answer", bytes(32))
 ALICE, BOB = "0x" + "a1" * 20, "0x" + "b0" * 20
 
 
@@ -27,10 +29,6 @@ def ledger(tmp_path: Path) -> Iterator[Ledger]:
     made.bind(SUBJECT)
     yield made
     made.close()
-
-
-def key(task: Task) -> Key:
-    return task.id, task.commitment
 
 
 def add(ledger: Ledger, *tasks: Task) -> None:
@@ -76,17 +74,17 @@ def test_a_task_is_let_in_only_while_there_is_room(ledger: Ledger) -> None:
     first, second = a_task(1), a_task(2)
     add(ledger, first, second)
 
-    assert ledger.run(tasks.admit, key(first), Quotas(1, 9), now=NOW)
-    assert not ledger.run(tasks.admit, key(second), Quotas(1, 9), now=NOW)
-    assert not ledger.run(tasks.admit, key(first), Quotas(9, 9), now=NOW)
+    assert ledger.run(tasks.admit, first.key, Quotas(1, 9), now=NOW)
+    assert not ledger.run(tasks.admit, second.key, Quotas(1, 9), now=NOW)
+    assert not ledger.run(tasks.admit, first.key, Quotas(9, 9), now=NOW)
 
 
 def test_that_the_grid_may_be_at_work_is_noted_only_for_who_shall_be_dispatched(ledger: Ledger) -> None:
     confirmed, settled = a_task(1, state=State.CONFIRMED), a_task(2, state=State.SETTLED)
     add(ledger, confirmed, settled)
 
-    assert ledger.run(tasks.expect_batch, key(confirmed))
-    assert not ledger.run(tasks.expect_batch, key(settled))
+    assert ledger.run(tasks.expect_batch, confirmed.key)
+    assert not ledger.run(tasks.expect_batch, settled.key)
     assert due(ledger) == [(1, Step.DISPATCH)]
 
 
@@ -94,38 +92,6 @@ def test_a_note_about_a_task_that_went_elsewhere_is_void(ledger: Ledger) -> None
     task = a_task(1, state=State.REFUNDED, batch_open=True)
     add(ledger, task)
 
-    assert not ledger.run(tasks.note, key(task), State.DISPATCHED, Event.ANSWERED, {"batch_open": False}, now=NOW)
+    task_as_it_was = a_task(1, state=State.DISPATCHED)
+    assert not ledger.run(tasks.answer, task_as_it_was, ANSWER, batch_is_over=True, now=NOW)
     assert due(ledger) == [(1, Step.CANCEL)]
-
-
-def test_pauses_after_failures_grow_to_a_bound_and_start_again_after_a_success() -> None:
-    backoff: Backoff[str] = Backoff(lambda: 1.0)
-
-    pauses = [backoff.failed("a", 0.0) for _ in range(8)]
-    backoff.went_well("a", 0.0, 0.0)
-
-    assert pauses == sorted(pauses)
-    assert (pauses[0], pauses[-1]) == (FIRST_PAUSE_S, LONGEST_PAUSE_S)
-    assert backoff.failed("a", 0.0) == FIRST_PAUSE_S
-
-
-def test_a_pause_is_one_things_own_and_ends() -> None:
-    backoff: Backoff[str] = Backoff(lambda: 0.0)
-    pause_s = backoff.failed("a", 100.0)
-
-    assert not backoff.is_due("a", 100.0 + pause_s - 0.01)
-    assert backoff.is_due("a", 100.0 + pause_s)
-    assert backoff.is_due("b", 100.0)
-
-
-def test_what_is_not_kept_is_forgotten() -> None:
-    backoff: Backoff[str] = Backoff(lambda: 0.0)
-    backoff.failed("a", 100.0)
-
-    backoff.keep(["b"])
-
-    assert backoff.is_due("a", 100.0)
-
-
-def test_the_longer_something_takes_the_more_rarely_it_is_looked_at() -> None:
-    assert look_pause_s(0) < look_pause_s(100) < look_pause_s(1e9) == LONGEST_PAUSE_S
