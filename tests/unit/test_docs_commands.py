@@ -38,7 +38,7 @@ def faults(text: str) -> Iterator[str]:
     name, *words = shlex.split(text.partition(" > ")[0])
     command = PROGRAMS[name]
     while isinstance(command, click.Group) and words and re.fullmatch(r"[a-z]+", words[0]):
-        found = command.commands.get(words[0])
+        found = command.get_command(click.Context(command), words[0])
         if found is None:
             yield f"{text}: there is no {words[0]}"
             return
