@@ -15,6 +15,7 @@ import pytest
 
 from dispatcher.services import utc_now
 from tests.support.grid import a_grid
+from tests.support.namespaces import needs_namespaces
 from tests.support.targets import of_pattern
 from tests.support.workers import (
     ROOT,
@@ -31,7 +32,6 @@ from tests.support.workers import (
 from worker.config import Folders, WorkerSettings
 from worker.daemon import Daemon
 from worker.offers import Offer
-from worker.sandbox.runner import probe
 from worker.status import read_status
 from xwhep.client.owner import OwnerClient
 from xwhep.errors.identity import RevokedError
@@ -44,7 +44,6 @@ from xwhep.protocol.batches import BatchView, SubmitSearch
 from xwhep.protocol.jobs import Input
 from xwhep.vanity.split_key import Hit, combine, keygen
 
-NEEDS_SANDBOX = pytest.mark.skipif(probe() is not None, reason="this machine cannot contain native jobs")
 GREETING = "#!/bin/sh\ncat data/in.txt\necho $1 >&2\nmkdir -p out/sub && echo left > out/sub/file\n"
 #: runs until the file that nobody makes is there: longer than any test
 ENDLESS = "#!/bin/sh\nwhile :; do sleep 0.1; done\n"
@@ -69,7 +68,7 @@ async def ended_batch(owner: OwnerClient, uid: UUID) -> BatchView:
     return await owner.batch(uid)
 
 
-@NEEDS_SANDBOX
+@needs_namespaces
 async def test_a_native_job_is_run_and_its_outputs_come_back(tmp_path: Path) -> None:
     async with a_grid(tmp_path) as grid, grid.owner("alice") as alice:
         app = await register_script(alice, tmp_path, GREETING)
@@ -86,7 +85,7 @@ async def test_a_native_job_is_run_and_its_outputs_come_back(tmp_path: Path) -> 
         assert list((tmp_path / "bob" / "worker" / "attempts").iterdir()) == []
 
 
-@NEEDS_SANDBOX
+@needs_namespaces
 async def test_a_job_that_fails_says_how(tmp_path: Path) -> None:
     async with a_grid(tmp_path) as grid, grid.owner("alice") as alice:
         uid = await submit(alice, await register_script(alice, tmp_path, "#!/bin/sh\nexit 3\n"))
@@ -213,7 +212,7 @@ async def test_a_paused_worker_uses_no_processor_and_goes_on_with_its_unit(tmp_p
     assert sum(after) - sum(before) < 1  # a slice that had begun, and not two seconds
 
 
-@NEEDS_SANDBOX
+@needs_namespaces
 async def test_results_are_kept_while_the_dispatcher_is_away(tmp_path: Path) -> None:
     async with a_grid(tmp_path) as grid, grid.owner("alice") as alice:
         folders, port = await enrol(grid, tmp_path / "bob"), grid.dispatcher.port
@@ -239,7 +238,7 @@ async def test_results_are_kept_while_the_dispatcher_is_away(tmp_path: Path) -> 
     assert len(job.attempts) == 1
 
 
-@NEEDS_SANDBOX
+@needs_namespaces
 async def test_what_goes_wrong_on_a_disk_is_told_without_the_volunteers_folders(tmp_path: Path) -> None:
     async with a_grid(tmp_path) as grid, grid.owner("alice") as alice:
         folders = await enrol(grid, tmp_path / "bob")

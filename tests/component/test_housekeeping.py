@@ -132,10 +132,13 @@ async def test_a_housekeeping_that_fails_stops_the_dispatcher(tmp_path: Path, mo
 
 async def test_a_dispatcher_serves_until_it_is_told_to_stop(tmp_path: Path) -> None:
     stop = asyncio.Event()
-    stop.set()
 
-    async with a_grid(tmp_path) as grid, asyncio.timeout(20):
-        await grid.dispatcher.until(stop)
+    async with a_grid(tmp_path) as grid, grid.owner("alice") as alice, asyncio.timeout(20):
+        serving = asyncio.create_task(grid.dispatcher.until(stop))
+        await alice.whoami()
+        assert not serving.done()
+        stop.set()
+        await serving
 
 
 async def shown_certificate(port: int) -> x509.Certificate:
@@ -177,9 +180,10 @@ async def test_a_certificate_that_cannot_be_renewed_is_tried_again(
         async with asyncio.timeout(20):
             while caplog.text.count("could not be renewed, trying again") < 2:  # noqa: ASYNC110 - a log tells nobody
                 await asyncio.sleep(0.001)
-        assert not task.done()
         task.cancel()
-        await asyncio.gather(task, return_exceptions=True)
+        (ended,) = await asyncio.gather(task, return_exceptions=True)
+
+    assert isinstance(ended, asyncio.CancelledError)  # and not by the failures
 
 
 def upload_under_way(installation: Installation) -> Path:

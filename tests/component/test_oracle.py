@@ -13,12 +13,12 @@ import pytest
 from oracle.settlement.life import State
 from tests.support.dapps import a_market
 from tests.support.grid import a_grid
+from tests.support.namespaces import needs_namespaces
 from tests.support.oracles import BLOCK_S, a_world, an_oracle, between
 from tests.support.person import work_once
 from tests.support.targets import of_pattern
 from tests.support.tasks import native, vanity
 from tests.support.workers import PATIENCE_S, a_worker, enrol, eventually, register_script
-from worker.sandbox.runner import probe
 from xwhep.chain.parameters import decode_vanity_result, encode_vanity_order
 from xwhep.chain.values import RLC, TaskStatus
 from xwhep.devchain.start import Kind as ChainKind
@@ -27,12 +27,11 @@ from xwhep.protocol.apps import Kind
 from xwhep.secp256k1 import decode
 from xwhep.vanity.split_key import Hit, combine, keygen
 
-NEEDS_SANDBOX = pytest.mark.skipif(probe() is not None, reason="this machine cannot contain native jobs")
 #: the numbers of the apps at the hub
 VANITY, WORDCOUNT = 1, 2
 
 
-@NEEDS_SANDBOX
+@needs_namespaces
 async def test_two_dapps_go_the_whole_way(tmp_path: Path) -> None:
     secret, public_key = keygen()
     async with a_world(tmp_path) as world, world.grid.owner("alice") as owner:

@@ -17,10 +17,10 @@ from tests.support.contained import (
     attempt,
     contained,
     eventually,
-    needs_namespaces,
     processes_with,
     program,
 )
+from tests.support.namespaces import needs_namespaces
 from worker.sandbox import processes
 from worker.sandbox.model import Program, Reason
 from worker.sandbox.runner import UNPRIVILEGED_UID, Bubblewrap, installed, probe, run

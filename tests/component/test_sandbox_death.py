@@ -9,7 +9,8 @@ import signal
 import sys
 from pathlib import Path
 
-from tests.support.contained import LIMITS, attempt, contained, eventually, needs_namespaces, processes_with, program
+from tests.support.contained import LIMITS, attempt, contained, eventually, processes_with, program
+from tests.support.namespaces import needs_namespaces
 from worker.sandbox import runner
 from worker.sandbox.runner import run
 

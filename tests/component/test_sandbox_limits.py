@@ -6,7 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.support.contained import MIB, contained, limited, needs_namespaces, processes_with
+from tests.support.contained import MIB, contained, limited, processes_with
+from tests.support.namespaces import needs_namespaces
 from worker.sandbox.model import Reason
 
 pytestmark = needs_namespaces

@@ -9,7 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tests.support.contained import contained, limited, needs_namespaces
+from tests.support.contained import contained, limited
+from tests.support.namespaces import needs_namespaces
 from worker.sandbox.model import Program, Reason
 from worker.sandbox.outputs import MAX_NOTES, Budget, TooMuchError, collect
 from xwhep.errors.requests import InvalidFieldError

@@ -12,10 +12,10 @@ import pytest
 from dispatcher.services import utc_now
 from tests.support.content import register, submit
 from tests.support.grid import a_grid
+from tests.support.namespaces import needs_namespaces
 from tests.support.person import Person
 from tests.support.targets import of_pattern
 from tests.support.workers import a_worker, enrol, eventually, output, register_script
-from worker.sandbox.runner import probe
 from xwhep.client.enrolment import join
 from xwhep.client.owner import OwnerClient
 from xwhep.errors.requests import IdConflictError, InvalidFieldError, NotFoundError
@@ -30,7 +30,6 @@ from xwhep.rights import Role
 from xwhep.vanity.errors import KeyUsedError
 from xwhep.vanity.split_key import Hit, combine, keygen
 
-NEEDS_SANDBOX = pytest.mark.skipif(probe() is not None, reason="this machine cannot contain native jobs")
 REQUESTER = "0x5aaeb6053f3e94c9b9a09f33669435e7ef1beaed"
 #: counts the words of its standard input, as the second dapp's program does
 COUNT = "#!/bin/sh\nwc -w\n"
@@ -75,7 +74,7 @@ async def ended(bridge: OwnerClient, uid: UUID) -> BatchView:
     return await bridge.batch(uid)
 
 
-@NEEDS_SANDBOX
+@needs_namespaces
 async def test_a_bridge_gets_the_standard_output_of_a_native_job(tmp_path: Path) -> None:
     async with a_grid(tmp_path) as grid, grid.owner("alice") as alice, grid.owner("oracle", Role.SERVICE) as oracle:
         app_uid = await register_script(alice, tmp_path, COUNT)
