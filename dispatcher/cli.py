@@ -24,7 +24,7 @@ COMMANDS: Final = {
 }
 
 
-@click.group(cls=Program, name="xwhep-dispatcher", lazy=COMMANDS)
+@click.group(cls=Program, name="xwhep-dispatcher", lazy=COMMANDS, extra="dispatcher")
 @version_option
 def program() -> None:
     """Run the dispatcher of a grid: the one place that holds apps, data and jobs."""

@@ -21,7 +21,7 @@ COMMANDS: Final = {
 }
 
 
-@click.group(cls=Program, name="xwhep-oracle", lazy=COMMANDS)
+@click.group(cls=Program, name="xwhep-oracle", lazy=COMMANDS, extra="oracle")
 @version_option
 def program() -> None:
     """Bridge a chain and a grid: run what Tasks on the chain ask for, and tell their contracts the answers."""

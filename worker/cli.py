@@ -38,7 +38,7 @@ COMMANDS: Final = {
 }
 
 
-@click.group(cls=Program, name="xwhep-worker", lazy=COMMANDS)
+@click.group(cls=Program, name="xwhep-worker", lazy=COMMANDS, extra="worker")
 @version_option
 def program() -> None:
     """Lend this machine to a grid: run jobs safely, and bring their results back."""

@@ -12,8 +12,8 @@ from dispatcher.installation import Installation, check_schema
 from dispatcher.services import utc_now
 from dispatcher.storage.database import Database
 from dispatcher.usecases import members
-from xwhep import config
 from xwhep.errors.installations import NotInstalledError
+from xwhep.folders import home
 from xwhep.pki.certificates import certificate_digest
 from xwhep.pki.tokens import make_token
 from xwhep.protocol.members import CreateToken, TokenReply
@@ -31,7 +31,7 @@ ROLES = [Role.HOST.value, Role.USER.value, Role.SERVICE.value, Role.ADMINISTRATO
 @json_option
 def token(kind: str, uses: int, lifetime: int, group: str | None, as_json: bool) -> None:  # noqa: FBT001 - click passes options by name
     """Print a join token: whoever has it can join, so hand it over as you would a password."""
-    installation = Installation(config.home() / "dispatcher")
+    installation = Installation(home() / "dispatcher")
     with _database(installation) as database:
         joined = make_token(certificate_digest(installation.open_authority().certificate))
         request = CreateToken(role=Role(kind), uses=uses, lifetime_s=lifetime, group=group)
@@ -43,7 +43,7 @@ def token(kind: str, uses: int, lifetime: int, group: str | None, as_json: bool)
 @click.argument("uid", type=click.UUID)
 def revoke(uid: UUID) -> None:
     """Revoke a host or a user, also while the dispatcher does not run."""
-    with _database(Installation(config.home() / "dispatcher")) as database:
+    with _database(Installation(home() / "dispatcher")) as database:
         member = database.run_now(members.revoke_member, uid, now=utc_now())
     click.echo(f"{member.name} is revoked; its certificate is refused from now on.")
 

@@ -13,6 +13,7 @@ from dispatcher.config import DispatcherSettings
 from dispatcher.installation import Installation
 from dispatcher.server import running
 from xwhep import config
+from xwhep.folders import home
 from xwhep.terminal.shell import Command, remark
 
 
@@ -26,7 +27,7 @@ def serve(host: str | None, port: int | None, verbose: bool) -> None:  # noqa: F
     logging.basicConfig(
         level=logging.DEBUG if verbose else logging.INFO, format="%(asctime)s %(levelname)-7s %(message)s"
     )
-    asyncio.run(_serve(Installation(config.home() / "dispatcher"), settings))
+    asyncio.run(_serve(Installation(home() / "dispatcher"), settings))
 
 
 async def _serve(installation: Installation, settings: DispatcherSettings) -> None:

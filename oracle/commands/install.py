@@ -12,12 +12,12 @@ import click
 from oracle import settings_file
 from oracle.commands.options import FILE, NODE_URL
 from oracle.config import SEARCH, Folders
-from xwhep import config
 from xwhep.chain.accounts import create_keystore, keystore_address
 from xwhep.chain.values import Address
 from xwhep.cli.login import read_token
 from xwhep.cli.on_chain import read_password, require_libraries
 from xwhep.client.enrolment import join
+from xwhep.folders import config_file
 from xwhep.ids import parse_uid
 from xwhep.members import Kind
 from xwhep.pki.tokens import parse_token
@@ -72,6 +72,6 @@ def _configure(given: Mapping[str, Any], apps: Mapping[str, str]) -> None:
     values |= {key: str(path.absolute()) for key, path in files.items()}
     text = settings_file.section(values, apps)
     if settings_file.add_section(text):
-        remark(f"the section [oracle] is written into {config.config_file()}")
+        remark(f"the section [oracle] is written into {config_file()}")
     else:
-        remark(f"{config.config_file()} is left as it is; see that its section [oracle] says:\n\n{safe_lines(text)}")
+        remark(f"{config_file()} is left as it is; see that its section [oracle] says:\n\n{safe_lines(text)}")

@@ -13,12 +13,12 @@ from uuid import UUID
 import click
 from pydantic import BaseModel
 
-from xwhep import config
 from xwhep.cli.on_grid import on_grid
 from xwhep.cli.vanity.wanted import OPTIONS, pattern_options, read_wish
 from xwhep.client.owner import OwnerClient
 from xwhep.errors.jobs import FalseResultError, NoResultError
 from xwhep.errors.keys import PublicKeyError
+from xwhep.folders import home
 from xwhep.ids import parse_uid
 from xwhep.protocol.batches import HitView, SearchView
 from xwhep.secp256k1 import Point, decode, encode
@@ -57,7 +57,7 @@ class VerifiedAddress(BaseModel):
 
 def key_path(name: str) -> Path:
     """Return where keys are kept unless somebody says otherwise."""
-    return config.home() / "keys" / f"{name}.key"
+    return home() / "keys" / f"{name}.key"
 
 
 def parse_public_key(text: str) -> Point:
