@@ -7,11 +7,10 @@ import click
 from worker.config import Folders
 from worker.daemon import JOIN_COMMAND
 from worker.status import WorkerStatus, read_status
-from xwhep.cli.vanity.searches import rate
 from xwhep.errors.machines import NotRunningError
 from xwhep.lock import is_held
 from xwhep.pki.identity import load_identity
-from xwhep.terminal.display import amount, facts, moment, percent
+from xwhep.terminal.display import amount, facts, moment, percent, rate
 from xwhep.terminal.shell import Command, json_option, remark, show, utc_now
 
 

@@ -13,12 +13,12 @@ from worker.vanity import local_search
 from worker.vanity.bench import BenchResult, bench
 from worker.vanity.local_search import Order
 from xwhep.cli.vanity.results import AddressFields, parse_public_key
-from xwhep.cli.vanity.searches import expectation, rate, search_words
+from xwhep.cli.vanity.searches import expectation, search_words
 from xwhep.cli.vanity.wanted import OPTIONS, pattern_options, read_wish
 from xwhep.errors.installations import LocalFileError
 from xwhep.protocol.attempts import ProgressFields
 from xwhep.secp256k1 import decode
-from xwhep.terminal.display import amount, facts, percent
+from xwhep.terminal.display import amount, facts, percent, rate
 from xwhep.terminal.progress import described_bar
 from xwhep.terminal.shell import Command, json_option, remark, remark_once, show
 from xwhep.vanity.chances import probability

@@ -83,6 +83,11 @@ def amount(number: float) -> str:
     return f"{rounded / 1000**power:.3g}{_MULTIPLES[power]}" if power < len(_MULTIPLES) else f"{number:.2e}"
 
 
+def rate(keys_per_s: float) -> str:
+    """Return for people how fast keys are tried."""
+    return f"{amount(keys_per_s)} keys/s"
+
+
 def duration(seconds: float) -> str:
     """Return a time span for people, with about two digits."""
     if seconds < 0.95:
