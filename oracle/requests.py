@@ -37,7 +37,7 @@ from xwhep.protocol.data import RegisterData
 from xwhep.protocol.jobs import SubmitJob
 from xwhep.secp256k1 import encode
 from xwhep.vanity.errors import PatternError
-from xwhep.vanity.split_key import Hit, check
+from xwhep.vanity.split_key import check
 from xwhep.vanity.wanted import Wanted, want_patterns
 
 _BATCH_TAG: Final = "xwhep/task-batch/1"
@@ -180,13 +180,13 @@ def found(task: Task, hit: HitView) -> Answer:
     """
     try:
         return _checked(task, hit)
-    except (FalseResultError, ValueError):  # ValueError: s is no number
+    except FalseResultError:
         return failed(Reason.FALSE_RESULT)
 
 
 def _checked(task: Task, hit: HitView) -> Answer:
     parameters, wanted = _wanted(task)
-    claimed = Hit(int(hit.s, 16), hit.e, hit.sign)
+    claimed = hit.hit()
     check(parameters.public_key, claimed, wanted.find)
     total = add_multiple(parameters.public_key, claimed.s)
     assert total is not None, "the hit was checked"
