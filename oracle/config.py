@@ -8,8 +8,9 @@ from typing import Annotated, ClassVar, Final
 from pydantic import AfterValidator, Field, StringConstraints
 from pydantic_settings import SettingsConfigDict
 
-from xwhep.config import Settings, home
+from xwhep.config import Settings
 from xwhep.errors.requests import InvalidFieldError
+from xwhep.folders import home
 from xwhep.ids import parse_uid
 
 INIT_COMMAND: Final = "xwhep-oracle init"

@@ -28,10 +28,10 @@ from xwhep.chain.deployment import Deployment
 from xwhep.chain.hub import Hub, check_deployment
 from xwhep.chain.node import Node
 from xwhep.chain.values import TaskStatus, ether_text
-from xwhep.config import config_file
 from xwhep.errors.chain import ChainRefusedError, NodeUnavailableError, NoEtherError
 from xwhep.errors.installations import ConfigurationError
 from xwhep.errors.jobs import UnavailableError
+from xwhep.folders import config_file
 from xwhep.ids import parse_uid
 from xwhep.lock import hold
 from xwhep.pki.identity import load_identity

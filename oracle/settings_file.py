@@ -7,8 +7,8 @@ import tomllib
 from collections.abc import Mapping
 from pathlib import Path
 
-from xwhep.config import config_file
 from xwhep.files import PRIVATE, make_private_folder, replace_file
+from xwhep.folders import config_file
 
 
 def section(values: Mapping[str, str], apps: Mapping[str, str]) -> str:

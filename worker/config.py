@@ -10,7 +10,8 @@ from pydantic import BeforeValidator, Field
 from pydantic_settings import SettingsConfigDict
 
 from worker.probe import cores
-from xwhep.config import Settings, home
+from xwhep.config import Settings
+from xwhep.folders import home
 from xwhep.protocol.apps import Kind
 
 GIB: Final = 1024**3

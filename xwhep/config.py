@@ -2,7 +2,6 @@
 
 Each program has a section of `config.toml`, and each key of it is an environment variable too: `port` of `[dispatcher]`
 is `XWHEP_DISPATCHER__PORT`. A section or a key that nobody knows is an error, in the file as in the environment.
-`XWHEP_HOME` moves everything into one folder.
 """
 
 from __future__ import annotations
@@ -10,10 +9,8 @@ from __future__ import annotations
 import os
 import tomllib
 from collections.abc import Mapping
-from pathlib import Path
 from typing import Any, ClassVar, Final, TypeVar
 
-import platformdirs
 from pydantic import ValidationError
 from pydantic_settings import (
     BaseSettings,
@@ -24,6 +21,7 @@ from pydantic_settings import (
 )
 
 from xwhep.errors.installations import ConfigurationError
+from xwhep.folders import config_file
 
 SettingsT = TypeVar("SettingsT", bound="Settings")
 
@@ -31,18 +29,6 @@ SettingsT = TypeVar("SettingsT", bound="Settings")
 SECTIONS: Final = frozenset({"chain", "dispatcher", "oracle", "worker"})
 _PREFIX: Final = "XWHEP_"
 _SEPARATOR: Final = "__"
-
-
-def home() -> Path:
-    """Return the folder of keys, databases and caches: `XWHEP_HOME`, or the platform's place for a user's data."""
-    override = os.environ.get("XWHEP_HOME")
-    return Path(override).absolute() if override else platformdirs.user_data_path("xwhep")
-
-
-def config_file() -> Path:
-    """Return where the configuration is read from, whether it exists or not."""
-    folder = home() if os.environ.get("XWHEP_HOME") else platformdirs.user_config_path("xwhep")
-    return folder / "config.toml"
 
 
 def variable(section: str, key: str = "") -> str:

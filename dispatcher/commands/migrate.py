@@ -7,7 +7,7 @@ import click
 from dispatcher.installation import Installation
 from dispatcher.services import utc_now
 from dispatcher.storage.schema import SCHEMA
-from xwhep import config
+from xwhep.folders import home
 from xwhep.lock import hold
 from xwhep.sql.command import migrate
 from xwhep.terminal.shell import Command, json_option
@@ -22,7 +22,7 @@ def migrate_command(*, yes: bool, as_json: bool) -> None:
     It shows what it will do, and asks. A copy of the database is made first. When the command is killed, all of the
     migration is done, or nothing. With --json and without --yes it only shows.
     """
-    installation = Installation(config.home() / "dispatcher")
+    installation = Installation(home() / "dispatcher")
     installation.check()
     with hold(installation.lock, "a dispatcher"):
         migrate(SCHEMA, installation.database, yes=yes, as_json=as_json, now=utc_now())

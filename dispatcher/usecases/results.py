@@ -19,7 +19,6 @@ from xwhep.lifecycle import AttemptStatus, Event, advance
 from xwhep.protocol.attempts import AttemptReply, FinishAttempt, Outcome, ReportHit
 from xwhep.protocol.jobs import Output
 from xwhep.rights import Caller
-from xwhep.vanity.split_key import Hit
 
 #: standard output and standard error, beside the files of the folder `out`
 STREAMS = 2
@@ -112,7 +111,7 @@ def report_hit(
     if job.unit_number is None:
         raise NotFoundError("search unit", job_uid)
     leasing.keep_progress(attempt, report, job.unit_keys)
-    error = searches.settle_hit(session, attempt, job, Hit(int(report.s, 16), report.e, report.sign), now=now)
+    error = searches.settle_hit(session, attempt, job, report.hit(), now=now)
     session.flush()
     return error or AttemptReply(status=attempt.status, keys_proven=session.get_one(Host, caller.uid).keys_proven)
 

@@ -377,7 +377,7 @@ async def run_alone(folders: Folders, *kinds: Kind) -> None:
 
 
 def test_the_daemon_never_imports_numba() -> None:
-    code = "import sys, worker.cli; print(sorted({'numba', 'numpy', 'llvmlite', 'web3'} & set(sys.modules)))"
+    code = "import sys, worker.commands.run; print(sorted({'numba', 'numpy', 'llvmlite', 'web3'} & set(sys.modules)))"
     done = subprocess.run([sys.executable, "-P", "-c", code], env=ENVIRONMENT, capture_output=True, check=True)
 
     assert done.stdout.strip() == b"[]"

@@ -5,9 +5,9 @@ from __future__ import annotations
 from pathlib import Path
 
 from dispatcher.services import utc_now
-from tests.support.contained import needs_namespaces
 from tests.support.desk import poll_request
 from tests.support.grid import a_grid
+from tests.support.namespaces import needs_namespaces
 from tests.support.workers import put
 from worker.runs import native
 from xwhep.ids import new_uid

@@ -10,7 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.support.contained import LIMITS, Done, attempt, limited, needs_namespaces, program
+from tests.support.contained import LIMITS, Done, attempt, limited, program
+from tests.support.namespaces import needs_namespaces
 from worker.sandbox.model import Reason
 from worker.sandbox.runner import Bubblewrap, installed, run
 from xwhep.errors.machines import CannotContainError

@@ -5,7 +5,8 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
-from tests.support.contained import contained, limited, needs_namespaces
+from tests.support.contained import contained, limited
+from tests.support.namespaces import needs_namespaces
 from worker.sandbox.model import Reason
 
 pytestmark = needs_namespaces

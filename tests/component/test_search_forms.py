@@ -15,7 +15,6 @@ from dispatcher.storage.tables import Fault
 from dispatcher.usecases import batches, results
 from tests.support.desk import Desk
 from worker.vanity import reference
-from xwhep.cli.vanity.results import read_hit
 from xwhep.errors.jobs import FalseResultError
 from xwhep.fast_secp256k1 import public_key_of
 from xwhep.ids import new_uid
@@ -27,6 +26,7 @@ from xwhep.secp256k1 import N
 from xwhep.vanity import base58, expressions
 from xwhep.vanity.addresses import Form, Network, address, decode_address, key_hash
 from xwhep.vanity.errors import PatternError, PatternListError, ShareClaimedError
+from xwhep.vanity.requester import read_hit
 from xwhep.vanity.shares import keys_proven
 from xwhep.vanity.split_key import Hit, combine, keygen
 from xwhep.vanity.units import Unit, keys_of

@@ -190,7 +190,7 @@ def test_what_the_command_line_alone_shows_to_be_wrong_is_exit_status_2(argument
     assert text in result.stderr
 
 
-@pytest.mark.parametrize("command", sorted(program.commands))
+@pytest.mark.parametrize("command", sorted(program.lazy))
 def test_every_command_shows_an_example(command: str) -> None:
     result = invoke(command, "--help")
 

@@ -6,8 +6,11 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
+from xwhep.cli.batch_display import KINDS, Display, display
 from xwhep.cli.vanity.searches import describe_difficulty, describe_search, expectation, search_progress
-from xwhep.protocol.batches import HitView, SearchView
+from xwhep.ids import new_uid
+from xwhep.lifecycle import BatchStatus, Status
+from xwhep.protocol.batches import BatchKind, BatchView, HitView, SearchView
 from xwhep.terminal.display import WIDTH, ago, amount, duration, facts, percent, safe, safe_lines, size, table
 from xwhep.vanity.addresses import Form
 from xwhep.vanity.wanted import want_ending, want_expression, want_patterns
@@ -198,3 +201,37 @@ def test_a_search_that_has_found_shows_the_address() -> None:
 
 def test_an_easy_pattern_needs_one_key() -> None:
     assert "1 keys" in describe_difficulty(want_patterns(["1"]), None)
+
+
+def a_batch(kind: BatchKind, jobs: dict[Status, int], search: SearchView | None = None) -> BatchView:
+    return BatchView(
+        name="sweep",
+        uid=new_uid(NOW),
+        owner_uid=new_uid(NOW),
+        kind=kind,
+        status=BatchStatus.RUNNING,
+        submitted_at=NOW,
+        ended_at=None,
+        jobs=jobs,
+        search=search,
+    )
+
+
+def test_a_bag_is_shown_by_its_jobs() -> None:
+    bag = a_batch(BatchKind.BAG, {Status.COMPLETED: 2, Status.FAILED: 1, Status.RUNNING: 1})
+
+    assert display(bag) == Display(0.75, "3 of 4 ended")
+    assert display(a_batch(BatchKind.BAG, {})) == Display(0.0, "0 of 0 ended")
+
+
+def test_a_search_is_shown_by_its_own_function() -> None:
+    search = a_search(keys_tried=4_476_343, keys_per_s=1e6)
+
+    shown = display(a_batch(BatchKind.SEARCH, {Status.RUNNING: 2}, search))
+
+    assert (shown.fraction, shown.words) == search_progress(search)
+    assert shown.details == describe_search(search)
+
+
+def test_each_kind_with_a_display_is_a_kind_of_batch() -> None:
+    assert set(KINDS) <= set(BatchKind)

@@ -10,11 +10,8 @@ from typing import Any
 import pytest
 
 from tests.support.person import Person
-from xwhep.cli.vanity.results import read_hit
 from xwhep.cli.vanity.wanted import FORMS
-from xwhep.errors.jobs import FalseResultError
 from xwhep.fast_secp256k1 import public_key_of
-from xwhep.protocol.batches import HitView
 from xwhep.secp256k1 import N, decode
 from xwhep.vanity import base58
 from xwhep.vanity.addresses import Form, Network, address, key_hash
@@ -184,14 +181,6 @@ def test_a_key_is_combined_with_what_was_asked_of_the_end_and_of_all(form: str, 
     assert public_key_of(secret_in(json.loads(whole.stdout)["key_file"])) == key
     assert other.exit_code == 1
     assert "whose address was not asked for (false-result)" in other.stderr
-
-
-def test_a_dispatcher_that_sends_an_image_for_a_plain_search_is_not_believed() -> None:
-    image = HitView(s="07", e=1, sign=1, address="1L")
-
-    assert read_hit(image) == Hit(7, 1, 1)
-    with pytest.raises(FalseResultError, match="in a plain search e is 0 and sign is 1"):
-        read_hit(image, plain=True)
 
 
 def test_of_a_plain_result_the_key_is_the_sum_of_two_numbers(person: Person, tmp_path: Path) -> None:

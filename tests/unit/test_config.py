@@ -11,8 +11,9 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from pydantic import Field
 
-from xwhep.config import Settings, config_file, home, load
+from xwhep.config import Settings, load
 from xwhep.errors.installations import ConfigurationError
+from xwhep.folders import config_file, home
 
 
 class WorkerLike(Settings):

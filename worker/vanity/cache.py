@@ -18,8 +18,8 @@ from pathlib import Path
 from typing import Final
 
 from xwhep import secp256k1
-from xwhep.config import home
 from xwhep.errors.machines import AlreadyRunningError
+from xwhep.folders import home
 from xwhep.lock import hold
 from xwhep.vanity import bech32, endings, units
 from xwhep.vanity.errors import KernelCacheError

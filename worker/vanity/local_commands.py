@@ -12,18 +12,20 @@ from worker.probe import cores
 from worker.vanity import local_search
 from worker.vanity.bench import BenchResult, bench
 from worker.vanity.local_search import Order
-from xwhep.cli.vanity.results import AddressFields, parse_public_key
-from xwhep.cli.vanity.searches import expectation, rate, search_words
+from xwhep.cli.vanity.results import AddressFields
+from xwhep.cli.vanity.searches import expectation, search_words
 from xwhep.cli.vanity.wanted import OPTIONS, pattern_options, read_wish
 from xwhep.errors.installations import LocalFileError
 from xwhep.protocol.attempts import ProgressFields
 from xwhep.secp256k1 import decode
-from xwhep.terminal.display import amount, facts, percent
+from xwhep.terminal.display import amount, facts, percent, rate
 from xwhep.terminal.progress import described_bar
 from xwhep.terminal.shell import Command, json_option, remark, remark_once, show
 from xwhep.vanity.chances import probability
+from xwhep.vanity.hit_fields import hit_fields
 from xwhep.vanity.key_files import write_whole
-from xwhep.vanity.split_key import Hit, check, combine, keygen
+from xwhep.vanity.requester import find, parse_public_key
+from xwhep.vanity.split_key import Hit, combine, keygen
 from xwhep.vanity.wanted import Wanted
 
 
@@ -105,16 +107,14 @@ def _search_with_fresh_key(wanted: Wanted, key_file: Path, *, plain: bool, slots
 
 def _search_for(order: Order, slots: int | None) -> LocalAddress:
     hit, keys_tried = _search(order, slots)
-    found = check(order.public_key, hit, order.wanted.find)
+    found = find(order.public_key, hit, order.wanted)
     return LocalAddress(
         address=found.address,
         form=found.form,
         patterns=list(found.texts),
         key_file=None,
         keys_tried=keys_tried,
-        s=f"{hit.s:064x}",
-        e=hit.e,
-        sign=hit.sign,
+        **hit_fields(hit),
     )
 
 
@@ -168,7 +168,10 @@ def _describe_bench(result: BenchResult) -> str:
         [
             ("kernel", f"{result.kernel}: {result.why}"),
             ("one thread", rate(result.keys_per_s_of_one)),
-            (f"{result.threads} threads", f"{rate(result.keys_per_s)}, {rate(result.keys_per_s_of_each)} each"),
+            (
+                f"{result.threads} threads",
+                f"{rate(result.keys_per_s)}, {rate(result.keys_per_s_of_each)} each",
+            ),
             (result.example, f"found after {result.example_s:.2f} s on average"),
             ("undisturbed", f"{rate(result.keys_per_cpu_s)} a thread"),
             ("bound", f"{rate(result.bound_keys_per_cpu_s)} a thread, of which this is {percent(bound)}"),

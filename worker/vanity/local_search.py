@@ -50,7 +50,7 @@ class Found:
         Raises:
             FalseResultError: it is none.
         """
-        hit = Hit(int(report.s, 16), report.e, report.sign)
+        hit = report.hit()
         wanted, public_key = self.order.wanted, self.order.public_key
         check(public_key, hit, wanted.target.match)
         if wanted.find(hit_public_key(public_key, hit)) and not self.hit.done():

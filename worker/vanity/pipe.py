@@ -14,6 +14,7 @@ from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
 
 from xwhep.errors.requests import BadRequestError, InvalidFieldError, TooLargeError
 from xwhep.protocol.attempts import UnitFields, unit_fields
+from xwhep.vanity.hit_fields import CheckedHitFields, hit_fields
 from xwhep.vanity.split_key import Hit
 from xwhep.vanity.units import MAX_STEPS, Unit
 
@@ -106,27 +107,16 @@ class Progress(Message):
     keys_per_s: float = Field(ge=0)  #: since the progress before, rests included and pauses left out
 
 
-class Found(Message):
+class Found(CheckedHitFields, Message):
     """A hit, checked exactly."""
 
     event: Literal["hit"] = "hit"
-    s: str = Field(pattern=r"^[0-9a-f]{64}$")
-    e: int = Field(ge=0, le=2)
-    sign: Literal[1, -1]
     keys: Keys  #: tried so far, those beside the hit included
 
     @classmethod
     def of(cls, hit: Hit, keys: int) -> Self:
         """Return the event of a hit, and how many keys were tried for it."""
-        return cls.model_validate({"s": f"{hit.s:064x}", "e": hit.e, "sign": hit.sign, "keys": keys})
-
-    def hit(self) -> Hit:
-        """Return the hit.
-
-        Raises:
-            FalseResultError: an offset beyond the group's order.
-        """
-        return Hit(int(self.s, 16), self.e, self.sign)
+        return cls.model_validate({**hit_fields(hit), "keys": keys})
 
 
 class Done(Message):

@@ -5,8 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 from typing import ClassVar
 
-from xwhep import config
 from xwhep.config import Settings
+from xwhep.folders import home
 
 
 class ChainSettings(Settings):
@@ -24,4 +24,4 @@ class ChainSettings(Settings):
     @property
     def keystore_file(self) -> Path:
         """Where the user's keystore is."""
-        return self.keystore or config.home() / "keystore.json"
+        return self.keystore or home() / "keystore.json"

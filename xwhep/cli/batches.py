@@ -7,15 +7,15 @@ from uuid import UUID
 
 import click
 
+from xwhep.cli.batch_display import display
 from xwhep.cli.on_grid import on_grid
-from xwhep.cli.vanity.searches import describe_search, search_progress
 from xwhep.client.batch_file import read_batch
 from xwhep.client.contents import Uploads, fetch_outputs
 from xwhep.client.owner import OwnerClient
 from xwhep.client.specifications import JobSpecification, Preparation
 from xwhep.client.waiting import batch_ended
 from xwhep.ids import new_uid
-from xwhep.lifecycle import BatchStatus, Status, is_final
+from xwhep.lifecycle import BatchStatus, Status
 from xwhep.protocol.batches import BatchView, SubmitBag
 from xwhep.terminal.display import ago, facts, moment, table
 from xwhep.terminal.progress import bar, described_bar
@@ -120,19 +120,15 @@ async def fetch(client: OwnerClient, uid: UUID, folder: Path, *, force: bool) ->
 
 async def _await_end(client: OwnerClient, uid: UUID, *, as_json: bool) -> None:
     with described_bar("waiting") as advance:
-        batch = await batch_ended(client, uid, lambda view: advance(*progress(view)))
+
+        def report(view: BatchView) -> None:
+            shown = display(view)
+            advance(shown.fraction, shown.words)
+
+        batch = await batch_ended(client, uid, report)
     show(batch, describe_batch(batch), as_json=as_json)
     if batch.status is not BatchStatus.COMPLETED:
         click.get_current_context().exit(REFUSED)
-
-
-def progress(batch: BatchView) -> tuple[float, str]:
-    """Return how much of a batch is done, 0 to 1, and a few words about it."""
-    if batch.search is not None:
-        return search_progress(batch.search)
-    total = sum(batch.jobs.values())
-    ended = sum(count for status, count in batch.jobs.items() if is_final(status))
-    return ended / total if total else 0.0, f"{ended} of {total} ended"
 
 
 def describe_batch(batch: BatchView) -> str:
@@ -151,4 +147,5 @@ def describe_batch(batch: BatchView) -> str:
             ("ended", None if batch.ended_at is None else moment(batch.ended_at, now)),
         ]
     )
-    return head if batch.search is None else f"{head}\n{describe_search(batch.search)}"
+    details = display(batch).details
+    return f"{head}\n{details}" if details else head

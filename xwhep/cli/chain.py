@@ -8,11 +8,11 @@ import signal
 
 import click
 
-from xwhep.chain.extras import needing
 from xwhep.chain.urls import refuse_password
 from xwhep.chain.values import parse_address
 from xwhep.cli.deploy import deploy
 from xwhep.devchain.start import Kind, development_chain
+from xwhep.extras import needing
 from xwhep.terminal.shell import Group, remark
 
 EXTRA = "devchain"

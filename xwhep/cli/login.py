@@ -8,7 +8,6 @@ import sys
 
 import click
 
-from xwhep import config
 from xwhep.cli.on_grid import USER_FOLDER, on_grid
 from xwhep.client.contents import plain_name
 from xwhep.client.enrolment import join
@@ -16,6 +15,7 @@ from xwhep.client.owner import OwnerClient
 from xwhep.client.session import LOGIN_COMMAND
 from xwhep.errors.identity import NotJoinedError
 from xwhep.errors.installations import LocalFileError
+from xwhep.folders import home
 from xwhep.members import Kind
 from xwhep.pki.identity import load_identity
 from xwhep.pki.tokens import parse_token
@@ -49,7 +49,7 @@ def login(url: str, token: str | None, name: str | None, *, force: bool) -> None
     The key is made here and never leaves this machine. The token holds a digest by which the dispatcher's certificate
     authority is recognised before anything is sent.
     """
-    folder = config.home() / USER_FOLDER
+    folder = home() / USER_FOLDER
     if not force and _is_there():
         raise LocalFileError(str(folder), "there is an identity already; say --force to replace it")
     identity = asyncio.run(join(url, parse_token(read_token(token)), Kind.USER, name or user_name(), folder))
@@ -58,7 +58,7 @@ def login(url: str, token: str | None, name: str | None, *, force: bool) -> None
 
 def _is_there() -> bool:
     try:
-        load_identity(config.home() / USER_FOLDER, LOGIN_COMMAND)
+        load_identity(home() / USER_FOLDER, LOGIN_COMMAND)
     except NotJoinedError:
         return False
     return True

@@ -8,14 +8,13 @@ from uuid import UUID
 import click
 
 from xwhep.cli.on_grid import on_grid
-from xwhep.cli.vanity.searches import rate
 from xwhep.client.owner import OwnerClient
 from xwhep.client.specifications import check_name
 from xwhep.errors.requests import NotFoundError
 from xwhep.ids import new_uid
 from xwhep.protocol.members import CreateGroup, CreateToken, HostView
 from xwhep.rights import Role
-from xwhep.terminal.display import ago, amount, facts, moment, table
+from xwhep.terminal.display import ago, amount, facts, moment, rate, table
 from xwhep.terminal.shell import Group, Split, json_option, remark, show, utc_now
 
 NAME = Split(check_name)

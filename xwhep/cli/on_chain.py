@@ -18,11 +18,11 @@ import click
 
 from xwhep import config
 from xwhep.chain.deployment import Deployment
-from xwhep.chain.extras import needing
 from xwhep.chain.settings import ChainSettings
 from xwhep.chain.urls import parse_url, refuse_password
 from xwhep.chain.values import Address, Call, Receipt, parse_address
 from xwhep.errors.chain import KeystoreError
+from xwhep.extras import needing
 from xwhep.terminal.shell import Split, remark
 
 if TYPE_CHECKING:

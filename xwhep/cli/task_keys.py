@@ -7,31 +7,27 @@ from typing import Final
 
 from xwhep.chain.parameters import check_public_key
 from xwhep.chain.values import Address
-from xwhep.cli.vanity.results import key_path
-from xwhep.errors.base import XwhepError
 from xwhep.errors.keys import PublicKeyError
 from xwhep.files import sync_folder
-from xwhep.secp256k1 import Point, decode, encode
-from xwhep.vanity.key_files import PartKey, part_key, read_part
-from xwhep.vanity.split_key import keygen
+from xwhep.secp256k1 import Point, encode
+from xwhep.vanity import key_files
+from xwhep.vanity.key_files import PartKey, key_folder, key_path, read_part
+from xwhep.vanity.requester import fresh_part
 
 _PREFIX: Final = "task-"
 
 
-def fresh_part() -> PartKey:
-    """Return a fresh part of a key whose public key the contract takes; nearly every one is."""
-    while True:
-        part = part_key(keygen()[0])
-        try:
-            check_public_key(*point_of(part))
-        except PublicKeyError:
-            continue
-        return part
+def fresh_task_part() -> PartKey:
+    """Return a fresh part of a key whose public key the contract takes."""
+    return fresh_part(_is_taken)
 
 
-def point_of(part: PartKey) -> Point:
-    """Return the public key of a part."""
-    return decode(bytes.fromhex(part.public_key))
+def _is_taken(public_key: Point) -> bool:
+    try:
+        check_public_key(*public_key)
+    except PublicKeyError:
+        return False
+    return True
 
 
 def first_path(part: PartKey, requester: Address, pattern: str) -> Path:
@@ -60,11 +56,4 @@ def find_part(public_key: Point, path: Path | None) -> tuple[PartKey, Path] | No
         if part.public_key != wanted:
             raise PublicKeyError(f"the task was asked for with another than that in {path}")
         return part, path
-    for candidate in sorted(key_path("").parent.glob(f"{_PREFIX}*.key")):
-        try:
-            part = read_part(candidate)
-        except (XwhepError, OSError):
-            continue  # some other file; it is not what is looked for
-        if part.public_key == wanted:
-            return part, candidate
-    return None
+    return key_files.find_part(wanted, sorted(key_folder().glob(f"{_PREFIX}*.key")))

@@ -18,7 +18,7 @@ from xwhep.chain.parameters import MAX_PATTERN, MAX_TEXT, encode_vanity_order
 from xwhep.chain.values import NOBODY, Address, ether_text, rlc_text
 from xwhep.cli.deadlines import parse_deadline
 from xwhep.cli.on_chain import account_options, contracts_options, on_chain, open_account, send, settings_of
-from xwhep.cli.task_keys import first_path, fresh_part, point_of, rename
+from xwhep.cli.task_keys import first_path, fresh_task_part, rename
 from xwhep.errors.chain import DeploymentFileError, NodeUnavailableError, NoRlcError
 from xwhep.errors.requests import InvalidFieldError, TooLargeError
 from xwhep.terminal.display import amount, facts, moment
@@ -26,6 +26,7 @@ from xwhep.terminal.shell import Group, json_option, remark, show, utc_now
 from xwhep.vanity.errors import PatternError
 from xwhep.vanity.key_files import write_part
 from xwhep.vanity.patterns import Pattern, parse_pattern
+from xwhep.vanity.requester import point_of
 
 if TYPE_CHECKING:
     from xwhep.chain.accounts import Account
@@ -99,7 +100,7 @@ def vanity(pattern: str, *, key_file: Path | None, deadline: str, as_json: bool,
 async def _submit_vanity(
     hub: Hub, account: Account, pattern: Pattern, until: datetime, key_file: Path | None, *, as_json: bool
 ) -> None:
-    part = fresh_part()
+    part = fresh_task_part()
     about = (("pattern", pattern.text), ("difficulty", f"{amount(float(pattern.difficulty))} keys on average"))
     order = Order("vanity", "VanityTask", encode_vanity_order(pattern.text, *point_of(part)), until, about)
     price = await _check(hub, account, order)

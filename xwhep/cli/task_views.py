@@ -15,9 +15,10 @@ from xwhep.chain.parameters import VanityParameters, decode_vanity_parameters, d
 from xwhep.chain.reasons import FailureReason
 from xwhep.chain.values import NOBODY, Address, SettledTask, SubmittedTask, TaskState, TaskStatus, rlc_text
 from xwhep.cli.task_keys import find_part
-from xwhep.cli.vanity.results import FoundAddress, finish, found_by, key_path
 from xwhep.errors.jobs import FalseResultError
 from xwhep.terminal.display import facts, moment, safe_lines
+from xwhep.vanity.key_files import key_folder
+from xwhep.vanity.requester import find, finish
 from xwhep.vanity.split_key import Hit
 from xwhep.vanity.wanted import want_patterns
 
@@ -96,19 +97,21 @@ def with_result(view: TaskView, events: Events, key_file: Path | None, *, combin
     if view.app != "vanity":
         return view.model_copy(update={"report": settled.result.decode("utf-8", errors="replace")})
     wanted = decode_vanity_parameters(submitted.params)
-    found = _found(wanted, settled.result, key_file, combine=combine)
-    return view.model_copy(update={"pattern": wanted.pattern, "address": found.address, "key_file": found.key_file})
+    address, file = _found(wanted, settled.result, key_file, combine=combine)
+    return view.model_copy(update={"pattern": wanted.pattern, "address": address, "key_file": file})
 
 
-def _found(wanted: VanityParameters, result: bytes, key_file: Path | None, *, combine: bool) -> FoundAddress:
+def _found(wanted: VanityParameters, result: bytes, key_file: Path | None, *, combine: bool) -> tuple[str, Path | None]:
+    """Return the address, and where its private key is now; None where the requester's part is elsewhere."""
     said = decode_vanity_result(result)
     hit = Hit(said.s, said.e, -1 if said.negative else 1)
     patterns = want_patterns([wanted.pattern])
     own = find_part(wanted.public_key, key_file) if combine else None
     if own is None:
-        return found_by(wanted.public_key, hit, patterns)
+        return find(wanted.public_key, hit, patterns).address, None
     part, path = own
-    return finish(part, hit, patterns, key_path("").parent if key_file is None else path.absolute().parent)
+    finished = finish(part, hit, patterns, key_folder() if key_file is None else path.absolute().parent)
+    return finished.found.address, finished.key_file
 
 
 def reason_of(result: bytes) -> str:

@@ -8,11 +8,11 @@ from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 
-from xwhep.chain.extras import needing
 from xwhep.devchain.anvil import find_anvil, running_anvil
 from xwhep.devchain.backend import BLOCK_S, Backend
 from xwhep.devchain.door import bound, serving
 from xwhep.errors.chain import DevelopmentChainError
+from xwhep.extras import needing
 
 
 class Kind(StrEnum):

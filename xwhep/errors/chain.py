@@ -212,16 +212,6 @@ class DeploymentStoppedError(XwhepError):
         super().__init__(f"the deployment stopped after {done or 'nothing was deployed'}: {why}")
 
 
-class MissingExtraError(XwhepError):
-    """A command whose libraries are not installed."""
-
-    code = "missing-extra"
-    http_status = 501
-
-    def __init__(self, extra: str, library: str) -> None:
-        super().__init__(f"this command needs {library}, which is not installed; run `pip install 'xwhep[{extra}]'`")
-
-
 class DevelopmentChainError(XwhepError):
     """A chain for development that cannot run on this machine, or does not run any more."""
 

@@ -104,6 +104,16 @@ class LocalFileError(XwhepError):
         super().__init__(f"{path}: {why[:1].lower()}{why[1:]}")
 
 
+class MissingExtraError(XwhepError):
+    """A command whose libraries are not installed."""
+
+    code = "missing-extra"
+    http_status = 501
+
+    def __init__(self, extra: str, library: str) -> None:
+        super().__init__(f"this command needs {library}, which is not installed; run `pip install 'xwhep[{extra}]'`")
+
+
 class DemoError(XwhepError):
     """A part of the demonstration did not do what it should."""
 

@@ -15,6 +15,7 @@ from xwhep.protocol.data import BlobFields
 from xwhep.protocol.jobs import MAX_OUTPUT_NAMES_BYTES, Input, Output
 from xwhep.secp256k1 import decode, encode
 from xwhep.vanity.addresses import Form
+from xwhep.vanity.hit_fields import CheckedHitFields
 from xwhep.vanity.target_fields import TargetFields
 from xwhep.vanity.units import MAX_STEPS, Unit
 
@@ -150,12 +151,8 @@ class HeartbeatReply(Reply):
     stop: list[AttemptRef]
 
 
-class ReportHit(ProgressFields, Request):
+class ReportHit(CheckedHitFields, ProgressFields, Request):
     """A share, a key in the target of a unit: sign * lambda^e * (A' + sG) (`xwhep.vanity.split_key`)."""
-
-    s: Hex32
-    e: Annotated[int, Field(ge=0, le=2)]
-    sign: Literal[1, -1]
 
 
 class Outcome(StrEnum):

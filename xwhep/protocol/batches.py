@@ -14,6 +14,7 @@ from xwhep.protocol.base import EthereumAddress, Moment, Name, Reply, Request
 from xwhep.protocol.jobs import MAX_JOBS_A_REQUEST, SubmitJob
 from xwhep.vanity.addresses import Form, Network
 from xwhep.vanity.errors import PatternListError
+from xwhep.vanity.hit_fields import HitFields
 from xwhep.vanity.target_fields import ExpressionText
 from xwhep.vanity.wanted import Wanted, want_ending, want_expression, want_patterns
 
@@ -97,12 +98,9 @@ class SubmitSearch(BatchFields, SearchFields, Request):
 SubmitBatch = Annotated[SubmitBag | SubmitSearch, Field(discriminator="kind")]
 
 
-class HitView(Reply):
+class HitView(HitFields, Reply):
     """The accepted result of a search; the requester combines it with the secret a."""
 
-    s: str  #: 32 bytes, hexadecimal
-    e: int
-    sign: int
     address: str
 
 

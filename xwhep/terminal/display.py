@@ -9,9 +9,10 @@ import json
 import math
 from collections.abc import Iterable, Sequence
 from datetime import datetime
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
-from pydantic import BaseModel
+if TYPE_CHECKING:
+    from pydantic import BaseModel  # slow to load, and no table needs it
 
 #: the width of a terminal that every table fits
 WIDTH: Final = 80
@@ -63,9 +64,7 @@ def facts(pairs: Iterable[tuple[str, object]]) -> str:
 
 def document(value: BaseModel | Sequence[BaseModel]) -> str:
     """Return one line of JSON in plain ASCII: an object, or an array of objects."""
-    plain = (
-        value.model_dump(mode="json") if isinstance(value, BaseModel) else [v.model_dump(mode="json") for v in value]
-    )
+    plain = [v.model_dump(mode="json") for v in value] if isinstance(value, Sequence) else value.model_dump(mode="json")
     return json.dumps(plain, ensure_ascii=True, allow_nan=False)
 
 
@@ -82,6 +81,11 @@ def amount(number: float) -> str:
     rounded = float(f"{number:.3g}")
     power = max(0, math.floor(math.log10(rounded or 1) + 1e-9)) // 3  # log10(1e15) may be a little under 15
     return f"{rounded / 1000**power:.3g}{_MULTIPLES[power]}" if power < len(_MULTIPLES) else f"{number:.2e}"
+
+
+def rate(keys_per_s: float) -> str:
+    """Return for people how fast keys are tried."""
+    return f"{amount(keys_per_s)} keys/s"
 
 
 def duration(seconds: float) -> str:

@@ -6,24 +6,30 @@ An error is one line on standard error, `program: text (code)`; data goes to sta
 
 from __future__ import annotations
 
+import contextlib
 import sys
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from importlib import import_module, metadata
-from typing import Any, TypeVar
+from importlib import import_module
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
-from pydantic import BaseModel
 
 from xwhep.errors.base import RemoteError, XwhepError
 from xwhep.errors.installations import LocalFileError
+from xwhep.extras import needing
 from xwhep.terminal.display import document, safe
+
+if TYPE_CHECKING:
+    from click.shell_completion import CompletionItem
+    from pydantic import BaseModel  # slow to load, and no help needs it
 
 FunctionT = TypeVar("FunctionT", bound=Callable[..., Any])
 
 REFUSED = 1
 INTERRUPTED = 130  # 128 + SIGINT, as shells have it
+_SUMMARY_WIDTH = 45  # characters beside a completed command, as click has them
 
 
 class Command(click.Command):
@@ -41,25 +47,41 @@ class Lazy:
     target: str  #: where it is, `module:name`
     summary: str  #: its line in the list of commands: the first sentence of its help
 
+    def load(self) -> click.Command:
+        """Return the command; its module is imported now."""
+        module, name = self.target.split(":")
+        command: click.Command = getattr(import_module(module), name)
+        return command
+
 
 class Group(click.Group):
-    """A group of commands with examples, some of which may be loaded when they are typed."""
+    """A group of commands with examples, some of which may be loaded when they are typed.
+
+    `extra` is the part of the distribution that brings the libraries of the lazy commands.
+    """
 
     command_class = Command
 
-    def __init__(self, *args: Any, lazy: Mapping[str, Lazy] | None = None, **options: Any) -> None:
+    def __init__(
+        self, *args: Any, lazy: Mapping[str, Lazy] | None = None, extra: str | None = None, **options: Any
+    ) -> None:
         super().__init__(*args, **options)
         self.lazy = dict(lazy or {})
+        self.extra = extra
 
     def list_commands(self, ctx: click.Context) -> list[str]:
         """Return the names of all commands, sorted."""
         return sorted({*super().list_commands(ctx), *self.lazy})
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
-        """Return a command, imported now if it is lazy; None if there is none of this name."""
+        """Return a command, imported now if it is lazy; None if there is none of this name.
+
+        Raises:
+            MissingExtraError: a library that the command imports is not installed.
+        """
         if cmd_name in self.lazy and cmd_name not in self.commands:
-            module, name = self.lazy[cmd_name].target.split(":")
-            self.add_command(getattr(import_module(module), name), cmd_name)
+            with contextlib.nullcontext() if self.extra is None else needing(self.extra):
+                self.add_command(self.lazy[cmd_name].load(), cmd_name)
         return super().get_command(ctx, cmd_name)
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
@@ -70,6 +92,14 @@ class Group(click.Group):
         if rows:
             with formatter.section("Commands"):
                 formatter.write_dl(rows)
+
+    def shell_complete(self, ctx: click.Context, incomplete: str) -> list[CompletionItem]:
+        """Return the commands that begin so, importing none of them, or else the options."""
+        from click.shell_completion import CompletionItem  # only a shell that completes needs it
+
+        names = [name for name in self.list_commands(ctx) if name.startswith(incomplete)]
+        items = [CompletionItem(name, help=self._summary(ctx, name, _SUMMARY_WIDTH)) for name in names]
+        return items + click.Command.shell_complete(self, ctx, incomplete)
 
     def _summary(self, ctx: click.Context, name: str, room: int) -> str:
         lazy = self.lazy.get(name)
@@ -133,6 +163,8 @@ def version_option(command: FunctionT) -> FunctionT:
 def _tell_version(ctx: click.Context, _: click.Parameter, wanted: bool) -> None:  # noqa: FBT001 - click's signature
     if not wanted:
         return
+    from importlib import metadata  # slow to load, and this option alone needs it
+
     try:
         click.echo(f"{ctx.find_root().info_name} {metadata.version('xwhep')}")
     except metadata.PackageNotFoundError:

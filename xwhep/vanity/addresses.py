@@ -12,8 +12,6 @@ from collections.abc import Callable
 from enum import StrEnum
 from typing import Final, NamedTuple, assert_never
 
-from Crypto.Hash import RIPEMD160, keccak
-
 from xwhep.secp256k1 import Point, encode
 from xwhep.vanity import base58, bech32
 from xwhep.vanity.errors import AddressError
@@ -67,6 +65,8 @@ def _ripemd160_by_openssl(data: bytes) -> bytes:
 
 
 def _ripemd160_by_pycryptodome(data: bytes) -> bytes:
+    from Crypto.Hash import RIPEMD160  # slow to load: it brings a parser of C
+
     return RIPEMD160.new(data).digest()
 
 
@@ -83,6 +83,8 @@ def hash160(data: bytes) -> bytes:
 
 def keccak256(data: bytes) -> bytes:
     """Return the Keccak-256 of data, 32 bytes: the hash of Ethereum, whose padding is not that of SHA3-256."""
+    from Crypto.Hash import keccak  # slow to load: it brings a parser of C
+
     return keccak.new(digest_bits=256, data=data).digest()
 
 

@@ -7,13 +7,16 @@ from __future__ import annotations
 
 import os
 import tomllib
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from xwhep.errors.base import XwhepError
 from xwhep.errors.installations import LocalFileError
 from xwhep.errors.keys import PrivateKeyError
 from xwhep.fast_secp256k1 import public_key_of
 from xwhep.files import PRIVATE, make_private_folder, replace_file, sync_folder
+from xwhep.folders import home
 from xwhep.secp256k1 import checked_secret, encode
 from xwhep.vanity.addresses import Form, Network
 from xwhep.vanity.wif import encode_wif
@@ -45,6 +48,16 @@ class PartKey:
 
     secret: int = field(repr=False)
     public_key: str
+
+
+def key_path(name: str) -> Path:
+    """Return where a key of this name is kept unless somebody says otherwise."""
+    return key_folder() / f"{name}.key"
+
+
+def key_folder() -> Path:
+    """Return the folder of keys."""
+    return home() / "keys"
 
 
 def part_key(secret: int) -> PartKey:
@@ -91,6 +104,18 @@ def read_part(path: Path) -> PartKey:
     if not isinstance(written, str):
         raise LocalFileError(str(path), "this is no file that `xwhep vanity keygen` wrote")
     return part_key(parse_secret(written))
+
+
+def find_part(public_key: str, files: Iterable[Path]) -> tuple[PartKey, Path] | None:
+    """Return the part with this public key, 66 hexadecimal digits, and its file; None if none of the files has it."""
+    for path in files:
+        try:
+            part = read_part(path)
+        except (XwhepError, OSError):
+            continue  # some other file; it is not what is looked for
+        if part.public_key == public_key:
+            return part, path
+    return None
 
 
 def parse_secret(text: str) -> int:

@@ -18,13 +18,9 @@ from pydantic import BaseModel
 from xwhep.cli.on_grid import on_grid
 from xwhep.cli.vanity.results import (
     FoundAddress,
-    as_sum,
     combine_command,
-    finish,
-    found_by,
-    key_path,
-    parse_public_key,
-    read_hit,
+    finished_address,
+    found_address,
     tell,
     verify,
 )
@@ -42,8 +38,8 @@ from xwhep.terminal.progress import described_bar
 from xwhep.terminal.shell import REFUSED, Group, json_option, remark, remark_once, show, utc_now
 from xwhep.vanity.addresses import Form, Network
 from xwhep.vanity.chances import keys_for
-from xwhep.vanity.key_files import PartKey, part_key, write_part
-from xwhep.vanity.split_key import keygen
+from xwhep.vanity.key_files import PartKey, key_path, write_part
+from xwhep.vanity.requester import find, finish, fresh_part, parse_public_key, read_hit
 from xwhep.vanity.wanted import Wanted
 
 KEY_FILE = click.Path(dir_okay=False, path_type=Path)
@@ -141,7 +137,7 @@ def keygen_command(*, key_file: Path, as_json: bool) -> None:
 
 
 def _fresh_part(path: Path) -> PartKey:
-    part = part_key(keygen()[0])
+    part = fresh_part()
     write_part(path, part)
     return part
 
@@ -212,11 +208,12 @@ async def _search(client: OwnerClient, order: Order, *, wait: bool, timeout: flo
     if ended.search is None or ended.search.result is None:
         raise NoResultError(uid, ended.status)
     hit = read_hit(ended.search.result, plain=order.plain)
+    summand = hit if order.plain else None
     if part is not None:
-        found = finish(part, hit, order.wanted, path.parent)
+        found = finished_address(finish(part, hit, order.wanted, path.parent), summand=summand)
     else:
-        found = found_by(parse_public_key(public_key), hit, order.wanted)
-    tell(_searched(ended, as_sum(found, hit, plain=order.plain), public_key), as_json=as_json)
+        found = found_address(find(parse_public_key(public_key), hit, order.wanted), summand=summand)
+    tell(_searched(ended, found, public_key), as_json=as_json)
 
 
 async def _submit(client: OwnerClient, uid: UUID, order: Order, public_key: str, *, forget: Path | None) -> BatchView:

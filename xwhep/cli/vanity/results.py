@@ -13,21 +13,21 @@ from uuid import UUID
 import click
 from pydantic import BaseModel
 
-from xwhep import config
 from xwhep.cli.on_grid import on_grid
 from xwhep.cli.vanity.wanted import OPTIONS, pattern_options, read_wish
 from xwhep.client.owner import OwnerClient
 from xwhep.errors.jobs import FalseResultError, NoResultError
-from xwhep.errors.keys import PublicKeyError
 from xwhep.ids import parse_uid
 from xwhep.protocol.batches import HitView, SearchView
-from xwhep.secp256k1 import Point, decode, encode
+from xwhep.secp256k1 import Point, encode
 from xwhep.terminal.shell import Command, Split, json_option, remark, show
-from xwhep.vanity.addresses import Form, address, decode_address
-from xwhep.vanity.key_files import PartKey, parse_secret, part_key, read_part, write_whole
-from xwhep.vanity.split_key import Hit, check, combine
-from xwhep.vanity.targets import target_of
-from xwhep.vanity.wanted import Found, Wanted
+from xwhep.vanity import requester
+from xwhep.vanity.addresses import Form
+from xwhep.vanity.hit_fields import hit_fields
+from xwhep.vanity.key_files import PartKey, key_folder, key_path, parse_secret, part_key, read_part
+from xwhep.vanity.requester import Finished, finish, parse_public_key, read_hit, verify_address
+from xwhep.vanity.split_key import Hit
+from xwhep.vanity.wanted import Found
 
 SECRET_VARIABLE = "XWHEP_SECRET"  # noqa: S105 - the name of a variable
 
@@ -55,66 +55,15 @@ class VerifiedAddress(BaseModel):
     verified: bool
 
 
-def key_path(name: str) -> Path:
-    """Return where keys are kept unless somebody says otherwise."""
-    return config.home() / "keys" / f"{name}.key"
+def found_address(found: Found, *, key_file: Path | None = None, summand: Hit | None = None) -> FoundAddress:
+    """Return what there is to print of an address; `summand` is the hit of a plain search."""
+    s = None if summand is None else hit_fields(summand)["s"]
+    return FoundAddress(address=found.address, form=found.form, patterns=list(found.texts), key_file=key_file, s=s)
 
 
-def parse_public_key(text: str) -> Point:
-    """Return the point that hexadecimal digits encode.
-
-    Raises:
-        PublicKeyError: they do not, or it is not on the curve.
-    """
-    try:
-        return decode(bytes.fromhex(text))
-    except ValueError as error:
-        raise PublicKeyError("it is not written in hexadecimal digits") from error
-
-
-def read_hit(view: HitView, *, plain: bool = False) -> Hit:
-    """Return the hit that the dispatcher sent, of a plain search or another.
-
-    Raises:
-        FalseResultError: its numbers cannot be.
-    """
-    try:
-        hit = Hit(int(view.s, 16), view.e, view.sign)
-    except ValueError as error:
-        raise FalseResultError("s is not a number") from error
-    if plain and not hit.is_plain:
-        raise FalseResultError("in a plain search e is 0 and sign is 1")
-    return hit
-
-
-def found_by(public_key: Point, hit: Hit, wanted: Wanted) -> FoundAddress:
-    """Return the address of a hit; its private key is elsewhere.
-
-    Raises:
-        FalseResultError: the hit is not what was asked for.
-    """
-    return _told(check(public_key, hit, wanted.find))
-
-
-def _told(found: Found, key_file: Path | None = None) -> FoundAddress:
-    return FoundAddress(address=found.address, form=found.form, patterns=list(found.texts), key_file=key_file)
-
-
-def as_sum(found: FoundAddress, hit: Hit, *, plain: bool) -> FoundAddress:
-    """Return what was found, with what is added to the secret if the search was plain."""
-    return found.model_copy(update={"s": f"{hit.s:064x}"}) if plain else found
-
-
-def finish(part: PartKey, hit: Hit, wanted: Wanted, folder: Path) -> FoundAddress:
-    """Combine the requester's part with a hit and store the private key, in a file named by its address.
-
-    Raises:
-        FalseResultError: the hit is not what was asked for; nothing was written.
-    """
-    key, found = combine(part.secret, hit, wanted.find)
-    path = folder / f"{found.address}.key"
-    write_whole(path, found.address, key, form=found.form, network=wanted.network)
-    return _told(found, path)
+def finished_address(finished: Finished, *, summand: Hit | None = None) -> FoundAddress:
+    """Return what there is to print of an address whose private key was made."""
+    return found_address(finished.found, key_file=finished.key_file, summand=summand)
 
 
 async def search_of(client: OwnerClient, uid: UUID) -> tuple[SearchView, HitView]:
@@ -182,14 +131,14 @@ def combine_command(batch: UUID | None, *, key_file: Path | None, as_json: bool,
     read from --key-file, from the environment variable XWHEP_SECRET, from where `search` put it, or asked for. With
     the result given by hand in place of BATCH, no dispatcher is asked.
     """
-    folder = given["folder"] or key_path("").parent
+    folder = given["folder"] or key_folder()
     if batch is not None:
         _combine_batch(batch, read_secret(key_file, batch), folder, as_json=as_json)
         return
     hit = given_hit(given["s"], given["e"], given["sign"])
     _, wanted = read_wish(given["texts"], **{name: given[name] for name in OPTIONS})
-    found = finish(read_secret(key_file, None), hit, wanted, folder)
-    tell(as_sum(found, hit, plain=hit.is_plain), as_json=as_json)
+    finished = finish(read_secret(key_file, None), hit, wanted, folder)
+    tell(finished_address(finished, summand=hit if hit.is_plain else None), as_json=as_json)
 
 
 @on_grid
@@ -198,7 +147,8 @@ async def _combine_batch(client: OwnerClient, uid: UUID, part: PartKey, folder: 
     if search.public_key != part.public_key:
         raise FalseResultError("the search was for another public key than that of the secret")
     hit = read_hit(result, plain=search.plain)
-    tell(as_sum(finish(part, hit, search.wanted(), folder), hit, plain=search.plain), as_json=as_json)
+    finished = finish(part, hit, search.wanted(), folder)
+    tell(finished_address(finished, summand=hit if search.plain else None), as_json=as_json)
 
 
 def tell(found: FoundAddress, *, as_json: bool) -> None:
@@ -234,21 +184,15 @@ def verify(what: str, *, public_key: str | None, as_json: bool, **given: Any) ->
         return
     if point is None:
         raise click.UsageError("with an ADDRESS, give --public-key")
-    claimed = decode_address(what)
-    if given["form"] is not None and claimed.form is Form.P2PKH_COMPRESSED:
-        claimed = claimed._replace(form=Form.P2PKH_UNCOMPRESSED)
-    check(point, given_hit(given["s"], given["e"], given["sign"]), target_of(claimed.digest, claimed.form).match)
-    _tell_verified(point, address(*claimed), as_json=as_json)
+    hit = given_hit(given["s"], given["e"], given["sign"])
+    _tell_verified(point, verify_address(point, hit, what, uncompressed=given["form"] is not None), as_json=as_json)
 
 
 @on_grid
 async def _verify_batch(client: OwnerClient, uid: UUID, point: Point | None, *, as_json: bool) -> None:
     search, result = await search_of(client, uid)
-    wanted = search.wanted()
     point = point or parse_public_key(search.public_key)
-    found = check(point, read_hit(result, plain=search.plain), wanted.find)
-    if found.address != result.address:
-        raise FalseResultError(f"its address is {found.address} and not {result.address}")
+    found = requester.verify(point, read_hit(result, plain=search.plain), search.wanted(), result.address)
     _tell_verified(point, found.address, as_json=as_json)
 
 

@@ -5,8 +5,9 @@ from __future__ import annotations
 from fractions import Fraction
 from typing import Final
 
-from xwhep.protocol.batches import SearchView
-from xwhep.terminal.display import amount, duration, facts, percent
+from xwhep.cli.batch_display import Display
+from xwhep.protocol.batches import BatchView, SearchView
+from xwhep.terminal.display import amount, duration, facts, percent, rate
 from xwhep.vanity.chances import keys_for, probability
 from xwhep.vanity.notations import kinds
 from xwhep.vanity.wanted import Wanted
@@ -15,6 +16,12 @@ from xwhep.vanity.wanted import Wanted
 CHANCES: Final = (0.5, 0.9, 0.99)
 #: so many patterns are told one by one
 FEW: Final = 10
+
+
+def display_batch(batch: BatchView) -> Display:
+    """Return how far the search is that a batch stands for."""
+    assert batch.search is not None, "it is of this kind"
+    return Display(*search_progress(batch.search), describe_search(batch.search))
 
 
 def search_progress(search: SearchView) -> tuple[float, str]:
@@ -35,11 +42,6 @@ def search_words(difficulty: float, keys_tried: int, keys_per_s: float) -> str:
 def chance_so_far(search: SearchView) -> float:
     """Return how probable it was to find a match with the keys tried so far."""
     return probability(Fraction(max(search.difficulty, 1.0)), search.keys_tried)
-
-
-def rate(keys_per_s: float) -> str:
-    """Return a speed of search for people."""
-    return f"{amount(keys_per_s)} keys/s"
 
 
 def expectation(difficulty: float, keys_per_s: float) -> str:

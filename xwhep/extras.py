@@ -4,8 +4,12 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Iterator
+from typing import Final
 
-from xwhep.errors.chain import MissingExtraError
+from xwhep.errors.installations import MissingExtraError
+
+#: the packages of this distribution
+OURS: Final = frozenset({"xwhep", "dispatcher", "worker", "oracle"})
 
 
 @contextlib.contextmanager
@@ -18,6 +22,6 @@ def needing(extra: str) -> Iterator[None]:
     try:
         yield
     except ModuleNotFoundError as error:
-        if error.name is None or error.name.partition(".")[0] == "xwhep":
+        if error.name is None or error.name.partition(".")[0] in OURS:
             raise  # a fault of ours, which no installation cures
         raise MissingExtraError(extra, error.name) from error

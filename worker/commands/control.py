@@ -1,0 +1,68 @@
+"""`xwhep-worker pause`, `resume` and `status`: steer the worker that runs on this machine, and look at it."""
+
+from __future__ import annotations
+
+import click
+
+from worker.config import Folders
+from worker.daemon import JOIN_COMMAND
+from worker.status import WorkerStatus, read_status
+from xwhep.errors.machines import NotRunningError
+from xwhep.lock import is_held
+from xwhep.pki.identity import load_identity
+from xwhep.terminal.display import amount, facts, moment, percent, rate
+from xwhep.terminal.shell import Command, json_option, remark, show, utc_now
+
+
+@click.command("pause", cls=Command, example="xwhep-worker pause")
+def pause_command() -> None:
+    """Let the searches of this machine's worker rest, until `resume`.
+
+    They use no processor within half a second, keep what they have, and no new ones are taken, also after a new start.
+    A developer's program that runs is not stopped.
+    """
+    folders = Folders()
+    load_identity(folders.identity, JOIN_COMMAND)
+    folders.paused.touch(0o600)
+    remark("the searches rest; `xwhep-worker resume` lets them go on")
+
+
+@click.command("resume", cls=Command, example="xwhep-worker resume")
+def resume_command() -> None:
+    """Let the searches go on that `pause` let rest."""
+    folders = Folders()
+    load_identity(folders.identity, JOIN_COMMAND)
+    folders.paused.unlink(missing_ok=True)
+    remark("the searches go on")
+
+
+@click.command("status", cls=Command, example="xwhep-worker status --json")
+@json_option
+def status_command(*, as_json: bool) -> None:
+    """Show what the worker on this machine does now."""
+    folders = Folders()
+    load_identity(folders.identity, JOIN_COMMAND)
+    status = read_status(folders.status) if is_held(folders.lock) else None
+    if status is None:
+        raise NotRunningError
+    show(status, _describe(status), as_json=as_json)
+
+
+def _describe(status: WorkerStatus) -> str:
+    lines: list[tuple[str, object]] = [
+        ("host", status.name),
+        ("dispatcher", f"{status.dispatcher}, {'connected' if status.connected else 'away'}"),
+        ("process", f"{status.pid}, stopping" if status.stopping else status.pid),
+        ("searches", "paused" if status.paused else None),
+        ("kinds of job", ", ".join(sorted(status.kinds))),
+        ("running", f"{len(status.running)} of {status.slots}"),
+    ]
+    for item in status.running:
+        speed = f", {rate(item.keys_per_s)}" if item.keys_per_s else ""
+        done = "" if item.fraction is None else f" {percent(item.fraction)}"
+        lines.append((f"  {item.kind}", f"job {item.job_uid}, attempt {item.attempt}{done}{speed}"))
+    if status.keys_proven is not None:
+        lines.append(("keys proven", amount(status.keys_proven)))
+    lines.append(("undelivered", status.undelivered))
+    lines.append(("as of", moment(status.updated_at, utc_now())))
+    return facts(lines)
