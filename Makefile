@@ -29,10 +29,10 @@ help: ## list what make can do here
 demo: $(READY) ## run a whole grid on this machine and search an address [PATTERN=1LoVE] [KEEP=1]
 	@$(BIN)/xwhep demo $(if $(PATTERN),'$(PATTERN)') $(if $(KEEP),--keep)
 
-test: $(READY) $(NPM_PACKAGES) ## run all tests, in JOBS=2 processes, and measure what they cover
+test: $(READY) $(NPM_PACKAGES) ## run all tests, in JOBS=2 processes, and measure what they cover [PYTEST='--durations=10']
 	@echo "==> tests"
 	@$(BIN)/coverage erase
-	@$(BIN)/coverage run -m pytest -n $(JOBS) --dist loadfile
+	@$(BIN)/coverage run -m pytest -n $(JOBS) --dist loadfile $(PYTEST)
 	@$(BIN)/coverage combine -q
 	@echo "==> coverage: at least 90 % of everything, each branch of the pure cores"
 	@$(BIN)/coverage report --fail-under=90

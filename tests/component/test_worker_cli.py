@@ -12,6 +12,7 @@ import tomllib
 from pathlib import Path
 from uuid import UUID
 
+import psutil
 import pytest
 from click.testing import CliRunner, Result
 
@@ -37,7 +38,9 @@ ROOT = Path(__file__).parents[2]
 
 
 def invoke(*arguments: str, home: Path | None = None, typed: str | None = None) -> Result:
-    environment = {} if home is None else {"XWHEP_HOME": str(home)}
+    environment = {"XWHEP_WORKER__NICE": "0"}  # these commands run in this process, which could not take it back
+    if home is not None:
+        environment["XWHEP_HOME"] = str(home)
     return CliRunner().invoke(program, list(arguments), env=environment, input=typed)
 
 
@@ -68,11 +71,14 @@ def test_what_is_no_token_is_wrong_on_the_command_line_alone(tmp_path: Path) -> 
 
 
 def test_a_worker_that_has_not_joined_is_told_how_to(tmp_path: Path) -> None:
+    niceness = psutil.Process().nice()
+
     for command in ("run", "status"):
         result = invoke(command, home=tmp_path)
 
         assert result.exit_code == 1
         assert "run `xwhep-worker join` with a token first (not-joined)" in result.stderr
+    assert psutil.Process().nice() == niceness, "the tests that follow would be slow"
 
 
 def test_a_setting_that_nobody_knows_is_an_error(tmp_path: Path) -> None:

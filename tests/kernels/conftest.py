@@ -1,23 +1,30 @@
-"""One folder of compiled kernels for the whole run, set before any test imports numba."""
+"""Kernels that tests compile in their own process go into one folder for all; set before any of them imports numba."""
 
 from __future__ import annotations
 
 import sys
-import tempfile
-from collections.abc import Iterator
-from pathlib import Path
+from collections.abc import Callable
+from typing import Any
 
-import pytest
-
+from tests.support.kernels import SHARED_ROOT
 from worker.vanity import cache
 
-_ROOT = tempfile.TemporaryDirectory(prefix="xwhep-kernels-")
 if "numba" not in sys.modules:
-    cache.activate(Path(_ROOT.name))
+    #: not the folder of searching processes, which hold its lock as long as they compile
+    FOLDER = cache.activate(SHARED_ROOT.with_name("kernels-of-tests"))
 
+    from numba.core.caching import IndexDataCacheFile
 
-@pytest.fixture(scope="session", autouse=True)
-def kernel_root() -> Iterator[Path]:
-    """Yield the root of the kernels' cache, which is removed at the end."""
-    yield Path(_ROOT.name)
-    _ROOT.cleanup()
+    def _in_turn(save: Callable[..., None]) -> Callable[..., None]:
+        """Make processes that save into the folder wait for one another.
+
+        Of two that save the same function at the same time, one might write its code under the number of the other's.
+        """
+
+        def save_in_turn(*arguments: Any) -> None:
+            with cache.compiling_alone(FOLDER):
+                save(*arguments)
+
+        return save_in_turn
+
+    IndexDataCacheFile.save = _in_turn(IndexDataCacheFile.save)  # type: ignore[method-assign] # numba has no such setting

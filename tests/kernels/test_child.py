@@ -18,6 +18,7 @@ from uuid import UUID
 import psutil
 import pytest
 
+from tests.support.kernels import SHARED_ROOT
 from tests.support.targets import of_pattern, of_ranges
 from worker.vanity import pipe, reference
 from worker.vanity.child import run
@@ -71,12 +72,18 @@ class Child:
 
 
 @pytest.fixture(scope="session")
-def warm_root(kernel_root: Path) -> Path:
+def warm_root() -> Path:
     """Return the root of a cache in which the kernel for compressed keys is."""
-    child = Child("--cache", str(kernel_root), "--compile")
+    child = Child("--cache", str(SHARED_ROOT), "--compile")
     with child.process:
         child.until(pipe.Compiled)
-    return kernel_root
+    return SHARED_ROOT
+
+
+@pytest.fixture(scope="module")
+def cold_root(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Return the root of a cache in which is what tests of this module compile into it."""
+    return tmp_path_factory.mktemp("kernels")
 
 
 @pytest.fixture
@@ -262,7 +269,7 @@ def test_a_search_whose_kernel_is_in_the_cache_begins_soon_and_stays_small(start
     for _ in range(3):
         child.until(Progress)
 
-    assert cpu_s < 2
+    assert cpu_s < 5  # to compile takes twice as much and more; a busy machine counts more than an idle one
     assert most_bytes_of(child) < 200e6
 
 
@@ -378,9 +385,9 @@ def test_a_bad_command_ends_the_child_with_a_reason(start: Callable[..., Child])
 
 
 def test_of_children_that_miss_a_kernel_one_compiles_it_and_ends_and_the_others_wait_and_search(
-    start: Callable[..., Child],
+    start: Callable[..., Child], cold_root: Path
 ) -> None:
-    children = [start("--kernel", "field26x4-hash8") for _ in range(3)]
+    children = [start("--cache", str(cold_root), "--kernel", "field26x4-hash8") for _ in range(3)]
     for child in children:
         child.tell(UnitMessage.for_unit(unit_of(NOTHING, 1)))
 
@@ -392,8 +399,8 @@ def test_of_children_that_miss_a_kernel_one_compiles_it_and_ends_and_the_others_
     assert [child.exit_status() for child in children] == [0, 0, 0]
 
 
-def test_a_compiling_child_says_which_kernel_it_compiled_and_ends(start: Callable[..., Child]) -> None:
-    child = start("--compile", "--kernel", "field26x4-hash8")
+def test_a_compiling_child_says_which_kernel_it_compiled_and_ends(start: Callable[..., Child], cold_root: Path) -> None:
+    child = start("--cache", str(cold_root), "--compile", "--kernel", "field26x4-hash8")
 
     compiled = child.until(pipe.Compiled)
     assert isinstance(compiled, pipe.Compiled)

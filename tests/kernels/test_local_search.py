@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner
 
+from tests.support.kernels import share_kernels
 from worker.cli import program
 from xwhep.fast_secp256k1 import public_key_of
 from xwhep.vanity import base58
@@ -17,10 +18,9 @@ from xwhep.vanity.wif import decode_wif
 
 
 @pytest.fixture
-def home(tmp_path: Path, kernel_root: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """Return the home of a worker whose kernels are those of all tests here."""
-    (tmp_path / "cache").mkdir()
-    (tmp_path / "cache" / "kernels").symlink_to(kernel_root, target_is_directory=True)
+def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Return the home of a worker whose kernels are those of all tests."""
+    share_kernels(tmp_path)
     monkeypatch.setenv("XWHEP_HOME", str(tmp_path))
     return tmp_path
 

@@ -13,11 +13,11 @@ from uuid import UUID
 
 from dispatcher.services import utc_now
 from tests.support.grid import GridUnderTest
+from tests.support.kernels import share_kernels
 from worker.agent import SAVE_S
 from worker.config import Folders, WorkerSettings
 from worker.daemon import Daemon
 from worker.offers import Offer
-from worker.vanity.cache import default_root
 from xwhep.client.enrolment import join
 from xwhep.client.owner import OwnerClient
 from xwhep.ids import new_uid
@@ -85,16 +85,6 @@ async def a_worker_process(
         if process.returncode is None:
             process.kill()
         await process.communicate()
-
-
-def share_kernels(home: Path) -> None:
-    """Let a home use the kernels that were compiled before, where the platform has links."""
-    kernels = home / "cache" / "kernels"
-    if not kernels.exists():
-        default_root().mkdir(mode=0o700, parents=True, exist_ok=True)
-        kernels.parent.mkdir(parents=True, exist_ok=True)
-        with contextlib.suppress(OSError):
-            kernels.symlink_to(default_root(), target_is_directory=True)
 
 
 async def put(owner: OwnerClient, folder: Path, content: bytes) -> str:

@@ -12,6 +12,7 @@ from typing import Any
 import psutil
 import pytest
 
+from tests.support.kernels import share_kernels
 from xwhep.demo.processes import Part, Stage
 
 #: hard enough that it is not over before somebody can be killed, easy enough for a test: 2.6e8 keys on average
@@ -44,7 +45,7 @@ class GridOfProcesses:
 
     def worker(self, name: str) -> Part:
         if not self.stage.home(name).exists():
-            self.stage.share(name, "cache")
+            share_kernels(self.stage.home(name))
             self.join(name, ["xwhep-worker", "join", self.url, "--token", "-", "--name", name], "host")
         return self.stage.start(name, name, ["xwhep-worker", "run", "--slots", "1"])
 
