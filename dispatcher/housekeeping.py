@@ -51,10 +51,9 @@ async def tend_leases(services: Services, tended_at: datetime) -> datetime:
     if abs(now - tended_at) > STALL:
         LOG.warning("the leases were last tended at %s, and now it is %s: all are prolonged", tended_at, now)
         await services.database.run(leasing.prolong_all, now=now)
-    lost = await services.database.run(leasing.expire, now=now)
+    lost = await services.database.run(leasing.expire, services.kinds, now=now)
     if lost:
         LOG.info("%d attempts were lost: their hosts fell silent", lost)
-        services.waiters.wake(lost)
     return now
 
 

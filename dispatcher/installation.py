@@ -23,13 +23,14 @@ from sqlmodel import Session, select
 from dispatcher import authority
 from dispatcher.admission import DEFAULT_BOUNDS, Bounds
 from dispatcher.authority import Authority
+from dispatcher.kinds.contract import BuiltInApp
+from dispatcher.kinds.registry import Kinds
 from dispatcher.services import Services
 from dispatcher.storage.blobs import BlobStore
 from dispatcher.storage.database import Database
 from dispatcher.storage.schema import SCHEMA
 from dispatcher.storage.tables import App, Grid
 from dispatcher.usecases import members
-from dispatcher.usecases.searches import VANITY_APP_UID
 from xwhep.errors.installations import (
     AlreadyInstalledError,
     DatabaseDamagedError,
@@ -40,7 +41,6 @@ from xwhep.files import make_private_folder, replace_file
 from xwhep.ids import new_uid
 from xwhep.pki.identity import Identity, joining_key, store_identity
 from xwhep.pki.keys import public_key_digest
-from xwhep.protocol.apps import Kind, Limits
 from xwhep.rights import Role
 
 
@@ -93,14 +93,14 @@ class Installation:
         """Return the grid's authority."""
         return authority.load(self.ca)
 
-    def open(self, bounds: Bounds = DEFAULT_BOUNDS) -> Services:
+    def open(self, kinds: Kinds, bounds: Bounds = DEFAULT_BOUNDS) -> Services:
         """Return the parts of the dispatcher that lives here.
 
         Raises:
             NotInstalledError: none does.
             DatabaseMissingError, DatabaseDamagedError, SchemaMismatchError: as `open_database`.
         """
-        return Services(self.open_database(), BlobStore(self.folder / "blobs"), self.open_authority(), bounds)
+        return Services(self.open_database(), BlobStore(self.folder / "blobs"), self.open_authority(), kinds, bounds)
 
     def open_database(self) -> Database:
         """Return the database; a dispatcher may be running beside.
@@ -165,17 +165,16 @@ def _begin(
     session.flush()
     key = joining_key(folder)
     membership = members.add_member(session, name, public_key_digest(key), Role.ADMINISTRATOR, now=now)
-    vanity = {
-        "uid": VANITY_APP_UID,
-        "owner_uid": membership.member.uid,
-        "name": "vanity",
-        "version": "1",
-        "kind": Kind.VANITY,
-        "limits": Limits(),
-        "body_digest": "",
-        "registered_at": now,
-    }
-    session.add(App.model_validate(vanity))
+    for kind in Kinds.load():
+        if kind.built_in is not None:
+            session.add(_built_in_app(kind.name, kind.built_in, membership.member.uid, now))
     session.flush()
     certificate = grid_authority.issue_member(key.public_key(), membership.member, name, now)
     return store_identity(folder, url, certificate, grid_authority.cas)
+
+
+def _built_in_app(kind: str, app: BuiltInApp, owner_uid: UUID, now: datetime) -> App:
+    """Return the row of an app that the dispatcher brings along."""
+    fields = {"uid": app.uid, "name": app.name, "version": app.version, "kind": kind, "limits": app.limits}
+    whose = {"owner_uid": owner_uid, "built_in": True, "for_everybody": True}
+    return App.model_validate({**fields, **whose, "body_digest": "", "registered_at": now})

@@ -7,7 +7,7 @@ import contextlib
 import logging
 import os
 import socket
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterable
 from dataclasses import dataclass
 from typing import Any
 
@@ -16,6 +16,7 @@ from aiohttp import web
 from dispatcher.admission import DEFAULT_BOUNDS, Bounds
 from dispatcher.housekeeping import keep_certificate, keep_leases, keep_store
 from dispatcher.installation import Installation
+from dispatcher.kinds.registry import BUILT_IN, Kinds
 from dispatcher.listener import BACKLOG, Listener, raise_descriptors
 from dispatcher.routes.table import application
 from dispatcher.services import Services
@@ -56,23 +57,30 @@ class Running:
 
 @contextlib.asynccontextmanager
 async def running(
-    installation: Installation, host: str, port: int, bounds: Bounds = DEFAULT_BOUNDS
+    installation: Installation,
+    host: str,
+    port: int,
+    *,
+    bounds: Bounds = DEFAULT_BOUNDS,
+    kinds: Iterable[str] = BUILT_IN,
 ) -> AsyncIterator[Running]:
-    """Serve while the context lasts.
+    """Serve while the context lasts, the kinds of app with these names.
 
     Raises:
         NotInstalledError: there is no dispatcher in the folder.
         AlreadyRunningError: another dispatcher serves from the folder.
         PortTakenError: another program listens there.
         SchemaMismatchError: the database is of another version.
+        ConfigurationError: there is no kind of one of these names.
     """
+    loaded = Kinds.load(kinds)
     installation.check()
     with (  # before all else: nothing is touched beside another server
         hold(installation.lock, "a dispatcher"),
         contextlib.closing(_bound(host, port)) as listener,
     ):
         descriptors = raise_descriptors()
-        services = installation.open(bounds.within(descriptors))
+        services = installation.open(loaded, bounds.within(descriptors))
         LOG.info("%d descriptors, at most %d connections", descriptors, services.bounds.connections)
         try:
             async with _serving(services, installation, listener) as dispatcher:
@@ -87,6 +95,7 @@ async def _serving(services: Services, installation: Installation, listening: so
     services.authority.ensure_server_certificate(folder, names, services.now())
     context = server_context(folder / "cert.pem", folder / "key.pem", services.authority.cas)
     swept = services.blobs.sweep()
+    _wake_from_commits(services)
     prolonged = await services.database.run(leasing.prolong_all, now=services.now())
     LOG.info("%d attempts go on, %d uploads cut short were removed", prolonged, swept)
     runner = web.AppRunner(
@@ -119,6 +128,16 @@ async def _serving(services: Services, installation: Installation, listening: so
             task.cancel()
         await asyncio.gather(housekeeping, *tasks, return_exceptions=True)
         await runner.cleanup()
+
+
+def _wake_from_commits(services: Services) -> None:
+    """Let the commits of the writer's thread wake long polls, which live in this one."""
+    loop = asyncio.get_running_loop()
+
+    def wake(attempts: int) -> None:
+        loop.call_soon_threadsafe(services.waiters.wake, attempts)
+
+    services.database.on_ready = wake
 
 
 def _bound(host: str, port: int) -> socket.socket:

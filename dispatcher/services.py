@@ -15,6 +15,7 @@ from aiohttp import web
 from dispatcher.admission import DEFAULT_BOUNDS, Bounds, Holds
 from dispatcher.authority import Authority
 from dispatcher.heard import HeardBook
+from dispatcher.kinds.registry import Kinds
 from dispatcher.peers import Peers
 from dispatcher.storage.blobs import BlobStore
 from dispatcher.storage.database import Database
@@ -34,6 +35,7 @@ class Services:
     database: Database
     blobs: BlobStore
     authority: Authority
+    kinds: Kinds
     bounds: Bounds = DEFAULT_BOUNDS
     now: Callable[[], datetime] = utc_now
     waiters: Waiters = field(default_factory=Waiters)

@@ -6,15 +6,18 @@ import re
 from pathlib import Path
 from typing import Annotated, ClassVar, Final
 
-from pydantic import BeforeValidator, Field
+from pydantic import BeforeValidator, Field, StringConstraints
 from pydantic_settings import SettingsConfigDict
 
 from worker.probe import cores
 from xwhep.config import Settings
 from xwhep.folders import home
-from xwhep.protocol.apps import Kind
 
 GIB: Final = 1024**3
+
+
+#: the name of a kind that is built in, or the path of a module with a dot in it
+KindPath = Annotated[str, StringConstraints(pattern=r"^([a-z][a-z0-9-]{0,31}|[A-Za-z_]\w*(\.[A-Za-z_]\w*)+)$")]
 
 
 def as_share(value: object) -> object:
@@ -31,7 +34,8 @@ class WorkerSettings(Settings):
     model_config = SettingsConfigDict(env_prefix="XWHEP_WORKER__")
 
     slots: Annotated[int, Field(ge=1, le=1024)] = Field(default_factory=cores)  #: attempts at the same time
-    kinds: frozenset[Kind] = frozenset(Kind)  #: apps that may run here, as far as this machine can
+    #: apps that may run here, as far as this machine can; one of your own by its module's path: `lab.simulation`
+    kinds: frozenset[KindPath] = frozenset({"native", "vanity"})
     threads: Annotated[int, Field(ge=1, le=1024)] | None = None  #: of the search: slots it may have, by default all
     #: of the time of its processor that each search uses, such as 0.5 or "50%"
     share: Annotated[float, BeforeValidator(as_share), Field(ge=0.01, le=1)] = 1.0

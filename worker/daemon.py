@@ -14,14 +14,16 @@ from contextlib import ExitStack, suppress
 from datetime import UTC, datetime
 from typing import Any, Final, TypeVar
 
-from worker import events
-from worker.agent import Agent
+from worker.agent import events
+from worker.agent.bounds import Bounds
+from worker.agent.decisions import Agent
+from worker.agent.events import Event, ref_of
+from worker.agent.holdings import Phase
 from worker.cache import Cache
 from worker.config import Folders, WorkerSettings
-from worker.events import Event
-from worker.holdings import Phase
 from worker.offers import Offer, find_offer
-from worker.shell import Shell
+from worker.runs.registry import load
+from worker.shell import LiveAttempt, Shell
 from worker.spool import Spool
 from worker.status import RunView, WorkerStatus, write_status
 from worker.trouble import Mailbox, is_fatal
@@ -51,17 +53,19 @@ async def serve(settings: WorkerSettings, folders: Folders) -> None:
     """Run the worker until it is stopped by a signal.
 
     Raises:
+        ConfigurationError: the settings name a kind of app that there is not.
         AlreadyRunningError: another worker runs with these folders.
         NothingToRunError: this machine can run no kind of app.
         XwhepError: the dispatcher refuses this worker for good, or there is no identity.
     """
     identity = load_identity(folders.identity, JOIN_COMMAND)
+    kinds = load(settings)
     with hold(folders.lock, "a worker"):
         log.info("host %s (%s) of the grid at %s", identity.name, identity.member.uid, identity.dispatcher)
-        offer = await _unless_stopped(find_offer(settings.kinds))
+        offer = await _unless_stopped(find_offer(kinds))
         if offer is None:
             return
-        if not offer.kinds:
+        if not offer.usable:
             raise NothingToRunError
         identity = await _renew_if_due(identity)
         await Daemon(settings, folders, identity, offer).run()
@@ -74,8 +78,9 @@ class Daemon:
         self._settings = settings
         self._folders = folders
         self._identity = identity
-        self._agent = Agent(settings.slots, offer.kinds, settings.spool_bytes, random.random, settings.threads)
-        self._keys_per_s = offer.keys_per_s
+        self._kinds = offer.kinds
+        usable = {name: self._kinds[name].traits() for name in offer.usable}
+        self._agent = Agent(Bounds(settings.slots, usable, settings.spool_bytes), random.random)
         self._mailbox = Mailbox()
         self._deadline: float | None = None  #: when stopping must be over
         self._was_away = False
@@ -88,18 +93,16 @@ class Daemon:
         Raises:
             XwhepError: the dispatcher refuses this worker for good.
         """
-        spool = Spool(self._folders.attempts)
+        spool = Spool(self._folders.attempts, self._kinds)
         kept = await asyncio.to_thread(spool.recover, datetime.now(UTC))
         self._tell_kept(kept)
         cache = Cache(self._folders.cache, self._settings.cache_bytes)
         context = client_context(self._identity)
         with _signals(self.stop):
             async with Connection(self._identity.dispatcher, context) as connection, asyncio.TaskGroup() as tasks:
-                shell = Shell(HostClient(connection), spool, cache, self._mailbox, tasks)
-                shell.keys_per_s, shell.share = self._keys_per_s * self._settings.share, self._settings.share
-                others = [
-                    tasks.create_task(work) for work in (self._keep_certificate(context), self._heed_pauses(shell))
-                ]
+                client = HostClient(connection, self._kinds.work)
+                shell = Shell(client, spool, cache, self._kinds, self._mailbox, tasks)
+                others = [tasks.create_task(work) for work in (self._keep_certificate(context), self._heed_pauses())]
                 self._mailbox.tell(events.Started, kept)
                 await self._loop(shell)
                 for task in others:
@@ -141,13 +144,14 @@ class Daemon:
         except TimeoutError:
             return events.TimePassed(time.monotonic())
 
-    async def _heed_pauses(self, shell: Shell) -> None:
-        """Look again and again whether the volunteer wants searches."""
+    async def _heed_pauses(self) -> None:
+        """Look again and again whether the volunteer has paused the worker."""
+        was_on = False
         while True:
             is_on = await asyncio.to_thread(self._folders.paused.exists)
-            if is_on is not shell.brake.is_on:
-                log.info("the searches rest; `xwhep-worker resume` lets them go on" if is_on else "the searches go on")
-                shell.brake.turn(on=is_on)
+            if is_on is not was_on:
+                was_on = is_on
+                log.info("paused; `xwhep-worker resume` lets it go on" if is_on else "no longer paused")
                 self._mailbox.tell(events.Paused, is_on)
             await asyncio.sleep(PAUSE_CHECK_S)
 
@@ -157,7 +161,7 @@ class Daemon:
     def _tell_kept(kept: tuple[events.Kept, ...]) -> None:
         interrupted = sum(one.lease is not None for one in kept)
         if interrupted:
-            log.info("%s searches of an earlier run go on where they were, if their leases have held", interrupted)
+            log.info("%s jobs of an earlier run go on where they were, if their leases have held", interrupted)
         if len(kept) > interrupted:
             log.info("%s results of an earlier run are delivered first", len(kept) - interrupted)
 
@@ -182,15 +186,20 @@ class Daemon:
             stopping=self._agent.stopping,
             paused=self._agent.bounds.paused,
             slots=self._settings.slots,
-            kinds=self._agent.bounds.kinds,
-            keys_per_s=shell.keys_per_s,
-            keys_proven=shell.keys_proven,
-            running=[
-                RunView(job_uid=ref.job_uid, attempt=ref.attempt, kind=run.lease.work.kind, **run.latest.model_dump())
-                for ref, run in shell.runs.items()
-            ],
+            kinds={name: self._kinds[name].facts() for name in sorted(self._agent.bounds.kinds)},
+            running=[self._view(live) for live in shell.runs.values()],
             undelivered=sum(held.phase is Phase.ENDED for held in self._agent.held.values()),
             updated_at=datetime.now(UTC),
+        )
+
+    def _view(self, live: LiveAttempt) -> RunView:
+        ref, runner = ref_of(live.lease), self._kinds[live.lease.work.kind]
+        return RunView(
+            job_uid=ref.job_uid,
+            attempt=ref.attempt,
+            kind=runner.name,
+            measure=runner.measure,
+            **live.latest.model_dump(),
         )
 
     # --- the certificate

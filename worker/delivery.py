@@ -1,4 +1,4 @@
-"""Bringing hits and ends to the dispatcher, from the disk or, where that did not take them, from memory.
+"""Bringing reports and ends to the dispatcher, from the disk or, where that did not take them, from memory.
 
 What the dispatcher refuses for good is dropped with a line in the log: it knows why.
 """
@@ -10,23 +10,23 @@ import logging
 from collections.abc import Awaitable, Callable
 from typing import Final
 
-from pydantic import ValidationError
+from pydantic import BaseModel, ValidationError
 
-from worker import events
-from worker.events import Cause, Ref
-from worker.spool import Checkpoint, Spool
+from worker.agent import events
+from worker.agent.events import Cause, Ref
+from worker.runs.registry import Kinds
+from worker.spool import Spool
 from worker.trouble import Mailbox, code_of, is_fatal, status_of, told
 from xwhep.client.host import HostClient
 from xwhep.errors.base import XwhepError
 from xwhep.errors.jobs import LeaseLostError, StorageFullError
 from xwhep.lifecycle import ATTEMPT_ENDS
-from xwhep.protocol.attempts import FinishAttempt, Outcome, ProgressFields, ReportHit
-from xwhep.vanity.errors import ShareClaimedError
+from xwhep.protocol.attempts import FinishAttempt, Outcome, ProgressFields, Report
 
 log = logging.getLogger(__name__)
 
-#: how many hits of this run of the worker may be under way; a search that finds more waits
-MAX_HITS: Final = 64
+#: how many reports of this worker's runs may be under way; a run that makes more waits
+MAX_REPORTS: Final = 64
 _DAMAGED: Final = frozenset({"digest-mismatch", "too-large", "invalid-field"})
 
 
@@ -38,35 +38,35 @@ def lost(reason: str, progress: ProgressFields) -> FinishAttempt:
 class Delivery:
     """What is kept of the attempts of one worker, and the way of it to the dispatcher."""
 
-    def __init__(self, client: HostClient, spool: Spool, mailbox: Mailbox) -> None:
+    def __init__(self, client: HostClient, spool: Spool, kinds: Kinds, mailbox: Mailbox) -> None:
         self._client = client
+        self._kinds = kinds
         self._spool = spool
         self._mailbox = mailbox
         self._unsaved: dict[Ref, FinishAttempt] = {}  #: ends that the disk did not take
-        self._hits: dict[tuple[Ref, int], ReportHit] = {}
-        self._unsaved_hits: set[tuple[Ref, int]] = set()  #: of those, the ones that the disk did not take
-        self._room = asyncio.Semaphore(MAX_HITS)
-        self.keys_proven: int | None = None  #: by this host's shares, as the dispatcher last told
+        self._reports: dict[tuple[Ref, int], Report] = {}
+        self._unsaved_reports: set[tuple[Ref, int]] = set()  #: of those, the ones that the disk did not take
+        self._room = asyncio.Semaphore(MAX_REPORTS)
 
-    async def keep_hit(self, ref: Ref, number: int, hit: ReportHit) -> None:
-        """Record a hit and tell the agent; wait first while many others are under way."""
+    async def keep_report(self, ref: Ref, number: int, report: Report) -> None:
+        """Record a report and tell the agent; wait first while many others are under way."""
         await self._room.acquire()
-        self._hits[ref, number] = hit
+        self._reports[ref, number] = report
         try:
-            await asyncio.to_thread(self._spool.add_hit, ref, number, hit)
+            await asyncio.to_thread(self._spool.add_report, ref, number, report)
         except OSError as error:
-            log.warning("a hit could not be written to the disk (%s); it is sent all the same", error.strerror)
-            self._unsaved_hits.add((ref, number))
-        self._mailbox.tell(events.HitFound, ref, number)
+            log.warning("a report could not be written to the disk (%s); it is sent all the same", error.strerror)
+            self._unsaved_reports.add((ref, number))
+        self._mailbox.tell(events.ReportMade, ref, number)
 
-    async def keep_progress(self, ref: Ref, next_step: int) -> None:
-        """Record how far a search is, unless a hit from before that is in memory alone."""
-        if any(known == ref for known, _ in self._unsaved_hits):
+    async def keep_checkpoint(self, ref: Ref, checkpoint: BaseModel) -> None:
+        """Record how far a run is, unless a report from before that is in memory alone."""
+        if any(known == ref for known, _ in self._unsaved_reports):
             return
         try:
-            await asyncio.to_thread(self._spool.save, ref, Checkpoint(next_step=next_step))
+            await asyncio.to_thread(self._spool.save, ref, checkpoint)
         except OSError as error:
-            log.debug("how far a search is could not be written to the disk (%s)", error.strerror)
+            log.debug("how far a run is could not be written to the disk (%s)", error.strerror)
 
     async def keep_end(self, ref: Ref, end: FinishAttempt) -> None:
         """Record an end and tell the agent; where the disk does not take it, the attempt is given back."""
@@ -79,35 +79,45 @@ class Delivery:
         log.info("job %s, attempt %s: %s%s", *ref, end.outcome, f" ({end.reason})" if end.reason else "")
         self._mailbox.tell(events.RunEnded, ref, size_bytes, by_machine)
 
-    async def send_hit(self, ref: Ref, number: int) -> None:
-        """Report a hit."""
+    async def send_report(self, ref: Ref, number: int) -> None:
+        """Send a report."""
         over: Cause | None = None
 
         async def send() -> None:
             nonlocal over
-            hit = self._hits.get((ref, number))
-            if hit is None:
-                hit = await asyncio.to_thread(self._spool.hit, ref, number)
+            report = self._reports.get((ref, number))
+            if report is None:
+                report = await asyncio.to_thread(self._spool.report, ref, number)
             try:
-                reply = await self._client.report_hit(*ref, hit)
+                is_over = await self._send(ref, report)
             except LeaseLostError:
                 over = Cause.TAKEN_BACK
                 raise
-            except ShareClaimedError:
-                return  # its answer was lost
-            over = Cause.FOUND if reply.status in ATTEMPT_ENDS else None
-            self.keys_proven = reply.keys_proven
-            log.debug("job %s, attempt %s: a share was accepted", *ref)
+            over = Cause.REPORTED if is_over else None
 
-        if await self._is_settled(ref, send, "a hit"):
-            await asyncio.to_thread(self._spool.forget_hit, ref, number)
-            self._mailbox.tell(events.HitAnswered, ref, number, over)
-            for known in [known for known in self._hits if known == (ref, number) or (over and known[0] == ref)]:
-                del self._hits[known]
-                self._unsaved_hits.discard(known)
+        if await self._is_settled(ref, send, "a report"):
+            await asyncio.to_thread(self._spool.forget_report, ref, number)
+            self._mailbox.tell(events.ReportAnswered, ref, number, over)
+            for known in [known for known in self._reports if known == (ref, number) or (over and known[0] == ref)]:
+                del self._reports[known]
+                self._unsaved_reports.discard(known)
                 self._room.release()
 
-    async def report(self, ref: Ref) -> None:
+    async def _send(self, ref: Ref, report: Report) -> bool:
+        """Send a report, unless the dispatcher has it; tell whether the attempt has ended with it."""
+        runner = self._kinds.get(report.kind)
+        try:
+            reply = await self._client.report(*ref, report)
+        except XwhepError as error:
+            if runner is not None and isinstance(error, runner.reported_before):
+                return False  # its answer was lost
+            raise
+        if runner is not None and reply.details is not None:
+            runner.answered(reply.details)
+        log.debug("job %s, attempt %s: a report was accepted", *ref)
+        return reply.status in ATTEMPT_ENDS
+
+    async def send_end(self, ref: Ref) -> None:
         """Upload the outputs of an attempt and report its end."""
 
         async def send() -> None:
@@ -124,7 +134,7 @@ class Delivery:
             await self._client.finish(*ref, end)
 
         if await self._is_settled(ref, send, "its end"):
-            self._mailbox.tell(events.ReportAnswered, ref)
+            self._mailbox.tell(events.EndAnswered, ref)
 
     async def forget(self, ref: Ref) -> None:
         """Remove all that is kept of an attempt."""

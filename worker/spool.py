@@ -1,15 +1,15 @@
-"""What the worker must not lose: leases, hits and ends, on the disk until the dispatcher has acknowledged them.
+"""What the worker must not lose: leases, reports and ends, on the disk until the dispatcher has acknowledged them.
 
     <job>-<attempt>/lease.json       written before the run starts
-    <job>-<attempt>/checkpoint.json  how far a search is; written after the hits before it
-    <job>-<attempt>/hit-<n>.json     written before it is sent, removed when acknowledged
+    <job>-<attempt>/checkpoint.json  how far the run is, in its kind's words; written after the reports before it
+    <job>-<attempt>/report-<n>.json  written before it is sent, removed when acknowledged
     <job>-<attempt>/inputs/          what the run needs, removed with its end
     <job>-<attempt>/run/             what the run left, with its outputs
     <job>-<attempt>/end.json         written last, when the outputs are on the disk
 
-A folder with a lease and no end is an attempt that was interrupted: a search goes on from its checkpoint, anything
-else is given back at once. Nothing here knows the network. The methods block and are for other threads than the event
-loop's.
+A folder with a lease and no end is an attempt that was interrupted: if its kind can, it goes on from its checkpoint,
+else it is given back at once. Nothing here knows the network. The methods block and are for other threads than the
+event loop's.
 """
 
 from __future__ import annotations
@@ -21,15 +21,16 @@ import shutil
 from collections.abc import Iterator
 from datetime import datetime, timedelta
 from pathlib import Path
-from typing import Final, NamedTuple, TypeVar
+from typing import Final
 from uuid import UUID
 
-from pydantic import BaseModel, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, ValidationError
 
-from worker.events import Kept, Ref, ref_of
+from worker.agent.events import AnyLease, Kept, Ref, ref_of
+from worker.runs.contract import Workplace
+from worker.runs.registry import Kinds
 from xwhep.files import PRIVATE, make_private_folder, replace_file, sync_folder
-from xwhep.protocol.attempts import FinishAttempt, Lease, Outcome, ReportHit, VanityWork
-from xwhep.vanity.units import MAX_STEPS
+from xwhep.protocol.attempts import FinishAttempt, Outcome, Report
 
 log = logging.getLogger(__name__)
 
@@ -39,30 +40,22 @@ INTERRUPTED: Final = FinishAttempt(outcome=Outcome.LOST, reason="the worker was 
 _LEASE, _CHECKPOINT, _END = "lease.json", "checkpoint.json", "end.json"
 _INPUTS, _RUN, _GONE = "inputs", "run", ".gone"
 
-MessageT = TypeVar("MessageT", bound=BaseModel)
 
+class _KeptEnd(FinishAttempt):
+    """An end as it is on the disk."""
 
-class Checkpoint(BaseModel):
-    """How far the search of a unit is: all steps before this one are done, and their hits on the disk or delivered."""
-
-    next_step: int = Field(default=0, ge=0, le=MAX_STEPS)
-
-
-class Workplace(NamedTuple):
-    """Two empty folders for one run."""
-
-    inputs: Path
-    run: Path
+    model_config = ConfigDict(extra="ignore")
 
 
 class Spool:
-    """The attempts below one folder, of one worker."""
+    """The attempts below one folder, of one worker, which knows these kinds."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, kinds: Kinds) -> None:
         self._folder = folder
+        self._kinds = kinds
         make_private_folder(folder)
 
-    def open(self, lease: Lease) -> Workplace:
+    def open(self, lease: AnyLease) -> Workplace:
         """Record a lease, unless it is, with what is kept of its attempt; return the folders to run it in.
 
         Raises:
@@ -78,21 +71,21 @@ class Spool:
             _write(attempt / _LEASE, lease)
         return workplace
 
-    def save(self, ref: Ref, checkpoint: Checkpoint) -> None:
-        """Record how far a search is; the hits before that are recorded."""
+    def save(self, ref: Ref, checkpoint: BaseModel) -> None:
+        """Record how far a run is; the reports before that are recorded."""
         _write(self._attempt(ref) / _CHECKPOINT, checkpoint)
 
-    def add_hit(self, ref: Ref, number: int, hit: ReportHit) -> None:
-        """Record a hit; on return it is on the disk."""
-        _write(self._hit(ref, number), hit)
+    def add_report(self, ref: Ref, number: int, report: Report) -> None:
+        """Record a report; on return it is on the disk."""
+        _write(self._report(ref, number), report)
 
-    def hit(self, ref: Ref, number: int) -> ReportHit:
-        """Return a hit that is not acknowledged."""
-        return ReportHit.model_validate_json(self._hit(ref, number).read_bytes())
+    def report(self, ref: Ref, number: int) -> Report:
+        """Return a report that is not acknowledged."""
+        return self._kinds.report(self._report(ref, number).read_bytes())
 
-    def forget_hit(self, ref: Ref, number: int) -> None:
-        """Remove a hit that the dispatcher knows."""
-        self._hit(ref, number).unlink(missing_ok=True)
+    def forget_report(self, ref: Ref, number: int) -> None:
+        """Remove a report that the dispatcher knows."""
+        self._report(ref, number).unlink(missing_ok=True)
 
     def end(self, ref: Ref, end: FinishAttempt) -> int:
         """Record the end of an attempt, its outputs on the disk before it; return how many bytes are kept of it."""
@@ -104,8 +97,9 @@ class Spool:
         return self._size(attempt)
 
     def end_of(self, ref: Ref) -> FinishAttempt:
-        """Return how an attempt ended."""
-        return FinishAttempt.model_validate_json((self._attempt(ref) / _END).read_bytes())
+        """Return how an attempt ended; fields that only an earlier version of the worker knew are left out."""
+        kept = _KeptEnd.model_validate_json((self._attempt(ref) / _END).read_bytes())
+        return FinishAttempt(**dict(kept))
 
     def output(self, ref: Ref, name: str) -> Path:
         """Return the file of an output."""
@@ -121,7 +115,7 @@ class Spool:
     def recover(self, now: datetime) -> tuple[Kept, ...]:
         """Return what an earlier worker left, oldest first.
 
-        What was interrupted and is no search has an end from now on. What cannot be read, and what is older than `KEEP`
+        What was interrupted and cannot go on has an end from now on. What cannot be read, and what is older than `KEEP`
         at `now`, is removed.
         """
         for leftover in self._folder.glob(f"{_GONE}-*"):
@@ -131,46 +125,40 @@ class Spool:
     def _recover(self, ref: Ref, now: datetime) -> Kept | None:
         attempt = self._attempt(ref)
         try:
-            lease = _read(attempt / _LEASE, Lease)
+            lease = self._kinds.lease((attempt / _LEASE).read_bytes())
             if now.timestamp() - (attempt / _LEASE).stat().st_mtime > KEEP.total_seconds() or ref_of(lease) != ref:
                 log.warning("attempt %s of job %s was kept for %s days; it is dropped", ref[1], ref[0], KEEP.days)
                 self.forget(ref)
                 return None
-            hits = tuple(self._hits(ref))
+            reports = tuple(self._reports(ref))
             if not (attempt / _END).exists():
                 shutil.rmtree(attempt / _RUN, ignore_errors=True)
-                if isinstance(lease.work, VanityWork):
-                    return Kept(ref, hits, 0, lease, self._next_step(attempt, lease.work))
+                runner = self._kinds.get(lease.work.kind)
+                if runner is not None and runner.checkpoint is not None:
+                    return Kept(ref, reports, 0, lease, _read_if_there(attempt / _CHECKPOINT, runner.checkpoint))
                 self.end(ref, INTERRUPTED)
             self.end_of(ref)
-            return Kept(ref, hits, self._size(attempt))
+            return Kept(ref, reports, self._size(attempt))
         except (OSError, ValidationError):
             log.warning("what is kept of attempt %s of job %s cannot be read; it is dropped", ref[1], ref[0])
             self.forget(ref)
             return None
 
-    @staticmethod
-    def _next_step(attempt: Path, work: VanityWork) -> int:
-        """Return where the search of a unit goes on; one that was never written down begins anew."""
-        path = attempt / _CHECKPOINT
-        checkpoint = _read(path, Checkpoint) if path.exists() else Checkpoint()
-        return min(checkpoint.next_step, work.steps)
-
     def _refs(self) -> list[Ref]:
         folders = [path for path in self._folder.iterdir() if path.is_dir() and not path.name.startswith(".")]
         return [ref for path in sorted(folders, key=lambda path: path.stat().st_mtime) if (ref := _parse(path.name))]
 
-    def _hits(self, ref: Ref) -> Iterator[int]:
-        for path in sorted(self._attempt(ref).glob("hit-*.json")):
-            number = int(path.stem.removeprefix("hit-"))
-            self.hit(ref, number)
+    def _reports(self, ref: Ref) -> Iterator[int]:
+        for path in sorted(self._attempt(ref).glob("report-*.json")):
+            number = int(path.stem.removeprefix("report-"))
+            self.report(ref, number)
             yield number
 
     def _attempt(self, ref: Ref) -> Path:
         return self._folder / f"{ref.job_uid}-{ref.attempt}"
 
-    def _hit(self, ref: Ref, number: int) -> Path:
-        return self._attempt(ref) / f"hit-{number:06}.json"
+    def _report(self, ref: Ref, number: int) -> Path:
+        return self._attempt(ref) / f"report-{number:06}.json"
 
     @staticmethod
     def _size(attempt: Path) -> int:
@@ -189,8 +177,8 @@ def _write(path: Path, message: BaseModel) -> None:
     replace_file(path, message.model_dump_json().encode(), PRIVATE)
 
 
-def _read(path: Path, message: type[MessageT]) -> MessageT:
-    return message.model_validate_json(path.read_bytes())
+def _read_if_there(path: Path, message: type[BaseModel]) -> BaseModel | None:
+    return message.model_validate_json(path.read_bytes()) if path.exists() else None
 
 
 def _sync_file(path: Path) -> None:

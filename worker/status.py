@@ -8,9 +8,8 @@ from uuid import UUID
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
-from xwhep.protocol.apps import Kind
 from xwhep.protocol.attempts import ProgressFields
-from xwhep.protocol.base import Moment
+from xwhep.protocol.base import Details, KindName, Moment
 
 
 class RunView(ProgressFields):
@@ -18,7 +17,8 @@ class RunView(ProgressFields):
 
     job_uid: UUID
     attempt: int
-    kind: Kind
+    kind: KindName
+    measure: str = ""  #: what the amounts count
 
 
 class WorkerStatus(BaseModel):
@@ -32,11 +32,9 @@ class WorkerStatus(BaseModel):
     name: str
     connected: bool  #: whether the dispatcher answered when last asked
     stopping: bool
-    paused: bool = False  #: whether the searches rest
+    paused: bool = False  #: whether what can rest rests
     slots: int
-    kinds: frozenset[Kind]
-    keys_per_s: float  #: of one slot, in a search, lately
-    keys_proven: int | None = None  #: by this host's shares, as the dispatcher last told; None until it did
+    kinds: dict[KindName, Details]  #: of app that are taken now, each with what it tells of itself
     running: list[RunView]
     undelivered: int  #: results that the dispatcher has not acknowledged
     updated_at: Moment

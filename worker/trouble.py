@@ -8,11 +8,10 @@ import time
 from collections.abc import Callable
 from typing import Final
 
-from worker.events import Event
+from worker.agent.events import Event
 from xwhep.errors.base import RemoteError, XwhepError
 from xwhep.errors.jobs import UnavailableError
-from xwhep.errors.machines import CannotContainError
-from xwhep.vanity.errors import SearchFailedError
+from xwhep.errors.machines import MachineError
 
 log = logging.getLogger(__name__)
 
@@ -37,7 +36,7 @@ def status_of(error: XwhepError) -> int:
 
 def told(error: XwhepError | OSError) -> str:
     """Return what others may hear of an error: of this machine its trouble, not the names of its folders."""
-    if isinstance(error, SearchFailedError | CannotContainError):  # in the words of programs that ran here
+    if isinstance(error, MachineError):  # in the words of programs that ran here
         return f"the machine could not do it ({error.code}): its own log says why"
     if isinstance(error, XwhepError):
         return str(error)

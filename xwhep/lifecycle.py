@@ -1,4 +1,4 @@
-"""The lives of jobs, attempts, data and batches: which status may follow which, and on what event.
+"""The lives of jobs, attempts and batches: which status may follow which, on what event, and whose fault an end is.
 
 A status changes through these tables and nowhere else. This module knows no clock and no database.
 """
@@ -35,6 +35,14 @@ class Event(StrEnum):
     CANCELLED = "cancelled"
 
 
+class Blame(StrEnum):
+    """Whose fault it was that an attempt brought no result."""
+
+    JOB = "job"  #: its program ended with an error, or passed a limit: another host would see the same
+    HOST = "host"  #: the host fell silent, gave the job back, or lied
+    GRID = "grid"  #: the job was cancelled, or another attempt decided it
+
+
 class AttemptStatus(StrEnum):
     """Where an attempt is in its life."""
 
@@ -65,6 +73,7 @@ TRANSITIONS: Final[Mapping[tuple[Status, Event], Status]] = MappingProxyType(
     {
         (Status.PENDING, Event.LEASED): Status.RUNNING,
         (Status.PENDING, Event.CANCELLED): Status.CANCELLED,
+        (Status.RUNNING, Event.LEASED): Status.RUNNING,  # a job may have several live attempts
         (Status.RUNNING, Event.LEASE_EXPIRED): Status.PENDING,
         (Status.RUNNING, Event.ATTEMPTS_USED_UP): Status.ERROR,
         (Status.RUNNING, Event.COMPLETED): Status.COMPLETED,
@@ -73,7 +82,15 @@ TRANSITIONS: Final[Mapping[tuple[Status, Event], Status]] = MappingProxyType(
     }
 )
 
-ATTEMPT_ENDS: Final = frozenset(AttemptStatus) - {AttemptStatus.LEASED}
+#: how an attempt ends, and whose fault it is then; None: nobody's, it brought a result
+ATTEMPT_ENDS: Final[Mapping[AttemptStatus, Blame | None]] = MappingProxyType(
+    {
+        AttemptStatus.FINISHED: None,
+        AttemptStatus.FAILED: Blame.JOB,
+        AttemptStatus.LOST: Blame.HOST,
+        AttemptStatus.REVOKED: Blame.GRID,
+    }
+)
 
 
 def advance(status: Status, event: Event) -> Status:
@@ -88,17 +105,6 @@ def advance(status: Status, event: Event) -> Status:
         raise IllegalTransitionError(status, event) from error
 
 
-def end_attempt(status: AttemptStatus, end: AttemptStatus) -> AttemptStatus:
-    """Return `end`; an attempt ends once, and only from its lease.
-
-    Raises:
-        IllegalTransitionError: the attempt has ended already, or `end` is no end.
-    """
-    if status is not AttemptStatus.LEASED or end not in ATTEMPT_ENDS:
-        raise IllegalTransitionError(status, end)
-    return end
-
-
 def is_final(status: Status) -> bool:
     """Tell whether a job in this status never changes again."""
     return not any(start is status for start, _ in TRANSITIONS)
@@ -108,18 +114,13 @@ def is_final(status: Status) -> bool:
 OPEN: Final = tuple(status for status in Status if not is_final(status))
 
 
-def after_loss(attempts_made: int, attempts_allowed: int) -> Event:
-    """Return what a lost attempt means for its job: another one, or the end.
-
-    `attempts_made` counts the lost one.
-    """
-    return Event.LEASE_EXPIRED if attempts_made < attempts_allowed else Event.ATTEMPTS_USED_UP
+def leased(status: Status) -> Status:
+    """Return the status of a job of which an attempt is leased: one that has ended stays as it ended."""
+    return status if is_final(status) else advance(status, Event.LEASED)
 
 
-def bag_status(counts: Mapping[Status, int], *, cancelled: bool) -> BatchStatus:
-    """Return the status of a bag of jobs from how many of them are in each status."""
-    if cancelled:
-        return BatchStatus.CANCELLED
+def bag_status(counts: Mapping[Status, int]) -> BatchStatus:
+    """Return the status of a bag of jobs that nobody cancelled, from how many of them are in each status."""
     present = {status for status, count in counts.items() if count}
     if not all(is_final(status) for status in present):
         return BatchStatus.RUNNING

@@ -36,7 +36,9 @@ async def _serve(installation: Installation, settings: DispatcherSettings) -> No
     for name in (signal.SIGINT, signal.SIGTERM):
         with contextlib.suppress(NotImplementedError):  # Windows: Ctrl-C arrives as KeyboardInterrupt
             loop.add_signal_handler(name, stop.set)
-    async with running(installation, settings.host, settings.port, settings.bounds()) as dispatcher:
+    async with running(
+        installation, settings.host, settings.port, bounds=settings.bounds(), kinds=settings.kinds
+    ) as dispatcher:
         click.echo(f"Serving on port {dispatcher.port}; press Ctrl-C to stop.")
         await dispatcher.until(stop)
         remark("Stopping.")

@@ -22,7 +22,8 @@ TABLE: list[Route] = []
 async def register_app(call: Call) -> web.Response:
     """Register a version of an app."""
     message: RegisterApp = await call.body(RegisterApp)
-    app = await call.services.database.run(catalogue.register_app, call.caller, message, now=call.services.now())
+    services = call.services
+    app = await services.database.run(catalogue.register_app, services.kinds, call.caller, message, now=services.now())
     return render(app, status=201)
 
 

@@ -7,19 +7,19 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import re
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from typing import Any, Final, TypeVar
 
 from aiohttp import web
-from pydantic import BaseModel, TypeAdapter, ValidationError
+from pydantic import BaseModel
 
+from dispatcher.parsing import FIELD_CHARACTERS, validated
 from dispatcher.services import SERVICES, Services
 from xwhep.errors.base import RemoteError, XwhepError
 from xwhep.errors.identity import ForbiddenError
 from xwhep.errors.jobs import BusyError
-from xwhep.errors.requests import BadRequestError, InvalidFieldError, TooLargeError
+from xwhep.errors.requests import BadRequestError, TooLargeError
 from xwhep.nesting import is_nested_deeper
 from xwhep.rights import Caller, Role
 
@@ -32,11 +32,6 @@ MAX_DEPTH: Final = 32
 JSON: Final = "application/json"
 #: seconds within which a request's body must be here, whole
 BODY_S: Final = 30.0
-#: characters of a field's name that an error repeats, since the name may be the client's own
-FIELD_CHARACTERS: Final = 200
-#: a member of an enumeration as Python shows it; people know its value only
-_MEMBER: Final = re.compile(r"<\w+\.\w+: ('[^']*')>")
-
 T = TypeVar("T")
 
 
@@ -233,26 +228,3 @@ def check_depth(raw: bytes) -> None:
     """
     if is_nested_deeper(raw, MAX_DEPTH):
         raise BadRequestError(f"the JSON is nested deeper than {MAX_DEPTH} levels")
-
-
-def validated(shape: Any, raw: bytes) -> Any:
-    """Return JSON text as a message; nothing is converted or left over, in the parts of a message neither.
-
-    Raises:
-        BadRequestError: it is not JSON.
-        InvalidFieldError: a field is missing, unknown, or out of its range.
-    """
-    try:
-        return TypeAdapter(shape).validate_json(raw, strict=True, extra="forbid")
-    except ValidationError as error:
-        first = error.errors(include_input=False, include_url=False)[0]
-        if first["type"] == "json_invalid":
-            raise BadRequestError(f"the body is not JSON ({_plain(first['msg'])})") from error
-        field = ".".join(str(part) for part in first["loc"])[:FIELD_CHARACTERS] or "body"
-        raise InvalidFieldError(field, _plain(first["msg"])) from error
-
-
-def _plain(message: str) -> str:
-    """Return what pydantic says as part of a sentence, without the names of our classes."""
-    message = _MEMBER.sub(r"\1", message.removeprefix("Value error, "))
-    return message[:1].lower() + message[1:]

@@ -3,18 +3,18 @@
 from __future__ import annotations
 
 import asyncio
+import secrets
 
 from aiohttp import web
 
 from dispatcher.routes import content
 from dispatcher.routes.door import CONTENT, Call, Route, render, serve
 from dispatcher.usecases import batches, jobs
-from dispatcher.wakeups import ALL
 from xwhep.errors.requests import InvalidFieldError, NotFoundError
 from xwhep.ids import parse_uid
 from xwhep.lifecycle import Status
 from xwhep.protocol.base import Page
-from xwhep.protocol.batches import BatchView, SubmitBag, SubmitBatch, SubmitSearch
+from xwhep.protocol.batches import BatchView, SubmitBatch
 from xwhep.protocol.jobs import JobSummary, JobsView, JobView, SubmitJobs
 from xwhep.rights import OWNERS
 
@@ -25,8 +25,8 @@ TABLE: list[Route] = []
 async def submit(call: Call) -> web.Response:
     """Submit jobs: all of them or none."""
     message: SubmitJobs = await call.body(SubmitJobs)
-    reply = await call.services.database.run(jobs.submit, call.caller, message.jobs, now=call.services.now())
-    call.services.waiters.wake(len(message.jobs))
+    services = call.services
+    reply = await services.database.run(jobs.submit, services.kinds, call.caller, message.jobs, now=services.now())
     return render(reply, status=201)
 
 
@@ -58,8 +58,8 @@ async def show(call: Call) -> web.Response:
 @serve(TABLE, "DELETE", "/v1/jobs/{uid}", OWNERS, gives=JobSummary)
 async def cancel(call: Call) -> web.Response:
     """Cancel a job."""
-    uid = parse_uid(call.part("uid"))
-    return render(await call.services.database.run(jobs.cancel, call.caller, uid, now=call.services.now()))
+    uid, services = parse_uid(call.part("uid")), call.services
+    return render(await services.database.run(jobs.cancel, services.kinds, call.caller, uid, now=services.now()))
 
 
 @serve(TABLE, "GET", "/v1/jobs/{uid}/outputs/{name:.+}", OWNERS, gives=CONTENT)
@@ -75,28 +75,30 @@ async def send_output(call: Call) -> web.StreamResponse:
 @serve(TABLE, "POST", "/v1/batches", OWNERS, takes=SubmitBatch, gives=BatchView)
 async def submit_batch(call: Call) -> web.Response:
     """Submit a batch."""
-    message: SubmitBag | SubmitSearch = await call.body(SubmitBatch)
-    # what a search asks for may take a second to parse: not while others wait for the database
-    wanted = await asyncio.to_thread(message.wanted) if isinstance(message, SubmitSearch) else None
-    batch = await call.services.database.run(batches.submit, call.caller, message, wanted, now=call.services.now())
-    call.services.waiters.wake(len(message.jobs) if isinstance(message, SubmitBag) else ALL)
+    services = call.services
+    message: SubmitBatch = await call.body(services.kinds.submit_batch())
+    source = services.kinds.sources[message.kind]
+    begun = await asyncio.to_thread(source.begin, message, secrets.randbelow)
+    batch = await services.database.run(batches.submit, services.kinds, call.caller, message, begun, now=services.now())
     return render(batch, status=201)
 
 
 @serve(TABLE, "GET", "/v1/batches", OWNERS, gives=Page[BatchView])
 async def list_batches(call: Call) -> web.Response:
     """Return the caller's batches."""
-    return render(await call.services.database.read(batches.list_own, call.caller, call.query("after")))
+    services = call.services
+    return render(await services.database.read(batches.list_own, services.kinds, call.caller, call.query("after")))
 
 
 @serve(TABLE, "GET", "/v1/batches/{uid}", OWNERS, gives=BatchView)
 async def show_batch(call: Call) -> web.Response:
     """Return a batch."""
-    return render(await call.services.database.read(batches.show, call.caller, parse_uid(call.part("uid"))))
+    uid, services = parse_uid(call.part("uid")), call.services
+    return render(await services.database.read(batches.show, services.kinds, call.caller, uid))
 
 
 @serve(TABLE, "DELETE", "/v1/batches/{uid}", OWNERS, gives=BatchView)
 async def cancel_batch(call: Call) -> web.Response:
     """Cancel a batch with all its jobs."""
-    uid = parse_uid(call.part("uid"))
-    return render(await call.services.database.run(batches.cancel, call.caller, uid, now=call.services.now()))
+    uid, services = parse_uid(call.part("uid")), call.services
+    return render(await services.database.run(batches.cancel, services.kinds, call.caller, uid, now=services.now()))

@@ -28,29 +28,32 @@ async def create_token(call: Call) -> web.Response:
     message: CreateToken = await call.body(CreateToken)
     token = make_token(certificate_digest(call.services.authority.certificate))
     database = call.services.database
-    expires_at = await database.run(members.create_token, message, token.secret_digest, now=call.services.now())
+    expires_at = await database.run(
+        members.create_token, call.caller.uid, message, token.secret_digest, now=call.services.now()
+    )
     return render(TokenReply(token=str(token), expires_at=expires_at), status=201)
 
 
 @serve(TABLE, "GET", "/v1/hosts", ADMINISTRATORS, gives=Page[HostView])
 async def list_hosts(call: Call) -> web.Response:
     """Return all hosts."""
-    return render(await call.services.database.read(members.list_hosts, call.query("after")))
+    return render(await call.services.database.read(members.list_hosts, call.services.kinds, call.query("after")))
 
 
 @serve(TABLE, "GET", "/v1/hosts/{uid}", ADMINISTRATORS, gives=HostView)
 async def show_host(call: Call) -> web.Response:
     """Return a host."""
-    return render(await call.services.database.read(members.show_host, parse_uid(call.part("uid"))))
+    return render(
+        await call.services.database.read(members.show_host, call.services.kinds, parse_uid(call.part("uid")))
+    )
 
 
 @serve(TABLE, "DELETE", "/v1/hosts/{uid}", ADMINISTRATORS, gives=HostView)
 async def revoke_host(call: Call) -> web.Response:
     """Revoke a host; what it was running goes to others."""
     uid = parse_uid(call.part("uid"))
-    host = await call.services.database.run(members.revoke_host, uid, now=call.services.now())
+    host = await call.services.database.run(members.revoke_host, call.services.kinds, uid, now=call.services.now())
     call.services.peers.forget()
-    call.services.waiters.wake()
     return render(host)
 
 

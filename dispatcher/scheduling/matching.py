@@ -5,60 +5,63 @@ A poll then touches only index entries of the classes that fit, however many job
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Self
 
-from xwhep.protocol.apps import Kind
-from xwhep.protocol.attempts import ANY_KERNELS
 from xwhep.protocol.base import Cpu, Os
-from xwhep.vanity.addresses import Form
 
 
 @dataclass(frozen=True, slots=True)
 class Profile:
-    """What a host can run."""
+    """What a host can run: kinds of app, each with the features that the host has for it, on its platform."""
 
-    kinds: frozenset[Kind]
+    kinds: Mapping[str, frozenset[str]]
     os: Os
     cpu: Cpu
-    forms: frozenset[Form] = ANY_KERNELS  #: of addresses that it can search for
 
 
 @dataclass(frozen=True, slots=True)
 class Requirement:
-    """What a job requires of a host: a kind of app, one of some platforms (none named: any), forms of addresses."""
+    """What a job requires of a host: a kind of app, one of some platforms (none named: any), features of the kind.
 
-    kind: Kind
+    The name of a feature has neither spaces nor slashes.
+    """
+
+    kind: str
     platforms: frozenset[tuple[Os, Cpu]] = frozenset()
-    forms: frozenset[Form] = frozenset()  #: all of them; none if the job searches for no address
+    features: frozenset[str] = frozenset()  #: all of them
 
     def text(self) -> str:
         """Return the canonical text: equal requirements have equal texts."""
-        forms = sorted(form.value for form in self.forms)
-        return " ".join([self.kind.value, *forms, *sorted(f"{os.value}/{cpu.value}" for os, cpu in self.platforms)])
+        platforms = sorted(f"{os.value}/{cpu.value}" for os, cpu in self.platforms)
+        return " ".join([self.kind, *sorted(self.features), *platforms])
 
     @classmethod
     def parse(cls, text: str) -> Self:
         """Return the requirement that has this text."""
         kind, *words = text.split()
         pairs = (word.split("/") for word in words if "/" in word)
-        forms = frozenset(Form(word) for word in words if "/" not in word)
-        return cls(Kind(kind), frozenset((Os(os), Cpu(cpu)) for os, cpu in pairs), forms)
+        features = frozenset(word for word in words if "/" not in word)
+        return cls(kind, frozenset((Os(os), Cpu(cpu)) for os, cpu in pairs), features)
 
     def fits(self, profile: Profile) -> bool:
         """Tell whether a host of this profile can run the job."""
-        if self.kind not in profile.kinds or not self.forms <= profile.forms:
+        if self.kind not in profile.kinds or not self.features <= profile.kinds[self.kind]:
             return False
-        return not self.platforms or any(runs_on(os, cpu, profile) for os, cpu in self.platforms)
+        return self.fits_platform(profile.os, profile.cpu)
+
+    def fits_platform(self, host_os: Os, host_cpu: Cpu) -> bool:
+        """Tell whether a host of this platform could run the job, if it takes the kind."""
+        return not self.platforms or any(runs_on(target, host_os, host_cpu) for target in self.platforms)
 
 
-def runs_on(os: Os, cpu: Cpu, profile: Profile) -> bool:
-    """Tell whether a program for this platform runs on a host of this profile."""
-    return os is profile.os and cpu in (profile.cpu, Cpu.ANY)
+def runs_on(target: tuple[Os, Cpu], host_os: Os, host_cpu: Cpu) -> bool:
+    """Tell whether a program for the target platform runs on a host of this platform."""
+    return target[0] is host_os and target[1] in (host_cpu, Cpu.ANY)
 
 
-def best_target(targets: Iterable[tuple[Os, Cpu]], profile: Profile) -> tuple[Os, Cpu] | None:
+def best_target(targets: Iterable[tuple[Os, Cpu]], host_os: Os, host_cpu: Cpu) -> tuple[Os, Cpu] | None:
     """Return the platform to run on: one built for the processor before a script; None if there is none."""
-    fitting = [(os, cpu) for os, cpu in targets if runs_on(os, cpu, profile)]
+    fitting = [target for target in targets if runs_on(target, host_os, host_cpu)]
     return min(fitting, key=lambda target: target[1] is Cpu.ANY, default=None)

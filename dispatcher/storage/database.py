@@ -19,12 +19,15 @@ from pathlib import Path
 from typing import Any, Concatenate, Final, ParamSpec, TypeVar
 
 from sqlalchemy import Engine
-from sqlalchemy.exc import DatabaseError, OperationalError
+from sqlalchemy.exc import DatabaseError, IntegrityError, OperationalError
 from sqlmodel import Session
 
 from xwhep.errors.base import XwhepError
 from xwhep.errors.jobs import StorageFullError, UnavailableError
 from xwhep.sql.sqlite import open_engine, translated
+
+#: what a use case announces, in `Session.info`: how many attempts became wanted
+READY: Final = "ready"
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -50,6 +53,7 @@ class _Answer:
 
     value: Any
     failure: BaseException | None
+    ready: int = 0  #: how many attempts became wanted
 
 
 class Database:
@@ -62,6 +66,8 @@ class Database:
         self._orders: queue.SimpleQueue[_Order | None] = queue.SimpleQueue()
         self._closing = threading.Lock()  # held to order and to close: no order slips in behind the last
         self._closed = False
+        #: called in the writer's thread with how many attempts became wanted by what was just committed
+        self.on_ready: Callable[[int], None] = lambda _: None
         self._readers = ThreadPoolExecutor(READERS, thread_name_prefix="reader")
         self._writer = threading.Thread(target=self._write_all, name="writer", daemon=True)
         self._writer.start()
@@ -144,6 +150,9 @@ class Database:
                 answers = [_attempt(session, order) for order in group]
         except BaseException as failure:  # noqa: BLE001 - nothing was committed: each of them must hear of it
             answers = [_Answer(None, failure)] * len(group)
+        ready = sum(answer.ready for answer in answers)
+        if ready:
+            self.on_ready(ready)
         for order, answer in zip(group, answers, strict=True):
             if answer.failure is not None:
                 order.future.set_exception(answer.failure)
@@ -152,15 +161,27 @@ class Database:
 
 
 def _attempt(session: Session, order: _Order) -> _Answer:
-    """Run one use case in a savepoint; what it raised has changed nothing."""
+    """Run one use case in a savepoint; what it raised has changed nothing.
+
+    One that was second to write a value that must be unique is run once more: now it sees the first.
+    """
     try:
-        with session.begin_nested():
-            value = order.work(session)
+        try:
+            value = _run(session, order)
+        except IntegrityError:
+            value = _run(session, order)
     except Exception as failure:
         if isinstance(failure, OperationalError) or type(failure) is DatabaseError:
             raise  # the disk or the file: the whole group has failed
         return _Answer(None, failure)
-    return _Answer(None, value) if isinstance(value, XwhepError) else _Answer(value, None)
+    ready = session.info.pop(READY, 0)
+    return _Answer(None, value, ready) if isinstance(value, XwhepError) else _Answer(value, None, ready)
+
+
+def _run(session: Session, order: _Order) -> Any:
+    session.info.pop(READY, None)
+    with session.begin_nested():
+        return order.work(session)
 
 
 def unusable(name: str) -> UnavailableError:

@@ -5,21 +5,19 @@ from __future__ import annotations
 from datetime import datetime
 from uuid import UUID
 
-from sqlalchemy import BigInteger, ForeignKeyConstraint, Index, Integer, MetaData, UniqueConstraint
+from sqlalchemy import ForeignKeyConstraint, Index, MetaData, UniqueConstraint
 from sqlmodel import Field, SQLModel
 
-from xwhep.lifecycle import AttemptStatus, DataStatus, Status
-from xwhep.protocol.apps import AppFields, Kind, Limits
+from xwhep.lifecycle import AttemptStatus, Blame, DataStatus, Status
+from xwhep.protocol.apps import AppFields, Limits
 from xwhep.protocol.attempts import ProgressFields
-from xwhep.protocol.base import Cpu, Os, RelativePath
-from xwhep.protocol.batches import BatchFields, BatchKind, SearchFields
+from xwhep.protocol.base import Cpu, KindName, Os, RelativePath
+from xwhep.protocol.batches import BatchFields
 from xwhep.protocol.data import BlobFields, DataFields
 from xwhep.protocol.jobs import JobWork
 from xwhep.protocol.members import MemberFields
 from xwhep.rights import Role
-from xwhep.sql.columns import NAMES, document, enumeration, moment, partial_index
-from xwhep.vanity.addresses import Form, Network
-from xwhep.vanity.target_fields import TargetFields
+from xwhep.sql.columns import NAMES, document, enumeration, moment, partial_index, widen_counts
 
 SQLModel.metadata.naming_convention = dict(NAMES)
 METADATA: MetaData = SQLModel.metadata
@@ -70,11 +68,8 @@ class Host(MemberFields, SQLModel, table=True):
     group_uid: UUID | None = Field(default=None, foreign_key="groups.uid")
     os: Os | None = enumeration(Os, default=None)
     cpu: Cpu | None = enumeration(Cpu, default=None)
-    keys_per_s: float = 0  #: compressed ones, of one slot, as it says
-    proven_keys_per_s: float = 0  #: the same by the shares of its latest units, times their effort
-    shares: int = 0  #: that stood up to checking
-    keys_proven: int = 0  #: by them: the host's credit
-    false_results: int = 0
+    owner_uid: UUID | None = Field(default=None, foreign_key="users.uid")  #: who issued its token; None: the operator
+    false_results: int = 0  #: reports that did not stand up to checking
     joined_at: datetime = moment()
     seen_at: datetime | None = moment(default=None)
     revoked_at: datetime | None = moment(default=None)
@@ -98,6 +93,7 @@ class Token(SQLModel, table=True):
     digest: str = Field(primary_key=True)
     role: Role = enumeration(Role)
     group_uid: UUID | None = Field(default=None, foreign_key="groups.uid")
+    issuer_uid: UUID | None = Field(default=None, foreign_key="users.uid")  #: None: issued on the dispatcher's machine
     uses_left: int
     expires_at: datetime = moment()
 
@@ -149,8 +145,9 @@ class App(AppFields, SQLModel, table=True):
 
     uid: UUID = Field(primary_key=True)
     owner_uid: UUID = Field(foreign_key="users.uid")
-    kind: Kind = enumeration(Kind)
     limits: Limits = document(Limits)
+    built_in: bool = False  #: the dispatcher brought it along
+    for_everybody: bool = False  #: every user may submit to it
     body_digest: str
     registered_at: datetime = moment()
 
@@ -185,65 +182,43 @@ class Batch(BatchFields, SQLModel, table=True):
     __tablename__ = "batches"
     __table_args__ = (
         Index(None, "owner_uid", "submitted_at"),
-        partial_index("ix_batches_open_searches", "match_class", "served_at", where="ended_at IS NULL"),
+        partial_index("ix_batches_open_sources", "match_class", "served_at", where="ended_at IS NULL"),
     )
 
     uid: UUID = Field(primary_key=True)
     owner_uid: UUID = Field(foreign_key="users.uid")
-    kind: BatchKind = enumeration(BatchKind)
-    match_class: int | None = Field(default=None, foreign_key="match_classes.id")  #: None for a bag
-    served_at: datetime | None = moment(default=None)  #: when a host last got a unit of it
+    kind: KindName = Field(max_length=32)
+    match_class: int | None = Field(default=None, foreign_key="match_classes.id")  #: of jobs made at the lease
+    served_at: datetime | None = moment(default=None)  #: when a job was last made for a host
     cancelled: bool = False
     body_digest: str
     submitted_at: datetime = moment()
     ended_at: datetime | None = moment(default=None)
 
 
-class Search(SearchFields, SQLModel, table=True):
-    """What a search batch looks for, and what it has found."""
-
-    __tablename__ = "searches"
-    __table_args__ = (UniqueConstraint("public_key"),)
-
-    batch_uid: UUID = Field(primary_key=True, foreign_key="batches.uid")
-    patterns: list[str] = document(list[str])
-    forms: list[Form] = document(list[Form])
-    network: Network = enumeration(Network)
-    blinding: str = Field(repr=False)  #: r, 32 bytes, hexadecimal; never leaves the dispatcher
-    blinded_key: str  #: A + rG, what hosts get
-    target: TargetFields = document(TargetFields)  #: what follows from the wish
-    difficulty: float
-    next_number: int = 0
-    keys_tried: int = 0  #: by attempts that have ended
-    result_s: str | None = None  #: unblinded
-    result_e: int | None = None
-    result_sign: int | None = None
-    result_address: str | None = None
-    result_job_uid: UUID | None = None
-
-
 class Job(SQLModel, table=True):
-    """One submitted job, or one unit of a search."""
+    """One job: submitted, or made by its batch's source."""
 
     __tablename__ = "jobs"
     __table_args__ = (
-        partial_index("ix_jobs_ready", "match_class", "submitted_at", "uid", where="status = 'pending'"),
+        partial_index("ix_jobs_ready", "match_class", "submitted_at", "uid", where="attempts_wanted > 0"),
         Index(None, "owner_uid", "submitted_at"),
         Index(None, "batch_uid", "status"),
     )
 
-    uid: UUID = Field(primary_key=True)  #: made by the client; of a unit, derived
+    uid: UUID = Field(primary_key=True)  #: made by the client, or derived by the batch's source
     owner_uid: UUID = Field(foreign_key="users.uid")
     app_uid: UUID = Field(foreign_key="apps.uid")
     batch_uid: UUID | None = Field(default=None, foreign_key="batches.uid")
     match_class: int = Field(foreign_key="match_classes.id")  #: fixed at submission
     work: JobWork = document(JobWork)
     limits: Limits = document(Limits)
-    unit_number: int | None = None
-    unit_keys: int | None = None  #: how many the unit tries
+    amount: int | None = None  #: how much there is to do, in its kind's measure; None: unknown
     status: Status = enumeration(Status, default=Status.PENDING)
+    attempts_wanted: int = 1  #: how many more may be leased now, whatever the status
     attempts_made: int = 0
     attempts_allowed: int
+    result_attempt: int | None = None  #: the number of the attempt whose result was accepted
     body_digest: str
     submitted_at: datetime = moment()
     ended_at: datetime | None = moment(default=None)
@@ -262,6 +237,7 @@ class Attempt(ProgressFields, SQLModel, table=True):
     number: int = Field(primary_key=True)
     host_uid: UUID = Field(foreign_key="hosts.uid")
     status: AttemptStatus = enumeration(AttemptStatus, default=AttemptStatus.LEASED)
+    blame: Blame | None = enumeration(Blame, default=None)  #: whose fault it was that it brought no result
     leased_at: datetime = moment()
     lease_ends_at: datetime = moment()
     ended_at: datetime | None = moment(default=None)
@@ -269,8 +245,6 @@ class Attempt(ProgressFields, SQLModel, table=True):
     exit_status: int | None = None
     cpu_s: float = 0
     max_rss_bytes: int = 0
-    keys_proven: int = 0  #: by shares
-    claimed: list[str] = document(list[str], default_factory=list)  #: shares, so that each counts once; while it lives
     result_digest: str | None = None  #: of the report that ended it, so that a repeated report is known
 
 
@@ -285,16 +259,27 @@ class AttemptUpload(BlobFields, SQLModel, table=True):
     digest: str = Field(primary_key=True, foreign_key="blobs.digest")
 
 
-class JobOutput(BlobFields, SQLModel, table=True):
-    """A file of a job's one accepted result."""
+class AttemptClaim(SQLModel, table=True):
+    """A report of a live attempt that was accepted, so that each counts once; deleted when the attempt ends."""
 
-    __tablename__ = "job_outputs"
+    __tablename__ = "attempt_claims"
+    __table_args__ = (ForeignKeyConstraint(["job_uid", "attempt"], ["attempts.job_uid", "attempts.number"]),)
 
-    job_uid: UUID = Field(primary_key=True, foreign_key="jobs.uid")
+    job_uid: UUID = Field(primary_key=True)
+    attempt: int = Field(primary_key=True)
+    claim: str = Field(primary_key=True)
+
+
+class AttemptOutput(BlobFields, SQLModel, table=True):
+    """A file that an attempt has left: a candidate for its job's result."""
+
+    __tablename__ = "attempt_outputs"
+    __table_args__ = (ForeignKeyConstraint(["job_uid", "attempt"], ["attempts.job_uid", "attempts.number"]),)
+
+    job_uid: UUID = Field(primary_key=True)
+    attempt: int = Field(primary_key=True)
     name: str = Field(primary_key=True)
     digest: str = Field(foreign_key="blobs.digest")
 
 
-for _column in [column for table in METADATA.tables.values() for column in table.columns]:
-    if type(_column.type) is Integer and not _column.primary_key:
-        _column.type = BigInteger()  # counts of keys and bytes pass 2^31; on SQLite the two types are one
+widen_counts(METADATA)

@@ -8,10 +8,11 @@ from typing import Any, Final, Protocol, TypeVar
 from uuid import UUID
 
 from pydantic import BaseModel
-from sqlalchemy import tuple_
+from sqlalchemy import Delete, Insert, Update, tuple_
 from sqlmodel import Session, SQLModel, select
 from sqlmodel.sql.expression import SelectOfScalar
 
+from dispatcher.storage.database import READY
 from xwhep.errors.requests import IdConflictError, InvalidFieldError, NotFoundError
 from xwhep.ids import DERIVED_VERSION, check_client_uid, parse_uid
 from xwhep.protocol.base import Page
@@ -35,6 +36,18 @@ ViewT = TypeVar("ViewT", bound=BaseModel)
 def body_digest(request: BaseModel) -> str:
     """Return the SHA-256 of a request as its canonical JSON, hexadecimal."""
     return hashlib.sha256(request.model_dump_json().encode()).hexdigest()
+
+
+def changed(session: Session, statement: Update | Insert | Delete) -> int:
+    """Run a conditional statement; return how many rows it changed, 0 for one that has lost a race."""
+    result: Any = session.execute(statement)
+    count: int = result.rowcount
+    return count
+
+
+def announce(session: Session, attempts: int) -> None:
+    """Let hosts that wait be woken for so many attempts, once this is committed."""
+    session.info[READY] = session.info.get(READY, 0) + attempts
 
 
 def load_own(session: Session, table: type[RowT], uid: UUID, caller: Caller, kind: str) -> RowT:

@@ -9,28 +9,29 @@ from uuid import UUID
 from sqlalchemy import or_
 from sqlmodel import Session, col, select
 
+from dispatcher.kinds.registry import Kinds
 from dispatcher.storage.tables import App, AppTarget, Blob, Data
 from dispatcher.usecases.access import body_digest, each, load_own, page, repeated
-from xwhep.errors.jobs import NoTargetError
 from xwhep.errors.requests import InvalidFieldError, NameTakenError, NotFoundError
 from xwhep.lifecycle import DataStatus
-from xwhep.protocol.apps import AppView, Kind, RegisterApp, Target
+from xwhep.protocol.apps import AppView, RegisterApp, Target
 from xwhep.protocol.base import Page
 from xwhep.protocol.data import DataView, RegisterData
-from xwhep.rights import Caller, Role
+from xwhep.rights import Caller
 
 
-def register_app(session: Session, caller: Caller, request: RegisterApp, *, now: datetime) -> AppView:
+def register_app(session: Session, kinds: Kinds, caller: Caller, request: RegisterApp, *, now: datetime) -> AppView:
     """Register a version of an app; sent again, it is the same registration.
 
     Raises:
         NameTakenError: the caller has this name and version already.
-        NoTargetError: a native app without a program.
-        InvalidFieldError: a program that the caller has not uploaded, or an app that is built in.
+        InvalidFieldError: a program that the caller has not uploaded, or a kind that this grid does not run.
+        XwhepError: the kind refuses what the app states.
     """
     digest = body_digest(request)
     if known := repeated(session, App, caller, request.uid, digest):
         return app_view(session, known)
+    kinds.app(request.kind).check_apps([request])
     _check_app(session, caller, request)
     fields = request.model_dump(exclude={"targets", "limits"})
     app = App(**fields, limits=request.limits, owner_uid=caller.uid, body_digest=digest, registered_at=now)
@@ -42,11 +43,6 @@ def register_app(session: Session, caller: Caller, request: RegisterApp, *, now:
 
 
 def _check_app(session: Session, caller: Caller, request: RegisterApp) -> None:
-    builtin = request.kind is not Kind.NATIVE
-    if builtin and caller.role is not Role.ADMINISTRATOR:
-        raise InvalidFieldError("kind", f"an app of kind {request.kind} is built in; register native apps")
-    if not builtin and not request.targets:
-        raise NoTargetError(request.name)
     if len({(target.os, target.cpu) for target in request.targets}) != len(request.targets):
         raise InvalidFieldError("targets", "two targets are for the same platform")
     check_content(session, caller, [target.blob for target in request.targets], "targets.blob")
@@ -81,8 +77,7 @@ def load_app(session: Session, caller: Caller, uid: UUID) -> App:
 
 
 def _may_use(caller: Caller, app: App) -> bool:
-    is_built_in = app.kind is not Kind.NATIVE
-    return is_built_in or caller.owns(app.owner_uid) or caller.may_use_every_app
+    return app.for_everybody or caller.owns(app.owner_uid) or caller.may_use_every_app
 
 
 def show_app(session: Session, caller: Caller, uid: UUID) -> AppView:
@@ -94,7 +89,7 @@ def list_apps(session: Session, caller: Caller, name: str | None, after: str | N
     """Return the apps that the caller may use, newest first."""
     query = select(App)
     if not caller.may_use_every_app:
-        query = query.where(or_(col(App.owner_uid) == caller.uid, col(App.kind) != Kind.NATIVE))
+        query = query.where(or_(col(App.owner_uid) == caller.uid, col(App.for_everybody)))
     if name is not None:
         query = query.where(App.name == name)
     order = (col(App.registered_at), col(App.uid))

@@ -8,53 +8,49 @@ from uuid import UUID
 
 from sqlmodel import Session, col, select
 
+from dispatcher.kinds.registry import Kinds
 from dispatcher.scheduling.matching import Requirement
-from dispatcher.storage.tables import App, Attempt, Batch, Job, JobOutput, MatchClass
+from dispatcher.storage.tables import App, Attempt, AttemptOutput, Job, MatchClass
 from dispatcher.usecases import waiting
-from dispatcher.usecases.access import body_digest, each, load_own, page, repeated
+from dispatcher.usecases.access import announce, body_digest, each, load_own, page, repeated
 from dispatcher.usecases.catalogue import check_content, load_app, targets_of
-from xwhep.errors.jobs import NoTargetError
-from xwhep.errors.requests import IdConflictError, InvalidFieldError
-from xwhep.lifecycle import OPEN, AttemptStatus, Event, Status, advance, end_attempt
-from xwhep.protocol.apps import Kind, Limits
+from dispatcher.usecases.ends import cancel_jobs
+from xwhep.errors.requests import IdConflictError, IllegalTransitionError, InvalidFieldError
+from xwhep.lifecycle import Event, Status
+from xwhep.protocol.apps import Limits
 from xwhep.protocol.base import Page
-from xwhep.protocol.batches import BatchKind
-from xwhep.protocol.jobs import (
-    ATTEMPTS_ALLOWED,
-    AttemptView,
-    JobSummary,
-    JobsView,
-    JobView,
-    JobWork,
-    Output,
-    SubmitJob,
-)
+from xwhep.protocol.jobs import AttemptView, JobSummary, JobsView, JobView, JobWork, Output, SubmitJob
 from xwhep.rights import Caller
 
 
 def submit(
-    session: Session, caller: Caller, requests: Sequence[SubmitJob], *, batch_uid: UUID | None = None, now: datetime
+    session: Session,
+    kinds: Kinds,
+    caller: Caller,
+    requests: Sequence[SubmitJob],
+    *,
+    batch_uid: UUID | None = None,
+    now: datetime,
 ) -> JobsView:
     """Submit jobs, all of them or none; a job sent again is the same job.
 
     Raises:
         NotFoundError: the caller may not use an app.
-        NoTargetError: an app has no program for any platform.
-        InvalidFieldError: content that is not the caller's, or a limit above the app's.
+        InvalidFieldError: content that is not the caller's, a limit above the app's, or an app that only batches use.
         IdConflictError: an id was used for something else.
     """
     if len({request.uid for request in requests}) != len(requests):
         raise InvalidFieldError("jobs.uid", "two jobs of one request have the same id")
     check_content(session, caller, [digest for request in requests for digest in _content(request)], "inputs.digest")
     classes: dict[UUID, tuple[App, int]] = {}
-    jobs = []
+    jobs, fresh = [], []
     for request in requests:
         digest = body_digest(request)
         job = repeated(session, Job, caller, request.uid, digest)
         if job is not None and job.batch_uid != batch_uid:
             raise IdConflictError("job", request.uid)  # in a batch a job is another than alone
         if job is None:
-            app, match_class = _app_class(session, caller, request.app_uid, classes)
+            app, match_class = _app_class(session, kinds, caller, request.app_uid, classes)
             job = Job(
                 uid=request.uid,
                 owner_uid=caller.uid,
@@ -63,13 +59,15 @@ def submit(
                 match_class=match_class,
                 work=JobWork(**request.model_dump(include=set(JobWork.model_fields))),
                 limits=_limits(request, app),
-                attempts_allowed=ATTEMPTS_ALLOWED,
+                attempts_allowed=kinds.of(app.kind).attempts_allowed,
                 body_digest=digest,
                 submitted_at=now,
             )
-            session.add(job)
+            fresh.append(job)
         jobs.append(job)
+    session.add_all(fresh)
     session.flush()
+    announce(session, len(fresh))
     return JobsView(jobs=[JobSummary.model_validate(job) for job in jobs])
 
 
@@ -77,16 +75,18 @@ def _content(request: SubmitJob) -> list[str]:
     return [item.digest for item in request.inputs] + ([request.stdin] if request.stdin else [])
 
 
-def _app_class(session: Session, caller: Caller, app_uid: UUID, known: dict[UUID, tuple[App, int]]) -> tuple[App, int]:
+def _app_class(
+    session: Session, kinds: Kinds, caller: Caller, app_uid: UUID, known: dict[UUID, tuple[App, int]]
+) -> tuple[App, int]:
     """Return an app that the caller may submit to, with the match class of its jobs."""
     if app_uid not in known:
         app = load_app(session, caller, app_uid)
-        if app.kind is not Kind.NATIVE:
-            raise InvalidFieldError("app_uid", f"app {app.name} is a search: submit a batch of kind search")
-        platforms = frozenset((target.os, target.cpu) for target in targets_of(session, app_uid))
-        if not platforms:
-            raise NoTargetError(app.name)
-        known[app_uid] = app, class_of(session, Requirement(app.kind, platforms))
+        for source in kinds.sources.values():
+            if source.app_uid == app_uid:
+                why = f"app {app.name} gets its jobs from batches: submit a batch of kind {source.name}"
+                raise InvalidFieldError("app_uid", why)
+        (requirement,) = kinds.app(app.kind).requirements([targets_of(session, app_uid)])
+        known[app_uid] = app, class_of(session, requirement)
     return known[app_uid]
 
 
@@ -113,7 +113,8 @@ def show(session: Session, caller: Caller, uid: UUID, *, now: datetime) -> JobVi
     """Return a job with its attempts and outputs, and why it waits."""
     job = load_own(session, Job, uid, caller, "job")
     attempts = session.exec(select(Attempt).where(Attempt.job_uid == uid).order_by(col(Attempt.number))).all()
-    outputs = session.exec(select(JobOutput).where(JobOutput.job_uid == uid).order_by(JobOutput.name))
+    of_result = (AttemptOutput.job_uid == uid, col(AttemptOutput.attempt) == job.result_attempt)
+    outputs = session.exec(select(AttemptOutput).where(*of_result).order_by(AttemptOutput.name))
     return JobView(
         **job.model_dump(include=set(JobView.model_fields) - {"limits"}),
         **job.work.model_dump(),
@@ -136,50 +137,24 @@ def list_own(
     return page(session, query, (col(Job.submitted_at), col(Job.uid)), after, each(JobSummary.model_validate))
 
 
-def cancel(session: Session, caller: Caller, uid: UUID, *, now: datetime) -> JobSummary:
+def cancel(session: Session, kinds: Kinds, caller: Caller, uid: UUID, *, now: datetime) -> JobSummary:
     """Cancel a job; doing it twice is doing it once.
 
     Raises:
         NotFoundError: no job has this uid, or it is not the caller's.
         IllegalTransitionError: the job has already ended in another way.
     """
-    job = load_own(session, Job, uid, caller, "job")
+    load_own(session, Job, uid, caller, "job")
+    while cancel_jobs(session, kinds, col(Job.uid) == uid, now=now):
+        pass  # until no more of it is open: it was leased or given back meanwhile
+    job = session.get_one(Job, uid, populate_existing=True)
     if job.status is not Status.CANCELLED:
-        live = select(Attempt).where(Attempt.job_uid == uid, col(Attempt.ended_at).is_(None))
-        stop(job, session.exec(live).first(), now=now)
-        note_end(session, job.batch_uid, now=now)
-    session.flush()
+        raise IllegalTransitionError(job.status, Event.CANCELLED)
     return JobSummary.model_validate(job)
-
-
-def stop(job: Job, live: Attempt | None, *, now: datetime) -> None:
-    """Cancel a job that has not ended, and revoke its live attempt, of which it has one or none."""
-    job.status = advance(job.status, Event.CANCELLED)
-    job.ended_at = now
-    if live is not None:
-        close(live, AttemptStatus.REVOKED, "the job was cancelled", now=now)
-
-
-def note_end(session: Session, batch_uid: UUID | None, *, now: datetime) -> None:
-    """Note when the last job of a bag has ended; a search ends by its own rule, and a job may be in no batch."""
-    if batch_uid is None:
-        return
-    batch = session.get_one(Batch, batch_uid)
-    open_jobs = select(Job.uid).where(Job.batch_uid == batch_uid, col(Job.status).in_(OPEN))
-    if batch.kind is BatchKind.BAG and batch.ended_at is None and session.exec(open_jobs.limit(1)).first() is None:
-        batch.ended_at = now
-
-
-def close(attempt: Attempt, end: AttemptStatus, reason: str | None, *, now: datetime) -> None:
-    """End an attempt."""
-    attempt.status = end_attempt(attempt.status, end)
-    attempt.ended_at = now
-    attempt.reason = reason
-    attempt.claimed = []  # nothing more is taken from it, so nothing can be claimed again
 
 
 def output_of(session: Session, caller: Caller, uid: UUID, name: str) -> Output | None:
     """Return an output of one of the caller's jobs; None if it has none of this name."""
-    load_own(session, Job, uid, caller, "job")
-    row = session.get(JobOutput, (uid, name))
+    job = load_own(session, Job, uid, caller, "job")
+    row = None if job.result_attempt is None else session.get(AttemptOutput, (uid, job.result_attempt, name))
     return None if row is None else Output.model_validate(row, from_attributes=True)

@@ -2,150 +2,102 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Final
+from typing import Any, Final
 from uuid import UUID
 
-from sqlalchemy import exists, func, literal
+from sqlalchemy import update
 from sqlmodel import Session, col, select
 
-from dispatcher.scheduling.leases import (
-    FALSE_RESULTS_ALLOWED,
-    LEASE,
-    LIVE_ATTEMPTS_ALLOWED,
-    SAME_HOST_PAUSE,
-    credited_keys,
-    lease_end,
-    may_go_on,
-    sizing_rate,
-)
-from dispatcher.scheduling.matching import Profile, Requirement, best_target
-from dispatcher.storage.tables import Attempt, Batch, Host, Job, MatchClass
-from dispatcher.usecases import searches
+from dispatcher.kinds.contract import Handing
+from dispatcher.kinds.registry import Kinds
+from dispatcher.scheduling.leases import LEASE, believed_amount, lease_end, may_go_on
+from dispatcher.scheduling.matching import Profile
+from dispatcher.storage.tables import App, Attempt, Host, Job
+from dispatcher.usecases import offers, own
+from dispatcher.usecases.access import changed
 from dispatcher.usecases.catalogue import targets_of
-from dispatcher.usecases.jobs import close, note_end
+from dispatcher.usecases.claims import Claim, begin_attempt, claim
+from dispatcher.usecases.ends import AttemptEnd, settle
 from xwhep.errors.identity import RevokedError
-from xwhep.lifecycle import AttemptStatus, Event, Status, advance, after_loss
+from xwhep.errors.jobs import UnavailableError
+from xwhep.lifecycle import AttemptStatus
 from xwhep.protocol.attempts import (
     HEARTBEAT_S,
     AttemptProgress,
     AttemptRef,
     Lease,
     LeaseRequest,
-    NativeWork,
     ProgressFields,
+    Work,
 )
 from xwhep.rights import Caller
-from xwhep.sql.columns import by_value
 
 #: ids that one query names, well under the number of values that a statement may have
 IDS_A_QUERY: Final = 1000
-#: written into the statement: as a value that is bound, it would not tell the planner that the index of `ready` fits
-PENDING: Final = col(Job.status) == literal(Status.PENDING, by_value(Status), literal_execute=True)
+#: how often something is looked for anew because another host was faster
+TRIES: Final = 100
 
 
-@dataclass(frozen=True, slots=True)
-class Offer:
-    """What a host can be given now: a waiting job, or the next unit of a search."""
-
-    job_uid: UUID | None = None
-    search_uid: UUID | None = None
-
-
-def fitting_classes(session: Session, profile: Profile) -> list[int]:
-    """Return the match classes whose jobs a host of this profile can run."""
-    rows = session.exec(select(MatchClass)).all()
-    return [row.id for row in rows if row.id is not None and Requirement.parse(row.requirement).fits(profile)]
-
-
-def offer(session: Session, host_uid: UUID, profile: Profile, *, now: datetime) -> Offer | None:
-    """Return what the host can be given; None if nothing waits that fits. Only reads.
-
-    Jobs go first, the oldest of all fitting classes; searches have no last unit, and take turns with what is left.
-
-    Raises:
-        RevokedError: the host was revoked while it waited.
-    """
-    if not _may_work(session, host_uid):
-        return None
-    classes = fitting_classes(session, profile)
-    oldest = [found for match_class in classes if (found := _oldest(session, match_class, host_uid, now))]
-    if oldest:
-        return Offer(job_uid=min(oldest)[1])
-    open_searches = select(Batch).where(col(Batch.match_class).in_(classes), col(Batch.ended_at).is_(None))
-    batch = session.exec(open_searches.order_by(col(Batch.served_at).nulls_first()).limit(1)).first()
-    return None if batch is None else Offer(search_uid=batch.uid)
-
-
-def _may_work(session: Session, host_uid: UUID) -> bool:
-    """Tell whether a host may have one more attempt."""
-    host = session.get_one(Host, host_uid)
-    if host.revoked_at is not None:
-        raise RevokedError
-    live = select(func.count()).where(col(Attempt.host_uid) == host_uid, col(Attempt.ended_at).is_(None))
-    return host.false_results < FALSE_RESULTS_ALLOWED and session.exec(live).one() < LIVE_ATTEMPTS_ALLOWED
-
-
-def _oldest(session: Session, match_class: int, host_uid: UUID, now: datetime) -> tuple[datetime, UUID] | None:
-    """Return when the oldest waiting job of a class that this host has not just lost was submitted, and its id."""
-    just_had = exists().where(
-        col(Attempt.job_uid) == col(Job.uid),
-        col(Attempt.host_uid) == host_uid,
-        col(Attempt.ended_at).between(now - SAME_HOST_PAUSE, now + SAME_HOST_PAUSE),  # ahead: the clock was set back
-    )
-    ready = select(Job.submitted_at, Job.uid).where(Job.match_class == match_class, PENDING, ~just_had)
-    return session.exec(ready.order_by(col(Job.submitted_at), col(Job.uid)).limit(1)).first()
-
-
-def lease(session: Session, caller: Caller, request: LeaseRequest, *, now: datetime) -> Lease | None:
+def lease(
+    session: Session,
+    kinds: Kinds,
+    caller: Caller,
+    request: LeaseRequest,
+    abilities: Mapping[str, Any],
+    *,
+    now: datetime,
+) -> Lease[Work] | None:
     """Lease what fits best to a host; None if nothing waits.
 
     Raises:
         RevokedError: the host was revoked while it waited.
     """
-    profile = Profile(request.kinds, request.os, request.cpu, request.forms)
-    found = offer(session, caller.uid, profile, now=now)
-    host = session.get_one(Host, caller.uid)
-    host.os, host.cpu, host.keys_per_s, host.seen_at = request.os, request.cpu, request.keys_per_s, now
-    if found is None:
-        return None
-    if found.job_uid is not None:
-        job = session.get_one(Job, found.job_uid)
-    else:
-        keys_per_s = sizing_rate(request.keys_per_s, host.proven_keys_per_s)
-        job = searches.next_unit(session, session.get_one(Batch, found.search_uid), keys_per_s, now=now)
-    return _give(session, job, profile, host, now=now)
+    seen = update(Host).where(col(Host.uid) == caller.uid, col(Host.revoked_at).is_(None))
+    if not changed(session, seen.values(os=request.os, cpu=request.cpu, seen_at=now)):
+        raise RevokedError
+    own.remember(session, kinds, caller.uid, abilities)
+    profile = kinds.profile(request, abilities)
+    for _ in range(TRIES):
+        found = offers.offer(session, caller.uid, profile, now=now)
+        if found is None:
+            return None
+        claimed = claim(session, kinds, found, caller.uid, now=now)
+        if claimed is None:
+            continue
+        given = _lease(session, kinds, claimed, caller.uid, profile, now)
+        if given is not None:
+            return given
+    raise UnavailableError("too many hosts asked for the same jobs at once")
 
 
-def _give(session: Session, job: Job, profile: Profile, host: Host, *, now: datetime) -> Lease:
-    job.status = advance(job.status, Event.LEASED)
-    job.attempts_made += 1
+def _lease(
+    session: Session, kinds: Kinds, claim: Claim, host_uid: UUID, profile: Profile, now: datetime
+) -> Lease[Work] | None:
+    """Begin a claimed attempt; None if its job was decided meanwhile."""
+    job = claim.job
+    kind = kinds.of(session.get_one(App, job.app_uid).kind)
+    targets = targets_of(session, job.app_uid)
+    (handed,) = kind.hand_out([Handing(job, targets, profile, own.own_of(session, kind, job, host_uid))])
     attempt = Attempt(
-        job_uid=job.uid, number=job.attempts_made, host_uid=host.uid, leased_at=now, lease_ends_at=lease_end(now)
-    )
-    if job.unit_number is not None:
-        # as before, until a heartbeat says how fast it is now
-        attempt.keys_per_s = host.keys_per_s / searches.effort_of(session, job)
-    session.add(attempt)
-    session.flush()
-    work = searches.work_of(session, job) if job.unit_number is not None else _native_work(session, job, profile)
-    return Lease(
         job_uid=job.uid,
-        attempt=attempt.number,
+        number=claim.number,
+        host_uid=host_uid,
+        leased_at=now,
+        lease_ends_at=lease_end(now),
+    )
+    attempt.amount_per_s = handed.amount_per_s
+    if not begin_attempt(session, attempt, job):
+        return None
+    return Lease[Work](
+        job_uid=job.uid,
+        attempt=claim.number,
         lease_s=LEASE.total_seconds(),
         heartbeat_s=HEARTBEAT_S,
-        work=work,
-        keys_proven=host.keys_proven,
+        work=handed.work,
     )
-
-
-def _native_work(session: Session, job: Job, profile: Profile) -> NativeWork:
-    targets = {(target.os, target.cpu): target for target in targets_of(session, job.app_uid)}
-    best = best_target(targets, profile)
-    assert best is not None, "the match class fits, so one of the app's targets does"
-    return NativeWork(program=targets[best].blob, entry=targets[best].entry, limits=job.limits, **job.work.model_dump())
 
 
 # --- heartbeats ------------------------------------------------------------------------------------------------------
@@ -187,11 +139,11 @@ def prolong(session: Session, heard: Sequence[Heard], hosts: dict[UUID, datetime
         for attempt, job in session.exec(live).all():
             report = reports.get((attempt.host_uid, attempt.job_uid, attempt.number))
             if report is not None and may_go_on(attempt.leased_at, job.limits.wall_s, report.at):
-                attempt.lease_ends_at = max(attempt.lease_ends_at, lease_end(report.at))
-                keep_progress(attempt, report.progress, job.unit_keys)
+                lease_ends_at = max(attempt.lease_ends_at, lease_end(report.at))
+                keep_progress(session, attempt, report.progress, job, lease_ends_at=lease_ends_at)
     for some in _in_parts(list(hosts)):
-        for host in session.exec(select(Host).where(col(Host.uid).in_(some))).all():
-            host.seen_at = hosts[host.uid]
+        for uid in some:
+            changed(session, update(Host).where(col(Host.uid) == uid).values(seen_at=hosts[uid]))
 
 
 def _in_parts(uids: Sequence[UUID]) -> Iterator[Sequence[UUID]]:
@@ -199,39 +151,36 @@ def _in_parts(uids: Sequence[UUID]) -> Iterator[Sequence[UUID]]:
     return (uids[start : start + IDS_A_QUERY] for start in range(0, len(uids), IDS_A_QUERY))
 
 
-def keep_progress(attempt: Attempt, progress: ProgressFields, unit_keys: int | None) -> None:
-    """Write down how far an attempt is; what it tried never shrinks, and is never more than its unit has."""
-    attempt.fraction = progress.fraction
-    attempt.keys_tried = max(attempt.keys_tried, credited_keys(progress.keys_tried, unit_keys))
-    attempt.keys_per_s = progress.keys_per_s
+def keep_progress(session: Session, attempt: Attempt, progress: ProgressFields, job: Job, **values: Any) -> bool:
+    """Write down how far a live attempt is, with further values; tell whether it is still live."""
+    live = (
+        col(Attempt.job_uid) == attempt.job_uid,
+        col(Attempt.number) == attempt.number,
+        col(Attempt.status) == AttemptStatus.LEASED,
+    )
+    return bool(
+        changed(session, update(Attempt).where(*live).values({**progress_of(attempt, progress, job), **values}))
+    )
+
+
+def progress_of(attempt: Attempt, progress: ProgressFields, job: Job) -> dict[str, Any]:
+    """Return how far an attempt is, as columns; what it did never shrinks, and is never more than its job has."""
+    amount = max(attempt.amount, believed_amount(progress.amount, job.amount))
+    return {"fraction": progress.fraction, "amount": amount, "amount_per_s": progress.amount_per_s}
 
 
 # --- loss ------------------------------------------------------------------------------------------------------------
 
 
-def lose(session: Session, attempt: Attempt, reason: str, *, now: datetime) -> None:
-    """End an attempt that brings no result; its job waits again, or ends when its attempts are used up."""
-    job = session.get_one(Job, attempt.job_uid)
-    event = after_loss(job.attempts_made, job.attempts_allowed)
-    if job.unit_number is not None:
-        attempt.reason = reason
-        searches.end_unit(session, attempt, job, AttemptStatus.LOST, event, now=now)
-        return
-    close(attempt, AttemptStatus.LOST, reason, now=now)
-    job.status = advance(job.status, event)
-    if event is Event.ATTEMPTS_USED_UP:
-        job.ended_at = now
-        note_end(session, job.batch_uid, now=now)
-
-
-def expire(session: Session, *, now: datetime, at_most: int = 1000) -> int:
+def expire(session: Session, kinds: Kinds, *, now: datetime, at_most: int = 1000) -> int:
     """Take back the leases that have ended; return how many."""
-    ended = select(Attempt).where(col(Attempt.ended_at).is_(None), col(Attempt.lease_ends_at) < now)
-    attempts = session.exec(ended.order_by(col(Attempt.lease_ends_at)).limit(at_most)).all()
-    for attempt in attempts:
-        lose(session, attempt, "the host fell silent and the lease ended", now=now)
-    session.flush()
-    return len(attempts)
+    silent = select(Attempt.job_uid, Attempt.number).where(
+        col(Attempt.ended_at).is_(None), col(Attempt.lease_ends_at) < now
+    )
+    found = session.exec(silent.order_by(col(Attempt.lease_ends_at)).limit(at_most)).all()
+    reason = "the host fell silent and the lease ended"
+    ends = [AttemptEnd(uid, number, AttemptStatus.LOST, reason, silent_since=now) for uid, number in found]
+    return len(settle(session, kinds, ends, now=now))
 
 
 def prolong_all(session: Session, *, now: datetime) -> int:
@@ -239,15 +188,13 @@ def prolong_all(session: Session, *, now: datetime) -> int:
 
     This is for a start, and for a gap or a jump in time: no host could send a heartbeat meanwhile.
     """
-    live = session.exec(select(Attempt).where(col(Attempt.ended_at).is_(None))).all()
-    for attempt in live:
-        attempt.lease_ends_at = lease_end(now)
-    session.flush()
-    return len(live)
+    live = update(Attempt).where(col(Attempt.ended_at).is_(None))
+    return changed(session, live.values(lease_ends_at=lease_end(now)))
 
 
-def take_back(session: Session, host_uid: UUID, *, now: datetime) -> None:
+def take_back(session: Session, kinds: Kinds, host_uid: UUID, *, now: datetime) -> None:
     """Take all attempts from a host that was revoked."""
-    live = select(Attempt).where(Attempt.host_uid == host_uid, col(Attempt.ended_at).is_(None))
-    for attempt in session.exec(live).all():
-        lose(session, attempt, "the host was revoked", now=now)
+    live = select(Attempt.job_uid, Attempt.number).where(Attempt.host_uid == host_uid, col(Attempt.ended_at).is_(None))
+    reason = "the host was revoked"
+    ends = [AttemptEnd(uid, number, AttemptStatus.LOST, reason) for uid, number in session.exec(live).all()]
+    settle(session, kinds, ends, now=now)

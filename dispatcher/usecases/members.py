@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import TypeVar
@@ -12,14 +12,17 @@ from sqlalchemy import exists, or_, update
 from sqlalchemy.orm import aliased
 from sqlmodel import Session, col, select
 
+from dispatcher.kinds.registry import Kinds
 from dispatcher.storage.tables import Grid, Group, Host, MemberKey, Token, User
 from dispatcher.usecases import leasing
-from dispatcher.usecases.access import body_digest, each, page, repeated
+from dispatcher.usecases.access import announce, body_digest, changed, each, page, repeated
+from dispatcher.usecases.own import own_rows
+from dispatcher.wakeups import ALL
 from xwhep.errors.identity import LastAdministratorError, RevokedError, TokenRefusedError, UnknownIdentityError
 from xwhep.errors.requests import NameTakenError, NotFoundError
 from xwhep.ids import new_uid
 from xwhep.members import Kind, Member
-from xwhep.protocol.base import Page
+from xwhep.protocol.base import Details, Page
 from xwhep.protocol.members import CreateGroup, CreateToken, GroupView, HostView, UserView, WhoAmI
 from xwhep.rights import Caller, Role
 
@@ -87,8 +90,12 @@ def whoami(session: Session, caller: Caller) -> WhoAmI:
 # --- joining ---------------------------------------------------------------------------------------------------------
 
 
-def create_token(session: Session, request: CreateToken, digest: str, *, now: datetime) -> datetime:
+def create_token(
+    session: Session, issuer_uid: UUID | None, request: CreateToken, digest: str, *, now: datetime
+) -> datetime:
     """Keep a join token, by the digest of its secret, and return when it ends.
+
+    `issuer_uid` is the user who asks, and will own the hosts that join with it; None: the operator of the grid.
 
     Raises:
         NotFoundError: no group has this name.
@@ -101,8 +108,16 @@ def create_token(session: Session, request: CreateToken, digest: str, *, now: da
         group_uid = group.uid
     expires_at = now + timedelta(seconds=request.lifetime_s)
     session.add(
-        Token(digest=digest, role=request.role, group_uid=group_uid, uses_left=request.uses, expires_at=expires_at)
+        Token(
+            digest=digest,
+            role=request.role,
+            group_uid=group_uid,
+            issuer_uid=issuer_uid,
+            uses_left=request.uses,
+            expires_at=expires_at,
+        )
     )
+    session.flush()
     return expires_at
 
 
@@ -118,20 +133,22 @@ def join(session: Session, newcomer: Newcomer, *, now: datetime) -> Membership:
         raise TokenRefusedError
     if session.get(MemberKey, newcomer.key_digest) is not None:
         return renew(session, newcomer.key_digest)
-    if token.uses_left <= 0:
+    using = update(Token).where(col(Token.digest) == token.digest, col(Token.uses_left) > 0)
+    if not changed(session, using.values(uses_left=col(Token.uses_left) - 1)):
         raise TokenRefusedError
-    token.uses_left -= 1
-    return add_member(session, newcomer.name, newcomer.key_digest, token.role, group_uid=token.group_uid, now=now)
+    return add_member(session, newcomer.name, newcomer.key_digest, token.role, invited_by=token, now=now)
 
 
 def add_member(
-    session: Session, name: str, key_digest: str, role: Role, *, group_uid: UUID | None = None, now: datetime
+    session: Session, name: str, key_digest: str, role: Role, *, invited_by: Token | None = None, now: datetime
 ) -> Membership:
-    """Add a member with its key."""
+    """Add a member with its key; without a token it is the first administrator."""
     uid = new_uid(now)
+    group_uid = None if invited_by is None else invited_by.group_uid
     fields = {"uid": uid, "name": name, "group_uid": group_uid, "joined_at": now}
     if role is Role.HOST:
-        session.add(Host.model_validate(fields))
+        owner_uid = None if invited_by is None else invited_by.issuer_uid
+        session.add(Host.model_validate({**fields, "owner_uid": owner_uid}))
         key = MemberKey(digest=key_digest, host_uid=uid)
     else:
         session.add(User.model_validate({**fields, "role": role}))
@@ -156,24 +173,37 @@ def renew(session: Session, key_digest: str) -> Membership:
 # --- hosts, users, groups --------------------------------------------------------------------------------------------
 
 
-def list_hosts(session: Session, after: str | None) -> Page[HostView]:
+def list_hosts(session: Session, kinds: Kinds, after: str | None) -> Page[HostView]:
     """Return all hosts, the newest first."""
-    return page(session, select(Host), (col(Host.joined_at), col(Host.uid)), after, each(HostView.model_validate))
+    order = (col(Host.joined_at), col(Host.uid))
+    return page(session, select(Host), order, after, lambda hosts: host_views(session, kinds, hosts))
 
 
-def show_host(session: Session, uid: UUID) -> HostView:
+def show_host(session: Session, kinds: Kinds, uid: UUID) -> HostView:
     """Return a host."""
-    return HostView.model_validate(_load(session, Host, uid))
+    return host_views(session, kinds, [_load(session, Host, uid)])[0]
 
 
-def revoke_host(session: Session, uid: UUID, *, now: datetime) -> HostView:
-    """Revoke a host and give its attempts to others; doing it twice is doing it once."""
-    host = _load(session, Host, uid)
-    if host.revoked_at is None:
-        host.revoked_at = now
-        leasing.take_back(session, uid, now=now)
-    session.flush()
-    return HostView.model_validate(host)
+def host_views(session: Session, kinds: Kinds, hosts: Sequence[Host]) -> list[HostView]:
+    """Return hosts as messages show them, with what each kind knows of them."""
+    known: dict[UUID, dict[str, Details]] = {host.uid: {} for host in hosts}
+    for kind in kinds:
+        rows = own_rows(session, kind.own.host, known)
+        for uid, details in zip(rows, kind.host_views(list(rows.values())), strict=True):
+            known[uid][kind.name] = details
+    return [HostView(**host.model_dump(exclude={"group_uid"}), kinds=known[host.uid]) for host in hosts]
+
+
+def revoke_host(session: Session, kinds: Kinds, uid: UUID, *, now: datetime) -> HostView:
+    """Revoke a host and give its attempts to others; doing it twice is doing it once.
+
+    All polls that wait are woken, so that the host's own hears of it at once.
+    """
+    revoking = update(Host).where(col(Host.uid) == uid, col(Host.revoked_at).is_(None))
+    if changed(session, revoking.values(revoked_at=now)):
+        leasing.take_back(session, kinds, uid, now=now)
+        announce(session, ALL)
+    return show_host(session, kinds, uid)
 
 
 def list_users(session: Session, after: str | None) -> Page[UserView]:
@@ -193,31 +223,29 @@ def revoke_user(session: Session, uid: UUID, *, now: datetime) -> UserView:
         col(administrators.revoked_at).is_(None),
         col(administrators.uid) != uid,
     )
-    session.execute(
-        update(User)
-        .where(col(User.uid) == uid, col(User.revoked_at).is_(None))
-        .where(or_(col(User.role) != Role.ADMINISTRATOR, exists(others)))
-        .values(revoked_at=now)
-    )
+    revoking = update(User).where(col(User.uid) == uid, col(User.revoked_at).is_(None))
+    is_spare = or_(col(User.role) != Role.ADMINISTRATOR, exists(others))
+    changed(session, revoking.where(is_spare).values(revoked_at=now))
     user = _load(session, User, uid)
     if user.revoked_at is None:
         raise LastAdministratorError(user.name)
     return UserView.model_validate(user)
 
 
-def revoke_member(session: Session, uid: UUID, *, now: datetime) -> HostView | UserView:
+def revoke_member(session: Session, kinds: Kinds, uid: UUID, *, now: datetime) -> HostView | UserView:
     """Revoke whoever has this id, a host or a user.
 
     Raises:
         NotFoundError: nobody has it.
         LastAdministratorError: as `revoke_user`.
     """
-    revoke: Callable[..., HostView | UserView] = revoke_user if session.get(Host, uid) is None else revoke_host
-    return revoke(session, uid, now=now)
+    if session.get(Host, uid) is None:
+        return revoke_user(session, uid, now=now)
+    return revoke_host(session, kinds, uid, now=now)
 
 
 def _load(session: Session, table: type[RowT], uid: UUID) -> RowT:
-    row = session.get(table, uid)
+    row = session.get(table, uid, populate_existing=True)
     if row is None:
         raise NotFoundError("member", uid)
     return row

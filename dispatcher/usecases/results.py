@@ -1,22 +1,35 @@
-"""What hosts bring back: uploaded content, hits, and the end of an attempt, accepted once."""
+"""What hosts bring back: uploaded content, reports, and the end of an attempt, accepted once."""
 
 from __future__ import annotations
 
 from datetime import datetime
 from uuid import UUID
 
+from sqlalchemy import update
 from sqlmodel import Session, col, select
 
-from dispatcher.storage.tables import AppTarget, Attempt, AttemptUpload, Host, Job, JobOutput
-from dispatcher.usecases import leasing, searches
-from dispatcher.usecases.access import body_digest
+from dispatcher.kinds.contract import AppKind, Case, Checked
+from dispatcher.kinds.registry import Kinds
+from dispatcher.storage.tables import (
+    AppTarget,
+    Attempt,
+    AttemptClaim,
+    AttemptOutput,
+    AttemptUpload,
+    Fault,
+    Host,
+    Job,
+)
+from dispatcher.usecases import own
+from dispatcher.usecases.access import body_digest, changed
 from dispatcher.usecases.catalogue import store_blob
-from dispatcher.usecases.credit import note_rate
-from dispatcher.usecases.jobs import close, note_end
-from xwhep.errors.jobs import FalseResultError, LeaseLostError
+from dispatcher.usecases.ends import AttemptEnd, end_batch, settle
+from dispatcher.usecases.leasing import keep_progress, progress_of
+from xwhep.errors.base import XwhepError
+from xwhep.errors.jobs import LeaseLostError
 from xwhep.errors.requests import InvalidFieldError, NotFoundError, TooLargeError
-from xwhep.lifecycle import AttemptStatus, Event, advance
-from xwhep.protocol.attempts import AttemptReply, FinishAttempt, Outcome, ReportHit
+from xwhep.lifecycle import AttemptStatus
+from xwhep.protocol.attempts import AttemptReply, FinishAttempt, Report
 from xwhep.protocol.jobs import Output
 from xwhep.rights import Caller
 
@@ -24,50 +37,50 @@ from xwhep.rights import Caller
 STREAMS = 2
 
 
-def live(session: Session, caller: Caller, job_uid: UUID, number: int) -> tuple[Attempt, Job]:
-    """Return an attempt that is leased to the caller, with its job.
+def live(session: Session, kinds: Kinds, caller: Caller, job_uid: UUID, number: int) -> tuple[AppKind, Case]:
+    """Return an attempt that is leased to the caller, with its kind.
 
     Raises:
         LeaseLostError: it is not, or not any more.
     """
-    attempt = session.get(Attempt, (job_uid, number))
-    if attempt is None or attempt.host_uid != caller.uid or attempt.ended_at is not None:
+    found = own.load_cases(session, kinds, [(job_uid, number)])
+    if not found or found[0][1].attempt.host_uid != caller.uid or found[0][1].attempt.ended_at is not None:
         raise LeaseLostError(job_uid, number)
-    return attempt, session.get_one(Job, job_uid)
+    return found[0]
 
 
-def check_readable(session: Session, caller: Caller, job_uid: UUID, number: int, digest: str) -> None:
-    """Check that a live attempt of the host names this content.
+def check_readable(session: Session, kinds: Kinds, caller: Caller, ref: tuple[UUID, int], digest: str) -> None:
+    """Check that a live attempt of the host, named by job and number, names this content.
 
     Raises:
         LeaseLostError: the attempt is not the host's, or not live.
         NotFoundError: the attempt names no such content.
     """
-    _, job = live(session, caller, job_uid, number)
-    named = {item.digest for item in job.work.inputs} | {job.work.stdin}
-    programs = session.exec(select(AppTarget).where(AppTarget.app_uid == job.app_uid))
-    if digest not in named | {target.blob for target in programs}:
+    _, case = live(session, kinds, caller, *ref)
+    named = {item.digest for item in case.job.work.inputs} | {case.job.work.stdin}
+    programs = session.exec(select(AppTarget.blob).where(AppTarget.app_uid == case.job.app_uid))
+    if digest not in named | set(programs):
         raise NotFoundError("content", digest)
 
 
-def uploadable(session: Session, caller: Caller, job_uid: UUID, number: int, digest: str) -> int:
+def uploadable(session: Session, kinds: Kinds, caller: Caller, ref: tuple[UUID, int], digest: str) -> int:
     """Return how many bytes this output of the attempt may have, asked before they are taken from the wire.
 
     Raises:
         LeaseLostError: the attempt is not the host's, or not live.
-        InvalidFieldError: the attempt may upload no more, or is of a search, which leaves no files.
+        InvalidFieldError: the attempt may upload no more, or is of a kind that leaves no files.
     """
-    _, job = live(session, caller, job_uid, number)
-    earlier = _uploads(session, job_uid, number)
+    kind, case = live(session, kinds, caller, *ref)
+    earlier = _uploads(session, ref)
     if digest in earlier:
         return earlier[digest]
-    if job.unit_number is not None or len(earlier) >= job.limits.files + STREAMS:
+    if not kind.leaves_files or len(earlier) >= case.job.limits.files + STREAMS:
         raise InvalidFieldError("outputs", "the attempt has uploaded more than its job's limits allow")
-    return _allowed_bytes(job) - sum(earlier.values())
+    return _allowed_bytes(case.job) - sum(earlier.values())
 
 
 def uploaded(
-    session: Session, caller: Caller, job_uid: UUID, number: int, output: tuple[str, int], *, now: datetime
+    session: Session, kinds: Kinds, caller: Caller, ref: tuple[UUID, int], output: tuple[str, int], *, now: datetime
 ) -> None:
     """Note that an attempt has uploaded content, `output` being its digest and size; twice is once.
 
@@ -76,48 +89,93 @@ def uploaded(
         TooLargeError: with it the attempt would pass its job's limits.
     """
     digest, size_bytes = output
-    allowed_bytes = uploadable(session, caller, job_uid, number, digest)
+    allowed_bytes = uploadable(session, kinds, caller, ref, digest)
     if size_bytes > allowed_bytes:
         raise TooLargeError("the content", allowed_bytes)
-    if session.get(AttemptUpload, (job_uid, number, digest)) is None:
+    if session.get(AttemptUpload, (*ref, digest)) is None:
         store_blob(session, digest, size_bytes, now=now)
-        fields = {"job_uid": job_uid, "attempt": number, "digest": digest, "size_bytes": size_bytes}
+        fields = {"job_uid": ref[0], "attempt": ref[1], "digest": digest, "size_bytes": size_bytes}
         session.add(AttemptUpload.model_validate(fields))
+        session.flush()
 
 
 def _allowed_bytes(job: Job) -> int:
     return job.limits.disk_bytes + STREAMS * job.limits.output_bytes
 
 
-def _uploads(session: Session, job_uid: UUID, number: int) -> dict[str, int]:
+def _uploads(session: Session, ref: tuple[UUID, int]) -> dict[str, int]:
     """Return what an attempt has uploaded: the size of each content by its digest."""
+    job_uid, number = ref
     query = select(AttemptUpload).where(AttemptUpload.job_uid == job_uid, col(AttemptUpload.attempt) == number)
     return {upload.digest: upload.size_bytes for upload in session.exec(query)}
 
 
-def report_hit(
-    session: Session, caller: Caller, job_uid: UUID, number: int, report: ReportHit, *, now: datetime
-) -> AttemptReply | FalseResultError:
-    """Take a share of a search: it is credited to the host, and ends the search if it is what is wanted.
+# --- reports ----------------------------------------------------------------------------------------------------------
 
-    A false one goes on the host's record.
+
+def report(
+    session: Session, kinds: Kinds, caller: Caller, ref: tuple[UUID, int], message: Report, *, now: datetime
+) -> AttemptReply | XwhepError:
+    """Take what a run has found, as its kind says: that may end the attempt, and its batch.
+
+    A false report goes on the host's record, and its error is returned, not raised: what is written here stays.
 
     Raises:
-        LeaseLostError: the attempt is not the host's, or the search has ended.
-        NotFoundError: the attempt is not of a search.
-        ShareClaimedError: the attempt reported it before.
+        LeaseLostError: the attempt is not the host's, or has ended.
+        NotFoundError: attempts of its kind report nothing, or reports of this kind are not theirs.
+        XwhepError: the attempt reported the same before.
     """
-    attempt, job = live(session, caller, job_uid, number)
-    if job.unit_number is None:
-        raise NotFoundError("search unit", job_uid)
-    leasing.keep_progress(attempt, report, job.unit_keys)
-    error = searches.settle_hit(session, attempt, job, report.hit(), now=now)
+    kind, case = live(session, kinds, caller, *ref)
+    if kind.report is None or not isinstance(message, kind.report):
+        raise NotFoundError(f"attempt that reports as kind {message.kind}", ref[0])
+    (checked,) = kind.check([(case, message)])
+    if not keep_progress(session, case.attempt, message, case.job):
+        raise LeaseLostError(*ref)
+    if checked.refused is not None:
+        _refuse(session, kinds, case, checked.refused, now=now)
+        return checked.refused
+    _accept(session, kinds, case, checked, now=now)
+    answer = checked.answer(own.own_of(session, kind, case.job, caller.uid))
+    status = AttemptStatus.FINISHED if checked.decides else AttemptStatus.LEASED
+    return AttemptReply(status=status, details=answer)
+
+
+def _accept(session: Session, kinds: Kinds, case: Case, checked: Checked, *, now: datetime) -> None:
+    job_uid, number = case.attempt.job_uid, case.attempt.number
+    if checked.claim:
+        if session.get(AttemptClaim, (job_uid, number, checked.claim)) is not None:
+            assert checked.repeated is not None, "a claim that was made before is told in the kind's words"
+            raise checked.repeated
+        session.add(AttemptClaim(job_uid=job_uid, attempt=number, claim=checked.claim))
+        session.flush()
+    own.apply(session, checked.changes)
+    if checked.decides:
+        settle(session, kinds, [AttemptEnd(job_uid, number, AttemptStatus.FINISHED)], now=now)
+        if case.job.batch_uid is not None:
+            end_batch(session, kinds, case.job.batch_uid, cancelled=False, now=now)
+
+
+def _refuse(session: Session, kinds: Kinds, case: Case, error: XwhepError, *, now: datetime) -> None:
+    """Put a false report on the host's record; nothing that the attempt says is believed."""
+    attempt = case.attempt
+    nothing = {"amount": 0}
+    end = AttemptEnd(attempt.job_uid, attempt.number, AttemptStatus.LOST, error.text, nothing)
+    settle(session, kinds, [end], now=now)
+    text, code = error.text, error.code
+    fault = Fault(
+        host_uid=attempt.host_uid, job_uid=attempt.job_uid, attempt=attempt.number, code=code, text=text, at=now
+    )
+    session.add(fault)
     session.flush()
-    return error or AttemptReply(status=attempt.status, keys_proven=session.get_one(Host, caller.uid).keys_proven)
+    more = {"false_results": col(Host.false_results) + 1}
+    changed(session, update(Host).where(col(Host.uid) == attempt.host_uid).values(more))
+
+
+# --- ends -------------------------------------------------------------------------------------------------------------
 
 
 def finish(
-    session: Session, caller: Caller, job_uid: UUID, number: int, end: FinishAttempt, *, now: datetime
+    session: Session, kinds: Kinds, caller: Caller, ref: tuple[UUID, int], end: FinishAttempt, *, now: datetime
 ) -> AttemptReply:
     """End an attempt as its host reports; the same report again gives the same answer.
 
@@ -126,36 +184,42 @@ def finish(
         InvalidFieldError: an output that the attempt has not uploaded.
     """
     digest = body_digest(end)
-    attempt = session.get(Attempt, (job_uid, number))
+    attempt = session.get(Attempt, ref, populate_existing=True)
     if attempt is not None and attempt.host_uid == caller.uid and attempt.result_digest == digest:
         return AttemptReply(status=attempt.status)
-    attempt, job = live(session, caller, job_uid, number)
-    leasing.keep_progress(attempt, end, job.unit_keys)
-    attempt.result_digest = digest
-    attempt.exit_status, attempt.cpu_s, attempt.max_rss_bytes = end.exit_status, end.cpu_s, end.max_rss_bytes
-    if end.outcome is Outcome.LOST or (end.outcome is Outcome.FAILED and job.unit_number is not None):
-        leasing.lose(session, attempt, end.reason or "the host gave the job back", now=now)
-    elif job.unit_number is not None:
-        note_rate(session, attempt, searches.effort_of(session, job), now=now)
-        searches.end_unit(session, attempt, job, AttemptStatus.FINISHED, Event.COMPLETED, now=now)
-    else:
-        _end_native(session, attempt, job, end, now=now)
+    kind, case = live(session, kinds, caller, *ref)
+    (concluded,) = kind.conclude([(case, end)], now)
+    outputs = _candidates(session, case, kind, end, concluded.status)
+    reported = {
+        **progress_of(case.attempt, end, case.job),
+        "result_digest": digest,
+        "exit_status": end.exit_status,
+        "cpu_s": end.cpu_s,
+        "max_rss_bytes": end.max_rss_bytes,
+    }
+    reason = end.reason or ("the host gave the job back" if concluded.status is AttemptStatus.LOST else None)
+    if not settle(session, kinds, [AttemptEnd(*ref, concluded.status, reason, reported)], now=now):
+        raise LeaseLostError(*ref)
+    session.add_all(outputs)
     session.flush()
-    return AttemptReply(status=attempt.status)
+    own.apply(session, concluded.changes)
+    return AttemptReply(status=concluded.status)
 
 
-def _end_native(session: Session, attempt: Attempt, job: Job, end: FinishAttempt, *, now: datetime) -> None:
-    """Accept what a native job has left, also when it failed: its output tells why."""
-    _accept_outputs(session, attempt, job, end.outputs)
-    finished = end.outcome is Outcome.FINISHED
-    close(attempt, AttemptStatus.FINISHED if finished else AttemptStatus.FAILED, end.reason, now=now)
-    job.status = advance(job.status, Event.COMPLETED if finished else Event.FAILED)
-    job.ended_at = now
-    note_end(session, job.batch_uid, now=now)
+def _candidates(
+    session: Session, case: Case, kind: AppKind, end: FinishAttempt, status: AttemptStatus
+) -> list[AttemptOutput]:
+    """Return what an attempt has left, also where its job has failed: its output tells why."""
+    if not kind.leaves_files or status is AttemptStatus.LOST:
+        return []
+    ref = case.attempt.job_uid, case.attempt.number
+    _check_outputs(session, ref, case.job, end.outputs)
+    named = {"job_uid": ref[0], "attempt": ref[1]}
+    return [AttemptOutput.model_validate({**named, **output.model_dump()}) for output in end.outputs]
 
 
-def _accept_outputs(session: Session, attempt: Attempt, job: Job, outputs: list[Output]) -> None:
-    """Keep outputs that were uploaded and stay, as files, within the job's limits.
+def _check_outputs(session: Session, ref: tuple[UUID, int], job: Job, outputs: list[Output]) -> None:
+    """Check that outputs were uploaded and stay, as files, within the job's limits.
 
     Only names that a program can leave: its owner downloads them, and no host is to choose where they end.
     """
@@ -166,8 +230,7 @@ def _accept_outputs(session: Session, attempt: Attempt, job: Job, outputs: list[
         raise InvalidFieldError("outputs.name", "an output is stdout, stderr, or a file of the folder out")
     if len(names) > job.limits.files + STREAMS or sum(o.size_bytes for o in outputs) > _allowed_bytes(job):
         raise InvalidFieldError("outputs", "the outputs are more than the job's limits allow")
-    sizes = _uploads(session, attempt.job_uid, attempt.number)
+    sizes = _uploads(session, ref)
     for output in outputs:
         if sizes.get(output.digest) != output.size_bytes:
             raise InvalidFieldError("outputs.digest", f"output {output.name} was not uploaded; upload it first")
-        session.add(JobOutput.model_validate({"job_uid": job.uid, **output.model_dump()}))

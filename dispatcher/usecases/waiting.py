@@ -10,7 +10,7 @@ from sqlalchemy import ColumnElement, func, tuple_
 from sqlmodel import Session, col, select
 
 from dispatcher.scheduling.leases import FALSE_RESULTS_ALLOWED, LEASE, SAME_HOST_PAUSE
-from dispatcher.scheduling.matching import Profile, Requirement
+from dispatcher.scheduling.matching import Requirement
 from dispatcher.storage.tables import Attempt, Host, Job, MatchClass
 from xwhep.lifecycle import Status
 from xwhep.protocol.base import Cpu, Os
@@ -39,8 +39,7 @@ def explain(session: Session, job: Job, attempts: Sequence[Attempt], *, now: dat
 def _fitting(match_class: MatchClass, now: datetime) -> tuple[ColumnElement[bool], ...]:
     """Return what holds for the hosts that are there and whose platform fits."""
     requirement = Requirement.parse(match_class.requirement)
-    kinds = frozenset({requirement.kind})
-    platforms = [(os, cpu) for os in Os for cpu in Cpu if requirement.fits(Profile(kinds, os, cpu))]
+    platforms = [(os, cpu) for os in Os for cpu in Cpu if requirement.fits_platform(os, cpu)]
     return (
         tuple_(col(Host.os), col(Host.cpu)).in_(platforms),
         col(Host.seen_at) > now - HEARD_OF,

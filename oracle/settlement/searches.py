@@ -16,10 +16,11 @@ from xwhep.chain.reasons import FailureReason
 from xwhep.errors.base import XwhepError
 from xwhep.errors.jobs import FalseResultError
 from xwhep.fast_secp256k1 import add_multiple
-from xwhep.protocol.batches import BatchView, HitView, SubmitSearch
+from xwhep.protocol.batches import BatchView
 from xwhep.secp256k1 import encode
 from xwhep.vanity.errors import KeyUsedError, PatternError
-from xwhep.vanity.split_key import Hit, check
+from xwhep.vanity.messages import HitView, SubmitSearch, search_of
+from xwhep.vanity.split_key import check
 from xwhep.vanity.wanted import Wanted, want_patterns
 
 #: what is said, here or by the grid, once and for all of a search
@@ -66,26 +67,31 @@ def parsed(params: bytes) -> tuple[VanityParameters, Wanted]:
 
 def keys_tried(batch: BatchView) -> int | None:
     """Return how many keys the grid has tried for a batch; None if it is no search."""
-    return None if batch.search is None else batch.search.keys_tried
+    search = search_of(batch)
+    return None if search is None else search.keys_tried
 
 
 def _judge(params: bytes, batch: BatchView) -> Answer:
-    if batch.search is None or batch.search.result is None:
+    try:
+        search = search_of(batch)
+    except FalseResultError:
+        search = None
+    if search is None or search.result is None:
         return failed(FailureReason.FALSE_RESULT)
-    return found(params, batch.search.result)
+    return found(params, search.result)
 
 
 def found(params: bytes, hit: HitView) -> Answer:
     """Return the answer of a search that ended, checked against the requester's own key and pattern."""
     try:
         return _checked(params, hit)
-    except (FalseResultError, ValueError):  # ValueError: s is no number
+    except FalseResultError:
         return failed(FailureReason.FALSE_RESULT)
 
 
 def _checked(params: bytes, hit: HitView) -> Answer:
     parameters, wanted = parsed(params)
-    claimed = Hit(int(hit.s, 16), hit.e, hit.sign)
+    claimed = hit.hit()
     check(parameters.public_key, claimed, wanted.find)
     total = add_multiple(parameters.public_key, claimed.s)
     assert total is not None, "the hit was checked"

@@ -377,7 +377,7 @@ async def test_an_upload_that_passes_the_limits_of_its_job_is_refused(scene: Sce
     bob = await scene.grid.member(Role.HOST, "bob")
     small = scene.jobs(limits={"disk_bytes": 1024 * 1024, "output_bytes": 1, "files": 1})
     assert (await scene.alice.ask("POST", "/v1/jobs", **small)).status == 201
-    poll = {"protocol": 1, "os": "linux", "cpu": "x86_64", "kinds": ["native"], "wait_s": 0}
+    poll = {"protocol": 2, "os": "linux", "cpu": "x86_64", "kinds": {"native": {}}, "wait_s": 0}
     async with raw_client(scene.grid, bob) as host:
         lease = (await host.ask("POST", "/v1/leases", json=poll)).body["lease"]
         path = f"/v1/attempts/{lease['job_uid']}/1"

@@ -259,7 +259,7 @@ async def test_a_search_for_the_public_key_of_somebody_else_needs_no_secret(tmp_
         await working
         again = await alice.does("vanity", "search", "1L", "--public-key", made["public_key"])
         batch = await alice.gets("batches", "show", found["batch_uid"])
-        hit = batch["search"]["result"]
+        hit = batch["details"]["result"]
         by_hand = ("--s", hit["s"], "--e", hit["e"], "--sign", hit["sign"])
         offline = await alice.gets("vanity", "combine", "--key-file", tmp_path / "my.key", "--pattern", "1L", *by_hand)
         other = await alice.does("vanity", "combine", found["batch_uid"], "--key-file", tmp_path / "none.key")

@@ -19,6 +19,7 @@ from tests.support.namespaces import needs_namespaces
 from tests.support.targets import of_pattern
 from tests.support.workers import (
     ROOT,
+    a_daemon,
     a_worker,
     a_worker_process,
     ended_job,
@@ -29,9 +30,6 @@ from tests.support.workers import (
     register_script,
     submit,
 )
-from worker.config import Folders, WorkerSettings
-from worker.daemon import Daemon
-from worker.offers import Offer
 from worker.status import read_status
 from xwhep.client.owner import OwnerClient
 from xwhep.errors.identity import RevokedError
@@ -39,10 +37,11 @@ from xwhep.errors.machines import AlreadyRunningError
 from xwhep.ids import new_uid
 from xwhep.lifecycle import AttemptStatus, BatchStatus, Status
 from xwhep.pki.identity import load_identity
-from xwhep.protocol.apps import Kind
-from xwhep.protocol.batches import BatchView, SubmitSearch
+from xwhep.protocol.batches import BatchView
 from xwhep.protocol.jobs import Input
-from xwhep.vanity.split_key import Hit, combine, keygen
+from xwhep.protocol.members import HostView
+from xwhep.vanity.messages import SearchingHost, SearchView, SubmitSearch
+from xwhep.vanity.split_key import combine, keygen
 
 GREETING = "#!/bin/sh\ncat data/in.txt\necho $1 >&2\nmkdir -p out/sub && echo left > out/sub/file\n"
 #: runs until the file that nobody makes is there: longer than any test
@@ -68,6 +67,16 @@ async def ended_batch(owner: OwnerClient, uid: UUID) -> BatchView:
     return await owner.batch(uid)
 
 
+def search_of(batch: BatchView) -> SearchView:
+    return SearchView.model_validate(batch.details)
+
+
+def credit_of(host: HostView) -> SearchingHost:
+    """Return the credit of a host, which has none before its first poll."""
+    nothing = {"keys_per_s": 0, "shares": 0, "keys_proven": 0}
+    return SearchingHost.model_validate(host.kinds.get("vanity", nothing))
+
+
 @needs_namespaces
 async def test_a_native_job_is_run_and_its_outputs_come_back(tmp_path: Path) -> None:
     async with a_grid(tmp_path) as grid, grid.owner("alice") as alice:
@@ -75,7 +84,7 @@ async def test_a_native_job_is_run_and_its_outputs_come_back(tmp_path: Path) -> 
         digest = await put(alice, tmp_path, b"hello\n")
         uid = await submit(alice, app, "to stderr", inputs=[Input(digest=digest, path="data/in.txt")])
 
-        async with a_worker(await enrol(grid, tmp_path / "bob"), Kind.NATIVE):
+        async with a_worker(await enrol(grid, tmp_path / "bob"), "native"):
             job = await ended_job(alice, uid)
 
         assert job.status is Status.COMPLETED
@@ -90,7 +99,7 @@ async def test_a_job_that_fails_says_how(tmp_path: Path) -> None:
     async with a_grid(tmp_path) as grid, grid.owner("alice") as alice:
         uid = await submit(alice, await register_script(alice, tmp_path, "#!/bin/sh\nexit 3\n"))
 
-        async with a_worker(await enrol(grid, tmp_path / "bob"), Kind.NATIVE):
+        async with a_worker(await enrol(grid, tmp_path / "bob"), "native"):
             job = await ended_job(alice, uid)
 
         assert job.status is Status.FAILED
@@ -101,14 +110,13 @@ async def test_a_search_ends_with_the_requesters_address(tmp_path: Path) -> None
     async with a_grid(tmp_path) as grid, grid.owner("alice") as alice:
         uid, secret = await start_search(alice, EASY)
 
-        async with a_worker(await enrol(grid, tmp_path / "bob"), Kind.VANITY):
+        async with a_worker(await enrol(grid, tmp_path / "bob"), "vanity"):
             batch = await ended_batch(alice, uid)
 
         assert batch.status is BatchStatus.COMPLETED
-        assert batch.search is not None
-        assert batch.search.result is not None
-        hit = Hit(int(batch.search.result.s, 16), batch.search.result.e, batch.search.result.sign)
-        assert combine(secret, hit, of_pattern(EASY).match)
+        result = search_of(batch).result
+        assert result is not None
+        assert combine(secret, result.hit(), of_pattern(EASY).match)
 
 
 async def test_a_real_worker_is_credited_with_about_the_keys_that_it_tried(tmp_path: Path) -> None:
@@ -118,22 +126,22 @@ async def test_a_real_worker_is_credited_with_about_the_keys_that_it_tried(tmp_p
 
         async def has_enough() -> bool:
             (host,) = [host async for host in OwnerClient(admin).hosts()]
-            return host.shares >= 12
+            return credit_of(host).shares >= 12
 
         async def is_told() -> bool:
             status = read_status(folders.status)
-            return status is not None and bool(status.keys_proven)
+            return status is not None and bool(status.kinds["vanity"].get("keys_proven"))
 
-        async with a_worker(folders, Kind.VANITY):
+        async with a_worker(folders, "vanity"):
             await eventually(has_enough)
             await eventually(is_told)
         (host,) = [host async for host in OwnerClient(admin).hosts()]
-        search = (await alice.batch(uid)).search
+        search = search_of(await alice.batch(uid))
 
-    assert search is not None
     assert search.result is None
     assert host.false_results == 0
-    assert search.keys_tried / 5 < host.keys_proven < search.keys_tried * 5  # by chance once in 100,000 times
+    proven = credit_of(host).keys_proven
+    assert search.keys_tried / 5 < proven < search.keys_tried * 5  # by chance once in 100,000 times
 
 
 async def test_the_log_of_a_run_that_found_what_was_searched_says_so(
@@ -144,9 +152,9 @@ async def test_the_log_of_a_run_that_found_what_was_searched_says_so(
         await start_search(alice, EASY)
 
         async def is_told() -> bool:
-            return "its search has ended with a hit from here" in caplog.text
+            return "its job has ended with a report from here" in caplog.text
 
-        async with a_worker(await enrol(grid, tmp_path / "bob"), Kind.VANITY):
+        async with a_worker(await enrol(grid, tmp_path / "bob"), "vanity"):
             await eventually(is_told)
 
     assert "the worker was stopped" not in caplog.text
@@ -161,7 +169,7 @@ async def test_a_worker_that_stops_gives_its_job_back_at_once(tmp_path: Path) ->
             status = read_status(folders.status)
             return status is not None and len(status.running) == 1
 
-        async with a_worker(folders, Kind.VANITY):
+        async with a_worker(folders, "vanity"):
             await eventually(runs)
             status = read_status(folders.status)
             assert status is not None
@@ -181,7 +189,7 @@ async def test_a_paused_worker_uses_no_processor_and_goes_on_with_its_unit(tmp_p
 
         def tried() -> int:
             status = read_status(folders.status)
-            return sum(run.keys_tried for run in status.running) if status is not None else 0
+            return sum(run.amount for run in status.running) if status is not None else 0
 
         async def moves() -> bool:
             return tried() > 0
@@ -190,7 +198,7 @@ async def test_a_paused_worker_uses_no_processor_and_goes_on_with_its_unit(tmp_p
             status = read_status(folders.status)
             return status is not None and status.paused
 
-        async with a_worker(folders, Kind.VANITY):
+        async with a_worker(folders, "vanity"):
             await eventually(moves)
             folders.paused.touch()
             await eventually(rests)
@@ -217,7 +225,7 @@ async def test_results_are_kept_while_the_dispatcher_is_away(tmp_path: Path) -> 
     async with a_grid(tmp_path) as grid, grid.owner("alice") as alice:
         folders, port = await enrol(grid, tmp_path / "bob"), grid.dispatcher.port
         uid = await submit(alice, await register_script(alice, tmp_path, "#!/bin/sh\nsleep 3\necho done\n"))
-        worker = a_worker(folders, Kind.NATIVE)
+        worker = a_worker(folders, "native")
         await worker.__aenter__()
 
         async def is_running() -> bool:
@@ -251,7 +259,7 @@ async def test_what_goes_wrong_on_a_disk_is_told_without_the_volunteers_folders(
             attempts = (await alice.job(uid)).attempts
             return bool(attempts) and attempts[0].status is AttemptStatus.LOST
 
-        async with a_worker(folders, Kind.NATIVE):
+        async with a_worker(folders, "native"):
             await eventually(is_lost)
 
         assert (await alice.job(uid)).attempts[0].reason == "the machine could not do it: Is a directory"
@@ -267,7 +275,7 @@ async def test_what_goes_wrong_in_a_search_is_told_without_the_volunteers_folder
         async def is_lost() -> bool:
             return bool([job async for job in alice.jobs(status=Status.ERROR, batch_uid=uid)])
 
-        async with a_worker(await enrol(grid, tmp_path / "bob"), Kind.VANITY):
+        async with a_worker(await enrol(grid, tmp_path / "bob"), "vanity"):
             await eventually(is_lost)
         (summary, *_) = [job async for job in alice.jobs(status=Status.ERROR, batch_uid=uid)]
         job = await alice.job(summary.uid)
@@ -304,7 +312,7 @@ async def test_a_worker_that_searches_has_the_compiler_in_its_child_alone(tmp_pa
 
         async def searches() -> bool:
             status = read_status(folders.status)
-            return status is not None and any(run.keys_tried for run in status.running)
+            return status is not None and any(run.amount for run in status.running)
 
         async with a_worker_process(tmp_path / "bob", "--slots", "1") as process:
             await eventually(searches)
@@ -367,13 +375,7 @@ async def test_a_revoked_worker_ends_with_that_sentence(tmp_path: Path) -> None:
         await OwnerClient(connection).revoke_host(uid)
 
         with pytest.raises(RevokedError, match="this certificate was revoked"):
-            await run_alone(folders, Kind.VANITY)
-
-
-async def run_alone(folders: Folders, *kinds: Kind) -> None:
-    """Run a worker until it ends by itself."""
-    identity = load_identity(folders.identity, "join")
-    await Daemon(WorkerSettings(slots=1), folders, identity, Offer(frozenset(kinds), 0.0)).run()
+            await a_daemon(folders, "vanity").run()
 
 
 def test_the_daemon_never_imports_numba() -> None:

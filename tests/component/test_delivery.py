@@ -1,4 +1,4 @@
-"""Hits on their way from the worker's disk to a real dispatcher, when answers are lost and disks are full."""
+"""Reports on their way from the worker's disk to a real dispatcher, when answers are lost and disks are full."""
 
 from __future__ import annotations
 
@@ -12,36 +12,39 @@ from uuid import UUID
 import pytest
 from sqlmodel import select
 
+from dispatcher.kinds.vanity_tables import VanityHost, VanityUnit
 from dispatcher.services import utc_now
 from dispatcher.storage.tables import Attempt, Fault, Host
 from tests.support.desk import poll_request
 from tests.support.grid import GridUnderTest, a_grid
 from tests.support.leases import first_hit
+from worker.agent.events import DeliveryFailed, Event, Ref, ReportAnswered, ReportMade, ref_of
+from worker.config import WorkerSettings
 from worker.delivery import Delivery
-from worker.events import DeliveryFailed, Event, HitAnswered, HitFound, Ref, ref_of
-from worker.spool import Checkpoint, Spool
+from worker.runs.registry import Kinds, load
+from worker.runs.vanity import Checkpoint
+from worker.spool import Spool
 from worker.trouble import Mailbox
 from xwhep.client.connection import Connection
 from xwhep.client.host import HostClient
 from xwhep.errors.jobs import UnavailableError
 from xwhep.ids import new_uid
 from xwhep.lifecycle import AttemptStatus
-from xwhep.protocol.apps import Kind
-from xwhep.protocol.attempts import AttemptReply, Lease, ReportHit, VanityWork
-from xwhep.protocol.batches import SubmitSearch
+from xwhep.protocol.attempts import AttemptReply, Lease, Report
 from xwhep.rights import Role
+from xwhep.vanity.messages import ReportShare, SubmitSearch, VanityWork
 from xwhep.vanity.split_key import keygen
 
 
 class Forgetful(HostClient):
-    """A way to the dispatcher on which the first answer to a hit is lost."""
+    """A way to the dispatcher on which the first answer to a report is lost."""
 
     def __init__(self, connection: Connection) -> None:
-        super().__init__(connection)
+        super().__init__(connection, VanityWork)
         self.lost = 0
 
-    async def report_hit(self, job_uid: UUID, attempt: int, hit: ReportHit) -> AttemptReply:
-        reply = await super().report_hit(job_uid, attempt, hit)
+    async def report(self, job_uid: UUID, attempt: int, report: Report) -> AttemptReply:
+        reply = await super().report(job_uid, attempt, report)
         if not self.lost:
             self.lost = 1
             raise UnavailableError("the answer was lost")
@@ -49,14 +52,14 @@ class Forgetful(HostClient):
 
 
 class FullDisk(Spool):
-    """A spool that takes no hits until there is room."""
+    """A spool that takes no reports until there is room."""
 
     has_room = False
 
-    def add_hit(self, ref: Ref, number: int, hit: ReportHit) -> None:
+    def add_report(self, ref: Ref, number: int, report: Report) -> None:
         if not self.has_room:
             raise OSError(errno.ENOSPC, "No space left on device")
-        super().add_hit(ref, number, hit)
+        super().add_report(ref, number, report)
 
 
 @dataclass
@@ -66,8 +69,9 @@ class Scene:
     grid: GridUnderTest
     client: Forgetful
     folder: Path
-    lease: Lease
-    share: ReportHit
+    lease: Lease[VanityWork]
+    share: ReportShare
+    kinds: Kinds
     mailbox: Mailbox = field(default_factory=Mailbox)
 
     @property
@@ -76,7 +80,7 @@ class Scene:
 
     def delivery(self, spool: Spool) -> Delivery:
         spool.open(self.lease)
-        return Delivery(self.client, spool, self.mailbox)
+        return Delivery(self.client, spool, self.kinds, self.mailbox)
 
     async def next_event(self) -> Event:
         return await self.mailbox.events.get()
@@ -102,61 +106,60 @@ async def scene(tmp_path: Path) -> AsyncIterator[Scene]:
         await alice.submit_batch(SubmitSearch(uid=new_uid(utc_now()), name="s", patterns=["1LoVELoVE"], public_key=key))
         client = Forgetful(connection)
         for _ in range(3):  # one unit in three thousand has no share
-            lease = (await client.lease(poll_request(Kind.VANITY, keys_per_s=1))).lease
+            lease = await client.lease(poll_request("vanity", keys_per_s=1))
             assert lease is not None
-            assert isinstance(lease.work, VanityWork)
             try:
                 share = first_hit(lease.work)
             except AssertionError:
                 continue
-            yield Scene(grid, client, tmp_path / "attempts", lease, share)
+            yield Scene(grid, client, tmp_path / "attempts", lease, share, load(WorkerSettings()))
             return
     raise AssertionError("three units have no share")
 
 
 async def test_a_share_whose_answer_was_lost_is_sent_again_counts_once_and_harms_nobody(scene: Scene) -> None:
-    delivery = scene.delivery(Spool(scene.folder))
-    await delivery.keep_hit(scene.ref, 0, scene.share)
+    delivery = scene.delivery(Spool(scene.folder, scene.kinds))
+    await delivery.keep_report(scene.ref, 0, scene.share)
     found = await scene.next_event()
 
-    await delivery.send_hit(scene.ref, 0)
+    await delivery.send_report(scene.ref, 0)
     first = await scene.next_event()
-    await delivery.send_hit(scene.ref, 0)
+    await delivery.send_report(scene.ref, 0)
     second = await scene.next_event()
 
-    assert isinstance(found, HitFound)
+    assert isinstance(found, ReportMade)
     assert isinstance(first, DeliveryFailed)
-    assert isinstance(second, HitAnswered)
+    assert isinstance(second, ReportAnswered)
     assert second.over is None, "the attempt goes on"
-    assert list(scene.folder.glob("*/hit-*")) == []
+    assert list(scene.folder.glob("*/report-*")) == []
     await expect_one_share(scene)
 
 
 async def test_a_share_that_is_found_again_after_a_start_from_the_checkpoint_counts_once(scene: Scene) -> None:
     scene.client.lost = 1
-    before = scene.delivery(Spool(scene.folder))
-    await before.keep_hit(scene.ref, 0, scene.share)
-    await before.send_hit(scene.ref, 0)
+    before = scene.delivery(Spool(scene.folder, scene.kinds))
+    await before.keep_report(scene.ref, 0, scene.share)
+    await before.send_report(scene.ref, 0)
 
-    after = scene.delivery(Spool(scene.folder))
-    await after.keep_hit(scene.ref, 0, scene.share)
-    await after.send_hit(scene.ref, 0)
+    after = scene.delivery(Spool(scene.folder, scene.kinds))
+    await after.keep_report(scene.ref, 0, scene.share)
+    await after.send_report(scene.ref, 0)
 
     answers = [await scene.next_event() for _ in range(4)]
-    assert [answer.over for answer in answers if isinstance(answer, HitAnswered)] == [None, None]
+    assert [answer.over for answer in answers if isinstance(answer, ReportAnswered)] == [None, None]
     await expect_one_share(scene)
 
 
 async def test_no_checkpoint_covers_a_share_that_is_in_memory_alone(scene: Scene) -> None:
     scene.client.lost = 1
-    spool = FullDisk(scene.folder)
+    spool = FullDisk(scene.folder, scene.kinds)
     delivery = scene.delivery(spool)
 
-    await delivery.keep_hit(scene.ref, 0, scene.share)
-    await delivery.keep_progress(scene.ref, 5)
+    await delivery.keep_report(scene.ref, 0, scene.share)
+    await delivery.keep_checkpoint(scene.ref, Checkpoint(next_step=5))
     early = scene.checkpoint().exists()
-    await delivery.send_hit(scene.ref, 0)
-    await delivery.keep_progress(scene.ref, 7)
+    await delivery.send_report(scene.ref, 0)
+    await delivery.keep_checkpoint(scene.ref, Checkpoint(next_step=7))
 
     assert not early
     assert Checkpoint.model_validate_json(scene.checkpoint().read_bytes()).next_step == 7
@@ -164,18 +167,21 @@ async def test_no_checkpoint_covers_a_share_that_is_in_memory_alone(scene: Scene
 
 
 async def test_a_checkpoint_that_the_disk_does_not_take_harms_nobody(scene: Scene) -> None:
-    spool = Spool(scene.folder)
+    spool = Spool(scene.folder, scene.kinds)
     delivery = scene.delivery(spool)
     spool.forget(scene.ref)
 
-    await delivery.keep_progress(scene.ref, 5)
+    await delivery.keep_checkpoint(scene.ref, Checkpoint(next_step=5))
 
     assert list(scene.folder.iterdir()) == []
 
 
 async def expect_one_share(scene: Scene) -> None:
     attempt, host = await scene.attempt(), await scene.host()
-    faults = await scene.grid.services.database.read(lambda session: session.exec(select(Fault)).all())
+    database = scene.grid.services.database
+    unit = await database.read(lambda session: session.get_one(VanityUnit, attempt.job_uid))
+    credit = await database.read(lambda session: session.get_one(VanityHost, host.uid))
+    faults = await database.read(lambda session: session.exec(select(Fault)).all())
     assert attempt.status is AttemptStatus.LEASED
-    assert attempt.keys_proven == host.keys_proven > 0
-    assert (host.shares, host.false_results, faults) == (1, 0, [])
+    assert unit.keys_proven == credit.keys_proven > 0
+    assert (credit.shares, host.false_results, faults) == (1, 0, [])

@@ -17,6 +17,7 @@ from dispatcher.installation import Installation, install
 from dispatcher.services import utc_now
 from tests.support.content import register, submit
 from tests.support.desk import poll_request
+from tests.support.kinds import WORK
 from xwhep.client.connection import Connection
 from xwhep.client.enrolment import join
 from xwhep.client.host import HostClient
@@ -118,13 +119,13 @@ async def test_an_attempt_that_was_running_goes_on_and_finishes_under_its_number
             bob = await a_host(dispatcher, owner, tmp_path / "bob")
             job = (await submit(owner, app))[0]
             async with Connection(dispatcher.url, client_context(bob)) as connection:
-                lease = (await HostClient(connection).lease(poll_request())).lease
+                lease = await HostClient(connection, WORK).lease(poll_request())
         assert lease is not None
         await dispatcher.kill()
         await dispatcher.start()
         report = AttemptProgress(job_uid=lease.job_uid, attempt=lease.attempt)
         async with Connection(dispatcher.url, client_context(bob)) as connection:
-            host = HostClient(connection)
+            host = HostClient(connection, WORK)
             stop = (await host.heartbeat(Heartbeat(attempts=[report]))).stop
             await host.finish(lease.job_uid, lease.attempt, FinishAttempt(outcome=Outcome.FINISHED))
         async with as_owner(dispatcher, admin) as owner:

@@ -8,36 +8,25 @@ from pathlib import Path
 import pytest
 
 from dispatcher.services import utc_now
+from tests.support.desk import poll_request
 from tests.support.grid import a_grid
+from tests.support.kinds import NATIVE, VANITY, searched
 from tests.support.leases import first_hit
 from tests.support.targets import of_pattern
 from xwhep.client.owner import OwnerClient
 from xwhep.errors.jobs import FalseResultError, LeaseLostError
 from xwhep.ids import new_uid
 from xwhep.lifecycle import AttemptStatus, BatchStatus, Status
-from xwhep.protocol.apps import Kind, RegisterApp, Target
-from xwhep.protocol.attempts import (
-    PROTOCOL,
-    AttemptProgress,
-    FinishAttempt,
-    Heartbeat,
-    Lease,
-    LeaseRequest,
-    NativeWork,
-    Outcome,
-    VanityWork,
-)
+from xwhep.protocol.apps import RegisterApp, Target
+from xwhep.protocol.attempts import AttemptProgress, FinishAttempt, Heartbeat, Outcome
 from xwhep.protocol.base import Cpu, Os
-from xwhep.protocol.batches import MAX_PATTERNS, SubmitSearch
 from xwhep.protocol.data import RegisterData
 from xwhep.protocol.jobs import Output, SubmitJob, SubmitJobs
+from xwhep.protocol.native import NativeWork
 from xwhep.vanity.errors import KeyUsedError
-from xwhep.vanity.split_key import Hit, combine, keygen
+from xwhep.vanity.messages import MAX_PATTERNS, SubmitSearch, VanityWork
+from xwhep.vanity.split_key import combine, keygen
 from xwhep.vanity.wanted import want_patterns
-
-
-def poll(*kinds: Kind, wait_s: float = 0) -> LeaseRequest:
-    return LeaseRequest(protocol=PROTOCOL, os=Os.LINUX, cpu=Cpu.X86_64, kinds=frozenset(kinds), wait_s=wait_s)
 
 
 async def put(owner: OwnerClient, folder: Path, content: bytes) -> str:
@@ -58,7 +47,7 @@ async def test_a_native_job_goes_the_whole_way(tmp_path: Path) -> None:
                 uid=new_uid(utc_now()),
                 name="hello",
                 version="1",
-                kind=Kind.NATIVE,
+                kind=NATIVE,
                 targets=[Target(os=Os.LINUX, cpu=Cpu.ANY, blob=program, entry="hello.sh")],
             )
         )
@@ -66,8 +55,8 @@ async def test_a_native_job_goes_the_whole_way(tmp_path: Path) -> None:
         await alice.submit_jobs(SubmitJobs(jobs=[job]))
         await alice.submit_jobs(SubmitJobs(jobs=[job]))
 
-        lease = (await bob.lease(poll(Kind.NATIVE))).lease
-        assert isinstance(lease, Lease)
+        lease = await bob.lease(poll_request(NATIVE))
+        assert lease is not None
         assert isinstance(lease.work, NativeWork)
         await bob.fetch(lease.job_uid, lease.attempt, lease.work.program, tmp_path / "program")
         out = tmp_path / "stdout"
@@ -93,26 +82,25 @@ async def test_a_search_ends_with_the_first_true_hit(tmp_path: Path) -> None:
         batch = await alice.submit_batch(search)
         with pytest.raises(KeyUsedError):
             await alice.submit_batch(search.model_copy(update={"uid": new_uid(utc_now())}))
-        lease = (await bob.lease(poll(Kind.VANITY))).lease
-        other = (await eve.lease(poll(Kind.VANITY))).lease
+        lease = await bob.lease(poll_request(VANITY))
+        other = await eve.lease(poll_request(VANITY))
         assert lease is not None
         assert other is not None
         assert isinstance(lease.work, VanityWork)
         hit = first_hit(lease.work)
         with pytest.raises(FalseResultError):
-            await eve.report_hit(other.job_uid, other.attempt, hit)
-        await bob.report_hit(lease.job_uid, lease.attempt, hit)
+            await eve.report(other.job_uid, other.attempt, hit)
+        await bob.report(lease.job_uid, lease.attempt, hit)
         with pytest.raises(LeaseLostError):
-            await bob.report_hit(lease.job_uid, lease.attempt, hit)
+            await bob.report(lease.job_uid, lease.attempt, hit)
         ended = await alice.batch(batch.uid)
         stop = await eve.heartbeat(Heartbeat(attempts=[AttemptProgress(job_uid=other.job_uid, attempt=other.attempt)]))
 
     assert ended.status is BatchStatus.COMPLETED
-    assert ended.search is not None
-    assert ended.search.result is not None
-    result = ended.search.result
+    result = searched(ended).result
+    assert result is not None
     assert result.address.startswith("1L")
-    assert combine(secret, Hit(int(result.s, 16), result.e, result.sign), of_pattern("1L").match)
+    assert combine(secret, result.hit(), of_pattern("1L").match)
     assert [ref.job_uid for ref in stop.stop] == [other.job_uid]
 
 
@@ -121,11 +109,10 @@ async def test_a_search_for_thousands_of_patterns_fits_in_its_messages(tmp_path:
     async with a_grid(tmp_path) as grid, grid.owner("alice") as alice, grid.host("bob") as bob:
         search = SubmitSearch(uid=new_uid(utc_now()), name="mine", patterns=patterns, public_key=keygen()[1].hex())
         batch = await alice.submit_batch(search)
-        lease = (await bob.lease(poll(Kind.VANITY))).lease
+        lease = await bob.lease(poll_request(VANITY))
         assert lease is not None
         assert isinstance(lease.work, VanityWork)
 
-    assert batch.search is not None
-    assert batch.search.patterns == patterns
+    assert searched(batch).patterns == patterns
     assert lease.work.target().chance >= want_patterns(patterns).target.chance
     assert len(lease.work.targets[0].ranges) > MAX_PATTERNS

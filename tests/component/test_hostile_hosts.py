@@ -16,6 +16,7 @@ from dispatcher.services import utc_now
 from dispatcher.storage.tables import Fault
 from tests.support.desk import poll_request
 from tests.support.grid import GridUnderTest, a_grid
+from tests.support.kinds import NATIVE, VANITY, AnyLease
 from tests.support.leases import first_hit
 from xwhep.client.contents import Uploads
 from xwhep.client.host import HostClient
@@ -24,11 +25,11 @@ from xwhep.errors.base import XwhepError
 from xwhep.errors.jobs import FalseResultError, LeaseLostError
 from xwhep.errors.requests import InvalidFieldError, TooLargeError
 from xwhep.ids import new_uid
-from xwhep.protocol.apps import MIB, Kind, Limits, RegisterApp, Target
-from xwhep.protocol.attempts import FinishAttempt, Lease, Outcome, VanityWork
+from xwhep.protocol.apps import MIB, Limits, RegisterApp, Target
+from xwhep.protocol.attempts import FinishAttempt, Outcome
 from xwhep.protocol.base import Cpu, Os
-from xwhep.protocol.batches import SubmitSearch
 from xwhep.protocol.jobs import Output, SubmitJob, SubmitJobs
+from xwhep.vanity.messages import SubmitSearch, VanityWork
 from xwhep.vanity.split_key import keygen
 
 LIMITS = Limits(disk_bytes=MIB, output_bytes=10, files=3)
@@ -43,29 +44,27 @@ class Scene:
     alice: OwnerClient
     mallory: HostClient
 
-    async def lease(self, kind: Kind) -> Lease:
+    async def lease(self, kind: str) -> AnyLease:
         """Return the lease of the one job that waits."""
         return await leased(self.mallory, kind)
 
-    async def records(self) -> dict[str, tuple[int, int]]:
+    async def records(self) -> dict[str, tuple[object, int]]:
         """Return how many shares and how many false results each host has on its record."""
         async with self.grid.connect(self.grid.administrator()) as connection:
             hosts = [host async for host in OwnerClient(connection).hosts()]
-        return {host.name: (host.shares, host.false_results) for host in hosts}
+        return {host.name: (host.kinds[VANITY]["shares"], host.false_results) for host in hosts}
 
-    async def native_lease(self) -> Lease:
+    async def native_lease(self) -> AnyLease:
         program = self.folder / "run.sh"
         program.write_bytes(b"#!/bin/sh\n")
         stored = await Uploads(self.alice, lambda *_: contextlib.nullcontext(lambda _: None)).put(program)
         target = Target(os=Os.LINUX, cpu=Cpu.ANY, blob=stored.digest, entry="run.sh")
-        app = RegisterApp(
-            uid=new_uid(utc_now()), name="app", version="1", kind=Kind.NATIVE, targets=[target], limits=LIMITS
-        )
+        app = RegisterApp(uid=new_uid(utc_now()), name="app", version="1", kind=NATIVE, targets=[target], limits=LIMITS)
         await self.alice.register_app(app)
         await self.alice.submit_jobs(SubmitJobs(jobs=[SubmitJob(uid=new_uid(utc_now()), app_uid=app.uid)]))
-        return await self.lease(Kind.NATIVE)
+        return await self.lease(NATIVE)
 
-    async def send(self, lease: Lease, content: bytes, name: str = "out/a") -> Output:
+    async def send(self, lease: AnyLease, content: bytes, name: str = "out/a") -> Output:
         """Upload content for an attempt."""
         output = Output(name=name, digest=hashlib.sha256(content).hexdigest(), size_bytes=len(content))
         file = self.folder / output.digest
@@ -73,7 +72,7 @@ class Scene:
         await self.mallory.store(lease.job_uid, lease.attempt, output, file)
         return output
 
-    async def finish(self, lease: Lease, outputs: list[Output]) -> None:
+    async def finish(self, lease: AnyLease, outputs: list[Output]) -> None:
         end = FinishAttempt(outcome=Outcome.FINISHED, exit_status=0, outputs=outputs)
         await self.mallory.finish(lease.job_uid, lease.attempt, end)
 
@@ -83,8 +82,8 @@ class Scene:
         return sum(path.stat().st_size for path in blobs.rglob("*") if path.is_file())
 
 
-async def leased(host: HostClient, kind: Kind) -> Lease:
-    lease = (await host.lease(poll_request(kind))).lease
+async def leased(host: HostClient, kind: str) -> AnyLease:
+    lease = await host.lease(poll_request(kind))
     assert lease is not None
     return lease
 
@@ -121,7 +120,7 @@ async def test_only_so_many_files_are_taken_and_each_of_them_again(scene: Scene)
 async def test_a_unit_of_a_search_leaves_no_files(scene: Scene) -> None:
     search = SubmitSearch(uid=new_uid(utc_now()), name="s", patterns=["1LoVE"], public_key=keygen()[1].hex())
     await scene.alice.submit_batch(search)
-    lease = await scene.lease(Kind.VANITY)
+    lease = await scene.lease(VANITY)
 
     with pytest.raises(InvalidFieldError):
         await scene.send(lease, b"content")
@@ -132,17 +131,17 @@ async def test_a_share_of_anothers_unit_is_false_and_goes_on_the_record_of_who_c
     search = SubmitSearch(uid=new_uid(utc_now()), name="s", patterns=["1Lo"], public_key=keygen()[1].hex())
     await scene.alice.submit_batch(search)
     async with scene.grid.host("bob") as bob:
-        bobs = await leased(bob, Kind.VANITY)
+        bobs = await leased(bob, VANITY)
         assert isinstance(bobs.work, VanityWork)
         share = first_hit(bobs.work)
-        own = await scene.lease(Kind.VANITY)
+        own = await scene.lease(VANITY)
 
         with pytest.raises(FalseResultError, match=f"its offset is not in unit 1 of batch {search.uid}"):
-            await scene.mallory.report_hit(own.job_uid, own.attempt, share)
+            await scene.mallory.report(own.job_uid, own.attempt, share)
         with pytest.raises(LeaseLostError, match="no longer leased to this host"):
-            await scene.mallory.report_hit(bobs.job_uid, bobs.attempt, share)
+            await scene.mallory.report(bobs.job_uid, bobs.attempt, share)
         refused = await scene.records()
-        await bob.report_hit(bobs.job_uid, bobs.attempt, share)
+        await bob.report(bobs.job_uid, bobs.attempt, share)
         faults = await scene.grid.services.database.read(lambda session: session.exec(select(Fault)).all())
 
     assert refused == {"mallory": (0, 1), "bob": (0, 0)}

@@ -28,12 +28,13 @@ from dispatcher.storage.tables import Attempt, Host
 from tests.support.content import put, register, submit
 from tests.support.desk import poll_request
 from tests.support.grid import GridUnderTest, a_grid
+from tests.support.kinds import KINDS, AnyLease
 from tests.support.raw import raw_client
 from xwhep.errors.installations import AlreadyInstalledError, NotInstalledError, PortTakenError, SchemaMismatchError
 from xwhep.errors.jobs import LeaseLostError, StorageFullError
 from xwhep.errors.machines import AlreadyRunningError
 from xwhep.pki.contexts import server_context, unverified_context
-from xwhep.protocol.attempts import AttemptProgress, Heartbeat, Lease
+from xwhep.protocol.attempts import AttemptProgress, Heartbeat
 from xwhep.protocol.jobs import Output
 from xwhep.rights import Role
 
@@ -42,11 +43,11 @@ def live(session: Session) -> list[Attempt]:
     return [attempt for attempt in session.exec(select(Attempt)) if attempt.ended_at is None]
 
 
-async def leased(grid: GridUnderTest, folder: Path) -> Lease:
+async def leased(grid: GridUnderTest, folder: Path) -> AnyLease:
     """Return what bob has leased of alice's."""
     async with grid.owner("alice") as alice, grid.host("bob") as bob:
         await submit(alice, await register(alice, folder))
-        lease = (await bob.lease(poll_request())).lease
+        lease = await bob.lease(poll_request())
         assert lease is not None
         await bob.heartbeat(Heartbeat(attempts=[AttemptProgress(job_uid=lease.job_uid, attempt=1, fraction=0.5)]))
     return lease
@@ -268,7 +269,7 @@ async def left_by_a_lost_lease(grid: GridUnderTest, folder: Path) -> Path:
     (folder / "late").write_bytes(content)
     async with grid.owner("alice") as alice, grid.host("bob") as bob:
         (job,) = await submit(alice, await register(alice, folder))
-        lease = (await bob.lease(poll_request())).lease
+        lease = await bob.lease(poll_request())
         assert lease is not None
         receive = grid.services.blobs.receive
 
@@ -383,15 +384,15 @@ def test_an_installation_that_was_cut_short_is_made_again(tmp_path: Path) -> Non
     installation.names_file.unlink()
 
     with pytest.raises(NotInstalledError, match="run `xwhep-dispatcher init` first"):
-        installation.open()
+        installation.open(KINDS)
     install(tmp_path / "dispatcher", ["localhost"], admin, now=utc_now())
-    installation.open().database.close()
+    installation.open(KINDS).database.close()
 
 
 def test_a_database_of_another_version_is_not_opened(tmp_path: Path) -> None:
     install(tmp_path / "dispatcher", ["localhost"], (tmp_path / "admin", "a", "https://127.0.0.1:1"), now=utc_now())
     installation = Installation(tmp_path / "dispatcher")
-    services = installation.open()
+    services = installation.open(KINDS)
 
     def age(session: Session) -> None:
         session.connection().execute(text("UPDATE alembic_version SET version_num = '99'"))
@@ -400,7 +401,7 @@ def test_a_database_of_another_version_is_not_opened(tmp_path: Path) -> None:
     services.database.close()
 
     with pytest.raises(SchemaMismatchError, match=r"schema version 99 .* use the version of xwhep that made it"):
-        installation.open()
+        installation.open(KINDS)
 
 
 def test_an_address_of_another_machine_is_refused_in_words() -> None:

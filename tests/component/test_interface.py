@@ -13,19 +13,29 @@ from pydantic import BaseModel
 
 from dispatcher.routes.door import CONTENT, Route
 from dispatcher.routes.table import ROUTES
+from tests.support.kinds import KINDS
 from tests.support.messages import of
 from xwhep.client.host import HostClient
 from xwhep.client.owner import OwnerClient
+from xwhep.protocol.attempts import Report, Work
 from xwhep.protocol.base import Page
+from xwhep.protocol.batches import SubmitBatch
+from xwhep.vanity.messages import ReportShare
 
 UID = UUID("0197a000-0000-7000-8000-000000000001")
 CLIENTS = (OwnerClient, HostClient)
+#: what a client is made with beside its connection
+MADE_WITH: dict[type, tuple[Any, ...]] = {OwnerClient: (), HostClient: (Work,)}
 METHODS = [
     pytest.param(client, name, id=f"{client.__name__}.{name}")
     for client in CLIENTS
     for name, _ in inspect.getmembers(client, inspect.isfunction)
     if not name.startswith("_")
 ]
+
+
+#: what a route reads as a message of the kind that it is about, and the root of all of them
+OF_KINDS: dict[str, type[BaseModel]] = {"services.kinds.submit_batch": SubmitBatch, "services.kinds.report": Report}
 
 
 class Asked(Exception):  # noqa: N818 - what ends a call before anything is sent
@@ -47,7 +57,7 @@ class Recorder:
 
 async def asked_by(client: type, name: str) -> tuple[str, str, Any, Any]:
     """Return what a client's method asks: HTTP method, path, body and reply."""
-    method = getattr(client(Recorder()), name)
+    method = getattr(client(Recorder(), *MADE_WITH[client]), name)
     arguments = [_any(hint) for hint in _needed(method)]
     answer = method(*arguments)
     with pytest.raises(Asked) as caught:
@@ -103,13 +113,22 @@ async def test_every_route_of_members_has_a_client() -> None:
 @pytest.mark.parametrize("route", ROUTES, ids=lambda route: f"{route.method} {route.path}")
 def test_a_route_reads_what_it_says_it_takes(route: Route) -> None:
     source = inspect.getsource(route.handler)
-    read = re.findall(r"call\.body\((\w+)\)", source)
+    read = re.findall(r"call\.body\(([\w.]+)(?:\(\))?(?:, \w+)?\)", source)
 
     if route.takes is CONTENT:
         assert "content.receive(call" in source
     else:
-        named = [getattr(inspect.getmodule(route.handler), name) for name in read]
+        named = [OF_KINDS.get(name) or getattr(inspect.getmodule(route.handler), name) for name in read]
         assert named == ([] if route.takes is None else [route.takes])
+
+
+def test_messages_of_kinds_are_of_the_root_that_their_route_names() -> None:
+    batches, reports = shapes(KINDS.submit_batch()), shapes(KINDS.report())
+
+    assert {message.__name__ for message in batches} == {"SubmitBag", "SubmitSearch"}
+    assert all(issubclass(message, SubmitBatch) for message in batches)
+    assert reports == {ReportShare}
+    assert issubclass(ReportShare, Report)
 
 
 @pytest.mark.parametrize("route", ROUTES, ids=lambda route: f"{route.method} {route.path}")

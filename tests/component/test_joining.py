@@ -19,6 +19,7 @@ from dispatcher.usecases import members
 from tests.support.content import register
 from tests.support.desk import poll_request
 from tests.support.grid import a_grid
+from tests.support.kinds import KINDS, NATIVE, WORK
 from tests.support.raw import raw_client
 from tests.support.tls import make_identity
 from xwhep.client.enrolment import join, renew
@@ -28,7 +29,6 @@ from xwhep.errors.identity import RevokedError, TokenRefusedError, TooManyWrongT
 from xwhep.members import Kind
 from xwhep.pki.identity import joining_key
 from xwhep.pki.keys import signing_request
-from xwhep.protocol.apps import Kind as AppKind
 from xwhep.protocol.attempts import AttemptProgress, Heartbeat
 from xwhep.protocol.jobs import SubmitJob, SubmitJobs
 from xwhep.rights import Role
@@ -136,10 +136,10 @@ async def test_who_is_revoked_is_refused_at_once_on_an_open_connection_and_in_a_
             grid.connect(alice) as alices,
             grid.connect(grid.administrator()) as admins,
         ):
-            host, user, admin = HostClient(bobs), OwnerClient(alices), OwnerClient(admins)
+            host, user, admin = HostClient(bobs, WORK), OwnerClient(alices), OwnerClient(admins)
             await user.whoami()
-            poll = asyncio.create_task(host.lease(poll_request(AppKind.NATIVE, wait_s=30)))
-            await HostClient(bobs_other).heartbeat(Heartbeat(attempts=[]))
+            poll = asyncio.create_task(host.lease(poll_request(NATIVE, wait_s=30)))
+            await HostClient(bobs_other, WORK).heartbeat(Heartbeat(attempts=[]))
             await grid.until_polls_wait(1)
             await admin.revoke_host(bob.member.uid)
             await admin.revoke_user(alice.member.uid)
@@ -148,7 +148,7 @@ async def test_who_is_revoked_is_refused_at_once_on_an_open_connection_and_in_a_
                 with pytest.raises(RevokedError, match="ask the grid's administrator"):
                     await poll
             with pytest.raises(RevokedError):
-                await HostClient(bobs_other).heartbeat(Heartbeat(attempts=[]))
+                await HostClient(bobs_other, WORK).heartbeat(Heartbeat(attempts=[]))
             with pytest.raises(RevokedError):
                 await user.whoami()
 
@@ -162,7 +162,7 @@ async def test_a_revocation_by_a_command_beside_the_server_takes_effect_within_s
             user = OwnerClient(connection)
             await user.whoami()
             beside = Database(grid.installation.database)
-            beside.run_now(members.revoke_member, alice.member.uid, now=utc_now())
+            beside.run_now(members.revoke_member, KINDS, alice.member.uid, now=utc_now())
             beside.close()
             clock[0] += peers.BELIEVED_S
             with pytest.raises(RevokedError):
@@ -178,12 +178,12 @@ async def test_a_revoked_host_gives_its_job_to_another_at_once(tmp_path: Path) -
         await alice.submit_jobs(SubmitJobs(jobs=[job]))
         bob = await grid.member(Role.HOST, "bob")
         async with grid.connect(bob) as connection, grid.connect(grid.administrator()) as admins:
-            lease = (await HostClient(connection).lease(poll_request())).lease
+            lease = await HostClient(connection, WORK).lease(poll_request())
             assert lease is not None
             await OwnerClient(admins).revoke_host(bob.member.uid)
-            again = (await carol.lease(poll_request())).lease
+            again = await carol.lease(poll_request())
             with pytest.raises(RevokedError):
-                await HostClient(connection).heartbeat(
+                await HostClient(connection, WORK).heartbeat(
                     Heartbeat(attempts=[AttemptProgress(job_uid=lease.job_uid, attempt=1)])
                 )
 

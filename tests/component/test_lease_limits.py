@@ -11,6 +11,7 @@ from dispatcher.scheduling.leases import DELIVERY
 from dispatcher.usecases import leasing
 from dispatcher.usecases.leasing import Heard
 from tests.support.desk import Desk
+from tests.support.kinds import KINDS
 from xwhep.protocol.apps import Limits
 from xwhep.protocol.attempts import AttemptProgress
 from xwhep.rights import Role
@@ -35,7 +36,7 @@ def test_a_host_that_only_sends_heartbeats_loses_the_job_to_another(desk: Desk) 
     def beat() -> None:
         desk.pass_time(BEAT_S)
         desk.database.run_now(leasing.prolong, [Heard(idler.uid, desk.now, report)], {})
-        desk.database.run_now(leasing.expire, now=desk.now)
+        desk.database.run_now(leasing.expire, KINDS, now=desk.now)
 
     beat()
     kept = desk.lease(other)

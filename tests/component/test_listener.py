@@ -27,11 +27,11 @@ from dispatcher.routes import door
 from dispatcher.services import utc_now
 from tests.support.desk import poll_request
 from tests.support.grid import GridUnderTest, a_grid
+from tests.support.kinds import NATIVE
 from tests.support.raw import raw_client
 from xwhep.errors.jobs import BusyError
 from xwhep.pki.contexts import anonymous_context, client_context
 from xwhep.pki.identity import Identity
-from xwhep.protocol.apps import Kind
 from xwhep.rights import Role
 
 REQUEST = b"GET /v1/whoami HTTP/1.1\r\nHost: grid\r\n\r\n"
@@ -114,14 +114,14 @@ async def test_an_identity_over_its_bound_is_told_so(tmp_path: Path) -> None:
 
 async def test_a_host_has_a_few_long_polls_and_others_have_theirs(tmp_path: Path) -> None:
     async with a_grid(tmp_path, bounds=Bounds(polls=2)) as grid, grid.host("carol") as carol, grid.host("bob") as bob:
-        polls = [asyncio.create_task(bob.lease(poll_request(Kind.NATIVE, wait_s=30))) for _ in range(2)]
+        polls = [asyncio.create_task(bob.lease(poll_request(NATIVE, wait_s=30))) for _ in range(2)]
         await grid.until_polls_wait(2)
         with pytest.raises(BusyError, match="2 long polls of one identity"):
-            await bob.lease(poll_request(Kind.NATIVE, wait_s=30))
-        assert (await carol.lease(poll_request(Kind.NATIVE, wait_s=0))).lease is None
+            await bob.lease(poll_request(NATIVE, wait_s=30))
+        assert await carol.lease(poll_request(NATIVE, wait_s=0)) is None
         grid.services.waiters.close()
         await asyncio.gather(*polls)
-        await bob.lease(poll_request(Kind.NATIVE, wait_s=0))
+        await bob.lease(poll_request(NATIVE, wait_s=0))
 
 
 async def test_bodies_of_one_identity_wait_for_each_other(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

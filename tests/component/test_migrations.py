@@ -18,7 +18,6 @@ from sqlalchemy import select
 
 import dispatcher.cli
 import oracle.cli
-from dispatcher.installation import Installation, install
 from dispatcher.services import utc_now
 from dispatcher.storage.schema import SCHEMA
 from oracle.config import Folders
@@ -27,7 +26,8 @@ from oracle.ledger.progress import progress
 from oracle.settlement.life import State
 from tests.support.desk import poll_request
 from tests.support.grid import a_grid
-from tests.support.homes import BASELINES, content, migrated, restore
+from tests.support.homes import BASELINES, content, migrated, old_installation, restore
+from tests.support.kinds import NATIVE
 from tests.support.tasks import SUBJECT
 from xwhep.errors.installations import (
     DatabaseDamagedError,
@@ -38,7 +38,6 @@ from xwhep.errors.installations import (
 from xwhep.errors.jobs import UnavailableError
 from xwhep.lifecycle import Status
 from xwhep.lock import hold
-from xwhep.protocol.apps import Kind
 from xwhep.protocol.attempts import FinishAttempt, Outcome
 from xwhep.rights import Role
 from xwhep.sql.migrating import Migration
@@ -100,7 +99,7 @@ async def test_a_grid_goes_on_after_its_migration(tmp_path: Path) -> None:
     result = types(dispatcher.cli.program, tmp_path, "migrate", "--yes")
     async with a_grid(tmp_path) as grid, grid.host("newcomer") as host, grid.owner("ann", Role.ADMINISTRATOR) as ann:
         names = {user.name async for user in ann.users()}
-        lease = (await host.lease(poll_request(Kind.NATIVE))).lease
+        lease = await host.lease(poll_request(NATIVE))
         assert lease is not None
         await host.finish(lease.job_uid, lease.attempt, FinishAttempt(outcome=Outcome.FINISHED))
 
@@ -194,7 +193,7 @@ def test_references_that_would_break_undo_the_migration(tmp_path: Path) -> None:
     restore("dispatcher-4", file)
     before = content(file)
 
-    with pytest.raises(MigrationFailedError, match="rows of attempts, faults, job_outputs would refer to none"):
+    with pytest.raises(MigrationFailedError, match="rows of attempts, faults, vanity_units would refer to none"):
         migrated(with_step(tmp_path, 'op.execute("DELETE FROM jobs")'), file)
 
     assert content(file) == before
@@ -221,14 +220,15 @@ def test_a_table_that_others_refer_to_is_made_anew_with_its_rows(tmp_path: Path)
         '    jobs.add_column(sa.Column("more", sa.BigInteger, nullable=False, server_default="7"))'
     )
     schema = with_step(tmp_path, body)
+    migrated(SCHEMA, file)
     before = content(file)
     migrated(schema, file)
     after = content(file)
-    (made,) = [sql for name, sql in after["sqlite_master"] if name == "ix_jobs_ready"]
+    (index,) = [parts for name, parts in after["sqlite_master"] if name == "ix_jobs_ready"]
 
-    assert [row[-1] for row in after["jobs"]] == [7] * len(before["jobs"])
+    assert after["jobs"] == [(*row, 7) for row in before["jobs"]]
     assert after["attempts"] == before["attempts"]
-    assert made.endswith("WHERE status = 'pending'")
+    assert index[-1] == "WHERE attempts_wanted > 0"
     assert version_of(schema, file) == SCHEMA.newest + 1
 
 
@@ -320,18 +320,6 @@ def test_tables_whose_maker_was_killed_count_as_the_oldest(tmp_path: Path) -> No
 
 def types(program: object, home: Path, *words: str, stdin: str | None = None) -> Result:
     return CliRunner(env={"XWHEP_HOME": str(home)}).invoke(program, words, input=stdin)  # type: ignore[arg-type]
-
-
-def old_installation(home: Path) -> Installation:
-    """Return a dispatcher's folder with the database of its first version."""
-    installation = Installation(home / "dispatcher")
-    install(
-        installation.folder, ["localhost", "127.0.0.1"], (home / "admin", "a", "https://127.0.0.1:1"), now=utc_now()
-    )
-    for file in installation.folder.glob("grid.sqlite*"):
-        file.unlink()
-    restore("dispatcher-4", installation.database)
-    return installation
 
 
 def old_ledger(home: Path) -> Path:

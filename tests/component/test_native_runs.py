@@ -6,8 +6,9 @@ from pathlib import Path
 
 from worker.runs import native
 from xwhep.protocol.apps import Limits
-from xwhep.protocol.attempts import NativeWork, Outcome
+from xwhep.protocol.attempts import Outcome
 from xwhep.protocol.jobs import Input
+from xwhep.protocol.native import NativeWork
 
 _DIGEST = "0" * 64
 

@@ -13,6 +13,7 @@ import pytest
 from oracle.settlement.life import State
 from tests.support.dapps import a_market
 from tests.support.grid import a_grid
+from tests.support.kinds import NATIVE, VANITY
 from tests.support.namespaces import needs_namespaces
 from tests.support.oracles import BLOCK_S, a_world, an_oracle, between
 from tests.support.person import work_once
@@ -23,12 +24,11 @@ from xwhep.chain.parameters import decode_vanity_result, encode_vanity_order
 from xwhep.chain.values import RLC, TaskStatus
 from xwhep.devchain.start import Kind as ChainKind
 from xwhep.lifecycle import BatchStatus
-from xwhep.protocol.apps import Kind
 from xwhep.secp256k1 import decode
 from xwhep.vanity.split_key import Hit, combine, keygen
 
 #: the numbers of the apps at the hub
-VANITY, WORDCOUNT = 1, 2
+SEARCHES, WORDCOUNT = 1, 2
 
 
 @needs_namespaces
@@ -38,7 +38,7 @@ async def test_two_dapps_go_the_whole_way(tmp_path: Path) -> None:
         count = await register_script(owner, tmp_path, "#!/bin/sh\nwc -w\n")
         hub, market = world.market.hub, world.market
         async with (
-            a_worker(await enrol(world.grid, tmp_path / "bob"), Kind.NATIVE, Kind.VANITY),
+            a_worker(await enrol(world.grid, tmp_path / "bob"), NATIVE, VANITY),
             an_oracle(world.place(apps={"vanity": "search", "wordcount": str(count)})),
         ):
             search = await market.pay("VanityTask", RLC, encode_vanity_order("1Lo", *decode(public_key)))
@@ -59,9 +59,9 @@ async def test_two_dapps_go_the_whole_way(tmp_path: Path) -> None:
 
 async def test_what_cannot_be_asked_of_the_grid_fails_with_its_reason_and_the_price_goes_back(tmp_path: Path) -> None:
     asked = {
-        "refused-parameters": (VANITY, b"\x00"),
+        "refused-parameters": (SEARCHES, b"\x00"),
         "refused-app": (WORDCOUNT, native("a")),
-        "too-hard": (VANITY, vanity("1Longer")),
+        "too-hard": (SEARCHES, vanity("1Longer")),
     }
     async with a_world(tmp_path) as world, an_oracle(world.place(max_difficulty=1e6)):
         numbers = {await world.submit(*what): reason for reason, what in asked.items()}
@@ -77,9 +77,9 @@ async def test_what_cannot_be_asked_of_the_grid_fails_with_its_reason_and_the_pr
 async def test_a_key_that_was_used_before_fails_the_task_and_leaves_the_first_at_work(tmp_path: Path) -> None:
     async with a_world(tmp_path) as world, an_oracle(world.place()):
         params = vanity("1Lo")
-        first = await world.submit(VANITY, params)
+        first = await world.submit(SEARCHES, params)
         await world.until(first, State.DISPATCHED)
-        second = await world.submit(VANITY, params)
+        second = await world.submit(SEARCHES, params)
         told = await world.told(second)
         (batch,) = await world.batches()
 
@@ -112,7 +112,7 @@ async def test_how_a_job_ends_is_what_its_task_is_told(tmp_path: Path) -> None:
 
 async def test_a_task_without_an_answer_is_failed_in_time_and_its_batch_is_taken_back(tmp_path: Path) -> None:
     async with a_world(tmp_path) as world, an_oracle(world.place(margin_s=100)):
-        number = await world.submit(VANITY, vanity("1Longest"), lasts_s=1000)
+        number = await world.submit(SEARCHES, vanity("1Longest"), lasts_s=1000)
         await world.until(number, State.DISPATCHED)
         await world.advance_to(world.tasks()[number].deadline - 180)
         told = await world.told(number)
@@ -126,7 +126,7 @@ async def test_a_task_without_an_answer_is_failed_in_time_and_its_batch_is_taken
 async def test_a_task_that_was_refunded_meanwhile_has_its_batch_taken_back(tmp_path: Path) -> None:
     async with a_world(tmp_path) as world:
         async with an_oracle(world.place()):
-            number = await world.submit(VANITY, vanity("1Longest"), lasts_s=1000)
+            number = await world.submit(SEARCHES, vanity("1Longest"), lasts_s=1000)
             await world.until(number, State.DISPATCHED)
         await world.advance_to(world.tasks()[number].deadline + 1)
         await world.market.does(world.market.alice, world.market.hub.refund(number))
@@ -143,8 +143,8 @@ async def test_a_task_over_the_quota_waits_until_another_is_settled(tmp_path: Pa
         world.grid.host("bob") as host,
         an_oracle(world.place(quota_per_requester=1)),
     ):
-        first = await world.submit(VANITY, vanity("1Lo"))
-        second = await world.submit(VANITY, vanity("1Lo"))
+        first = await world.submit(SEARCHES, vanity("1Lo"))
+        second = await world.submit(SEARCHES, vanity("1Lo"))
         await world.until(first, State.DISPATCHED)
         await world.until(second, State.SEEN)
         batches = await world.batches()
@@ -159,7 +159,7 @@ async def test_two_hundred_tasks_at_once_are_settled_once_each(tmp_path: Path) -
     async with a_world(tmp_path, ChainKind.ANVIL) as world:
         before = await world.market.node.next_nonce(world.market.admin.address)
         async with an_oracle(world.place(quota_per_requester=200)):
-            await world.flood(VANITY, b"nonsense", 200)
+            await world.flood(SEARCHES, b"nonsense", 200)
 
             async def all_are_settled() -> bool:
                 tasks = await asyncio.to_thread(world.tasks)
@@ -179,7 +179,7 @@ async def test_a_dispatcher_that_is_away_is_waited_for(tmp_path: Path, caplog: p
         async with a_grid(tmp_path) as grid:
             world = await between(market, grid, tmp_path)
         async with an_oracle(world.place()):
-            number = await world.submit(VANITY, vanity("1Lo"))
+            number = await world.submit(SEARCHES, vanity("1Lo"))
             await world.until_task(number, lambda task: task.batch_open)
             async with a_grid(tmp_path, port=grid.dispatcher.port) as world.grid:
                 await world.until(number, State.DISPATCHED)

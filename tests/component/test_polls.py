@@ -13,12 +13,14 @@ import pytest
 from sqlmodel import Session, select
 
 from dispatcher.housekeeping import tend_leases
-from dispatcher.scheduling.leases import FALSE_RESULTS_ALLOWED, FIRST_UNIT_KEYS, LEASE, SAME_HOST_PAUSE, TRUST, UNIT_S
+from dispatcher.kinds.vanity_tables import VanityHost, VanityUnit
+from dispatcher.scheduling.leases import FALSE_RESULTS_ALLOWED, LEASE, SAME_HOST_PAUSE
 from dispatcher.services import utc_now
-from dispatcher.storage.tables import Attempt, Fault, Host
+from dispatcher.storage.tables import Attempt, AttemptClaim, Fault
 from tests.support.content import put, register, submit
 from tests.support.desk import poll_request
 from tests.support.grid import GridUnderTest, a_grid
+from tests.support.kinds import NATIVE, VANITY, WORK, AnyLease, searched
 from tests.support.leases import first_hit
 from tests.support.raw import raw_client
 from xwhep.client.host import HostClient
@@ -26,24 +28,16 @@ from xwhep.client.owner import OwnerClient
 from xwhep.errors.jobs import FalseResultError, LeaseLostError, ProtocolTooOldError
 from xwhep.ids import new_uid
 from xwhep.lifecycle import AttemptStatus, BatchStatus, Status
-from xwhep.protocol.apps import AppView, Kind
-from xwhep.protocol.attempts import (
-    AttemptProgress,
-    AttemptReply,
-    FinishAttempt,
-    Heartbeat,
-    Lease,
-    LeaseReply,
-    Outcome,
-    ReportHit,
-    VanityWork,
-)
-from xwhep.protocol.batches import BatchView, SubmitBag, SubmitSearch
+from xwhep.protocol.apps import AppView
+from xwhep.protocol.attempts import AttemptProgress, AttemptReply, FinishAttempt, Heartbeat, Outcome
+from xwhep.protocol.batches import BatchView, SubmitBag
 from xwhep.protocol.jobs import SubmitJob
 from xwhep.protocol.members import HostView
 from xwhep.rights import Role
 from xwhep.vanity.errors import ShareClaimedError
+from xwhep.vanity.messages import ReportShare, SearchingHost, SubmitSearch, VanityWork
 from xwhep.vanity.shares import SHARES_A_UNIT, keys_proven
+from xwhep.vanity.sizing import FIRST_UNIT_KEYS, TRUST, UNIT_S
 from xwhep.vanity.split_key import keygen
 from xwhep.vanity.units import keys_of
 
@@ -85,13 +79,13 @@ async def scene(tmp_path: Path) -> AsyncIterator[Scene]:
         yield scene
 
 
-async def leased(host: HostClient, *kinds: Kind, keys_per_s: float = 0) -> Lease:
-    lease = (await host.lease(poll_request(*kinds, keys_per_s=keys_per_s))).lease
+async def leased(host: HostClient, *kinds: str, keys_per_s: float = 0) -> AnyLease:
+    lease = await host.lease(poll_request(*kinds, keys_per_s=keys_per_s))
     assert lease is not None
     return lease
 
 
-def polling(host: HostClient, *kinds: Kind) -> asyncio.Task[LeaseReply]:
+def polling(host: HostClient, *kinds: str) -> asyncio.Task[AnyLease | None]:
     return asyncio.create_task(host.lease(poll_request(*kinds, wait_s=30)))
 
 
@@ -104,7 +98,7 @@ async def test_a_poll_that_waits_is_answered_when_a_job_comes(scene: Scene) -> N
     job = (await submit(scene.alice, scene.app))[0]
 
     async with asyncio.timeout(20):
-        lease = (await poll).lease
+        lease = await poll
 
     assert lease is not None
     assert lease.job_uid == job.uid
@@ -120,21 +114,21 @@ async def test_a_job_wakes_one_host_and_the_others_wait_on(scene: Scene) -> None
     await scene.grid.until_polls_wait(2)
     await submit(scene.alice, scene.app, 2)
     async with asyncio.timeout(20):
-        replies = await asyncio.gather(*waiting)
+        leases = await asyncio.gather(*waiting)
 
     assert len(done) == 1
-    assert all(reply.lease for reply in replies)
+    assert None not in leases
 
 
 async def test_a_host_that_cannot_use_a_job_hands_the_news_on(scene: Scene) -> None:
-    unfitting = polling(await scene.host("vanity-only"), Kind.VANITY)
+    unfitting = polling(await scene.host("vanity-only"), VANITY)
     await scene.grid.until_polls_wait(1)
-    fitting = polling(await scene.host("native"), Kind.NATIVE)
+    fitting = polling(await scene.host("native"), NATIVE)
     await scene.grid.until_polls_wait(2)
     await submit(scene.alice, scene.app)
 
     async with asyncio.timeout(20):
-        assert (await fitting).lease is not None
+        assert await fitting is not None
     assert not unfitting.done()
     unfitting.cancel()
     await asyncio.gather(unfitting, return_exceptions=True)
@@ -146,7 +140,7 @@ async def test_a_search_wakes_all(scene: Scene) -> None:
     await scene.search()
 
     async with asyncio.timeout(20):
-        numbers = [reply.lease.work.number for reply in await asyncio.gather(*polls) if reply.lease]  # type: ignore[union-attr] # work of a search
+        numbers = [lease.work.number for lease in await asyncio.gather(*polls) if lease]
 
     assert sorted(numbers) == [0, 1, 2]
 
@@ -154,7 +148,7 @@ async def test_a_search_wakes_all(scene: Scene) -> None:
 async def test_a_host_that_hung_up_gets_no_job(scene: Scene) -> None:
     bob = await scene.grid.member(Role.HOST, "bob")
     async with scene.grid.connect(bob) as connection:
-        poll = polling(HostClient(connection))
+        poll = polling(HostClient(connection, WORK))
         await scene.grid.until_polls_wait(1)
         poll.cancel()
         await asyncio.gather(poll, return_exceptions=True)
@@ -167,7 +161,7 @@ async def test_a_host_that_hung_up_gets_no_job(scene: Scene) -> None:
 
 
 async def test_a_poll_with_nothing_to_do_ends_without_a_lease(scene: Scene) -> None:
-    assert (await (await scene.host("bob")).lease(poll_request(wait_s=0))).lease is None
+    assert await (await scene.host("bob")).lease(poll_request(wait_s=0)) is None
 
 
 async def test_a_worker_of_an_older_protocol_is_told_to_update(scene: Scene) -> None:
@@ -186,7 +180,7 @@ async def test_a_stop_sends_the_polls_home(tmp_path: Path) -> None:
             poll = polling(bob)
             await grid.until_polls_wait(1)
         async with asyncio.timeout(20):
-            assert (await poll).lease is None
+            assert await poll is None
 
 
 # --- leases
@@ -197,7 +191,7 @@ async def test_a_lost_lease_gives_the_job_to_another_host_and_to_the_same_only_l
     job = (await submit(scene.alice, scene.app))[0]
     lost = await leased(bob)
     await scene.lose()
-    nothing = (await bob.lease(poll_request())).lease
+    nothing = await bob.lease(poll_request())
     other = await leased(carol)
     await scene.lose()
     scene.pass_time(SAME_HOST_PAUSE)
@@ -254,7 +248,7 @@ async def test_the_third_lost_attempt_is_the_last_and_each_reason_is_told(scene:
     lease = await leased(dan)
     await dan.finish(lease.job_uid, lease.attempt, FinishAttempt(outcome=Outcome.LOST))
     seen = await scene.alice.job(job.uid)
-    nothing = (await (await scene.host("erin")).lease(poll_request())).lease
+    nothing = await (await scene.host("erin")).lease(poll_request())
 
     assert (seen.status, nothing) == (Status.ERROR, None)
     assert seen.ended_at is not None
@@ -334,7 +328,7 @@ async def test_a_job_that_failed_by_its_own_fault_is_not_tried_again(scene: Scen
     seen = await scene.alice.job(job.uid)
 
     assert (seen.status, seen.attempts[0].exit_status) == (Status.FAILED, 3)
-    assert (await bob.lease(poll_request())).lease is None
+    assert await bob.lease(poll_request()) is None
 
 
 # --- batches
@@ -378,20 +372,20 @@ async def test_a_cancelled_bag_stops_all_its_jobs(scene: Scene) -> None:
 async def test_a_liar_is_refused_and_recorded_and_the_search_goes_on(scene: Scene) -> None:
     eve, bob = await scene.host("eve"), await scene.host("bob")
     search = await scene.search()
-    lie = ReportHit(s="0" * 63 + "1", e=0, sign=1)
+    lie = ReportShare(s="0" * 63 + "1", e=0, sign=1)
     for number in range(FALSE_RESULTS_ALLOWED):
         lease = await leased(eve)
         assert isinstance(lease.work, VanityWork)
         assert lease.work.number == number
         with pytest.raises(FalseResultError, match="the result was refused"):
-            await eve.report_hit(lease.job_uid, lease.attempt, lie)
-    nothing = (await eve.lease(poll_request())).lease
+            await eve.report(lease.job_uid, lease.attempt, lie)
+    nothing = await eve.lease(poll_request())
     async with scene.grid.connect(scene.grid.administrator()) as connection:
         records = {host.name: host.false_results async for host in OwnerClient(connection).hosts()}
     faults = await scene.grid.services.database.read(lambda session: session.exec(select(Fault)).all())
     lease = await leased(bob)
     assert isinstance(lease.work, VanityWork)
-    await bob.report_hit(lease.job_uid, lease.attempt, first_hit(lease.work))
+    await bob.report(lease.job_uid, lease.attempt, first_hit(lease.work))
     ended = await scene.alice.batch(search.uid)
 
     assert nothing is None
@@ -406,21 +400,22 @@ async def test_a_host_is_credited_for_its_shares_and_for_each_of_them_once(scene
     lease, share = await leased_share(bob)
     value = share_value(lease)
 
-    reply = await bob.report_hit(lease.job_uid, lease.attempt, share)
+    reply = await bob.report(lease.job_uid, lease.attempt, share)
     with pytest.raises(ShareClaimedError, match="claimed before and counts once"):
-        await bob.report_hit(lease.job_uid, lease.attempt, share)
-    await bob.finish(lease.job_uid, lease.attempt, FinishAttempt(outcome=Outcome.FINISHED, keys_tried=2**62))
-    next_lease = await leased(bob, Kind.VANITY)
+        await bob.report(lease.job_uid, lease.attempt, share)
+    await bob.finish(lease.job_uid, lease.attempt, FinishAttempt(outcome=Outcome.FINISHED, amount=2**62))
+    next_lease = await leased(bob, VANITY)
     (host,) = await records(scene)
     faults = await scene.grid.services.database.read(lambda session: session.exec(select(Fault)).all())
-    attempts = await scene.grid.services.database.read(lambda session: session.exec(select(Attempt)).all())
+    units = await scene.grid.services.database.read(lambda session: session.exec(select(VanityUnit)).all())
+    claims = await scene.grid.services.database.read(lambda session: session.exec(select(AttemptClaim)).all())
 
-    assert reply == AttemptReply(status=AttemptStatus.LEASED, keys_proven=value)
-    assert (host.shares, host.keys_proven, host.false_results) == (1, value, 0)
-    assert next_lease.keys_proven == value
+    assert reply == AttemptReply(status=AttemptStatus.LEASED, details={"keys_proven": value})
+    assert (proof(host), host.false_results) == ((1, value), 0)
+    assert next_lease.work.keys_proven == value
     assert faults == []
-    assert {attempt.keys_proven for attempt in attempts} == {0, value}
-    assert all(attempt.claimed == [] for attempt in attempts), "what has ended claims no more"
+    assert {unit.keys_proven for unit in units} == {0, value}
+    assert claims == [], "what has ended claims no more"
     assert (await scene.alice.batch(search.uid)).status is BatchStatus.RUNNING
 
 
@@ -429,16 +424,16 @@ async def test_a_host_that_says_too_much_gets_units_of_the_rate_that_it_has_prov
     await scene.search("1LoVELoVE")
 
     async def unit_keys(keys_per_s: float) -> int:
-        lease = await leased(bob, Kind.VANITY, keys_per_s=keys_per_s)
+        lease = await leased(bob, VANITY, keys_per_s=keys_per_s)
         assert isinstance(lease.work, VanityWork)
         return keys_of(lease.work.steps, plain=False)
 
     lease, share = await leased_share(bob)
     before = await unit_keys(1e12)
-    await bob.report_hit(lease.job_uid, lease.attempt, share)
+    await bob.report(lease.job_uid, lease.attempt, share)
     scene.pass_time(timedelta(seconds=20))
     await bob.finish(lease.job_uid, lease.attempt, FinishAttempt(outcome=Outcome.FINISHED))
-    (host,) = await scene.grid.services.database.read(lambda session: session.exec(select(Host)).all())
+    (host,) = await scene.grid.services.database.read(lambda session: session.exec(select(VanityHost)).all())
     slow = await unit_keys(0)
     await scene.grid.services.database.run(prove, 1e7)
     honest, boastful = await unit_keys(2e7), await unit_keys(1e12)
@@ -451,49 +446,55 @@ async def test_a_host_that_says_too_much_gets_units_of_the_rate_that_it_has_prov
 
 
 def prove(session: Session, keys_per_s: float) -> None:
-    session.exec(select(Host)).one().proven_keys_per_s = keys_per_s
+    session.exec(select(VanityHost)).one().proven_keys_per_s = keys_per_s
 
 
 async def test_a_share_of_anothers_unit_is_refused_recorded_and_not_credited(scene: Scene) -> None:
     bob, eve = await scene.host("bob"), await scene.host("eve")
     await scene.search("1LoVELoVE")
     lease, share = await leased_share(bob)
-    other = await leased(eve, Kind.VANITY)
+    other = await leased(eve, VANITY)
 
     with pytest.raises(LeaseLostError):
-        await eve.report_hit(lease.job_uid, lease.attempt, share)
+        await eve.report(lease.job_uid, lease.attempt, share)
     with pytest.raises(FalseResultError, match="its offset is not in unit"):
-        await eve.report_hit(other.job_uid, other.attempt, share)
-    await bob.report_hit(lease.job_uid, lease.attempt, share)
-    hosts = {host.name: (host.shares, host.keys_proven, host.false_results) for host in await records(scene)}
+        await eve.report(other.job_uid, other.attempt, share)
+    await bob.report(lease.job_uid, lease.attempt, share)
+    hosts = {host.name: (proof(host), host.false_results) for host in await records(scene)}
 
-    assert hosts == {"bob": (1, share_value(lease), 0), "eve": (0, 0, 1)}
+    assert hosts == {"bob": ((1, share_value(lease)), 0), "eve": ((0, 0), 1)}
 
 
 async def test_a_host_is_told_a_target_in_which_what_is_wanted_cannot_be_seen(scene: Scene) -> None:
     bob = await scene.host("bob")
     await scene.search("1LoVELoVE")
 
-    units = [await leased(bob, Kind.VANITY, keys_per_s=keys_per_s) for keys_per_s in (1, 0, 1e4, 1)]
+    units = [await leased(bob, VANITY, keys_per_s=keys_per_s) for keys_per_s in (1, 0, 1e4, 1)]
 
     for lease in units:
         assert isinstance(lease.work, VanityWork)
         assert SHARES_A_UNIT <= keys_of(lease.work.steps, plain=False) / share_value(lease) < 2 * SHARES_A_UNIT
 
 
-async def leased_share(host: HostClient) -> tuple[Lease, ReportHit]:
+async def leased_share(host: HostClient) -> tuple[AnyLease, ReportShare]:
     """Return a unit and a share of it: of three units, since one in three thousand has none."""
     for _ in range(3):
-        lease = await leased(host, Kind.VANITY, keys_per_s=1)
+        lease = await leased(host, VANITY, keys_per_s=1)
         with contextlib.suppress(AssertionError):
             assert isinstance(lease.work, VanityWork)
             return lease, first_hit(lease.work)
     raise AssertionError("three units have no share")
 
 
-def share_value(lease: Lease) -> int:
+def share_value(lease: AnyLease) -> int:
     assert isinstance(lease.work, VanityWork)
     return keys_proven(lease.work.target())
+
+
+def proof(host: HostView) -> tuple[int, int]:
+    """Return how many shares of a host stood up to checking, and how many keys they prove."""
+    known = SearchingHost.model_validate(host.kinds[VANITY])
+    return known.shares, known.keys_proven
 
 
 async def records(scene: Scene) -> list[HostView]:
@@ -506,11 +507,10 @@ async def test_a_host_is_credited_no_more_keys_than_its_unit_has(scene: Scene) -
     search = await scene.search("1Lo")
     lease = await leased(bob)
     assert isinstance(lease.work, VanityWork)
-    await bob.finish(lease.job_uid, 1, FinishAttempt(outcome=Outcome.FINISHED, keys_tried=2**62))
+    await bob.finish(lease.job_uid, 1, FinishAttempt(outcome=Outcome.FINISHED, amount=2**62))
     seen = await scene.alice.batch(search.uid)
 
-    assert seen.search is not None
-    assert seen.search.keys_tried == lease.work.steps * 16 * 513 * 6
+    assert searched(seen).keys_tried == lease.work.steps * 16 * 513 * 6
 
 
 async def test_a_lost_unit_is_followed_by_the_next(scene: Scene) -> None:
@@ -525,19 +525,16 @@ async def test_a_lost_unit_is_followed_by_the_next(scene: Scene) -> None:
     assert isinstance(second.work, VanityWork)
     assert (first.work.number, second.work.number) == (0, 1)
     assert seen.jobs == {Status.ERROR: 1, Status.RUNNING: 1}
-    assert seen.search is not None
-    assert seen.search.hosts == 1
+    assert searched(seen).hosts == 1
 
 
 async def test_a_unit_is_taken_to_go_as_fast_as_its_host_did_before(scene: Scene) -> None:
     batch = await scene.search()
     bob = await scene.host("bob")
 
-    await bob.lease(poll_request(Kind.VANITY, keys_per_s=5e6))
+    await bob.lease(poll_request(VANITY, keys_per_s=5e6))
 
-    search = (await scene.alice.batch(batch.uid)).search
-    assert search is not None
-    assert search.keys_per_s == 5e6
+    assert searched(await scene.alice.batch(batch.uid)).keys_per_s == 5e6
 
 
 async def test_searches_take_turns(scene: Scene) -> None:
@@ -555,8 +552,7 @@ async def test_hosts_see_a_blinded_key_and_the_requester_an_unblinded_result(sce
     lease = await leased(bob)
 
     assert isinstance(lease.work, VanityWork)
-    assert search.search is not None
-    assert lease.work.public_key != search.search.public_key
+    assert lease.work.public_key != searched(search).public_key
 
 
 # --- who sees what
@@ -567,11 +563,11 @@ async def test_a_host_reads_only_what_its_live_attempt_names(scene: Scene) -> No
     secret = await put(scene.alice, scene.folder, b"not for hosts")
     await submit(scene.alice, scene.app)
     async with scene.grid.connect(bob) as connection, raw_client(scene.grid, bob) as raw:
-        lease = await leased(HostClient(connection))
+        lease = await leased(HostClient(connection, WORK))
         path = f"/v1/attempts/{lease.job_uid}/1/blobs"
         named = await raw.ask("GET", f"{path}/{scene.app.targets[0].blob}")
         unnamed = await raw.ask("GET", f"{path}/{secret}")
-        await HostClient(connection).finish(lease.job_uid, 1, FinishAttempt(outcome=Outcome.FINISHED))
+        await HostClient(connection, WORK).finish(lease.job_uid, 1, FinishAttempt(outcome=Outcome.FINISHED))
         after = await raw.ask("GET", f"{path}/{scene.app.targets[0].blob}")
         attempts = await scene.grid.services.database.read(lambda session: len(session.exec(select(Attempt)).all()))
 

@@ -14,9 +14,10 @@ from sqlmodel import Session, select
 
 from dispatcher.scheduling.matching import Profile
 from dispatcher.storage.tables import Job
-from dispatcher.usecases import leasing
+from dispatcher.usecases import leasing, offers
 from dispatcher.usecases.leasing import Heard
-from tests.support.desk import ALL_KINDS, Desk
+from tests.support.desk import Desk
+from tests.support.kinds import ALL_KINDS, KINDS
 from xwhep.ids import new_uid
 from xwhep.protocol.apps import Limits
 from xwhep.protocol.attempts import AttemptProgress
@@ -24,7 +25,7 @@ from xwhep.protocol.base import Cpu, Os
 from xwhep.protocol.jobs import JobWork
 from xwhep.rights import Caller, Role
 
-LINUX = Profile(ALL_KINDS, Os.LINUX, Cpu.X86_64)
+LINUX = Profile({kind: frozenset({"p2pkh-compressed"}) for kind in ALL_KINDS}, Os.LINUX, Cpu.X86_64)
 
 
 @pytest.fixture
@@ -64,7 +65,7 @@ def plans(desk: Desk, seen: list[tuple[str, Any]]) -> list[str]:
         rows = [
             row[3]
             for statement, parameters in seen
-            if statement.lstrip().startswith(("SELECT", "UPDATE"))
+            if statement.lstrip().startswith(("SELECT", "UPDATE", "INSERT", "DELETE"))
             for row in database.execute(f"EXPLAIN QUERY PLAN {statement}", parameters)
         ]
     database.close()
@@ -91,7 +92,7 @@ def vm_steps(desk: Desk, work: Callable[[], object]) -> int:
 
 
 def offer(desk: Desk, host: Caller) -> object:
-    return desk.database.run_now(leasing.offer, host.uid, LINUX, now=desk.now)
+    return desk.database.run_now(offers.offer, host.uid, LINUX, now=desk.now)
 
 
 def test_what_runs_all_the_time_scans_no_table_that_grows(desk: Desk) -> None:
@@ -105,7 +106,7 @@ def test_what_runs_all_the_time_scans_no_table_that_grows(desk: Desk) -> None:
         desk.database.run_now(leasing.sorted_out, host, [report])
         desk.database.run_now(leasing.prolong, [Heard(host.uid, desk.now, report)], {host.uid: desk.now})
         desk.pass_time(3600)
-        desk.database.run_now(leasing.expire, now=desk.now)
+        desk.database.run_now(leasing.expire, KINDS, now=desk.now)
     found = plans(desk, seen)
 
     assert not [
@@ -127,10 +128,10 @@ def test_a_poll_costs_the_same_however_many_jobs_wait(desk: Desk) -> None:
     assert many < 2 * few + 10
 
 
-def test_a_poll_for_a_search_uses_the_index_of_open_searches(desk: Desk) -> None:
+def test_a_poll_for_a_search_uses_the_index_of_open_batches(desk: Desk) -> None:
     host = desk.member("bob", Role.HOST)
     desk.lease(host)
     with statements(desk) as seen:
         offer(desk, host)
 
-    assert any("ix_batches_open_searches" in plan for plan in plans(desk, seen))
+    assert any("ix_batches_open_sources" in plan for plan in plans(desk, seen))

@@ -9,22 +9,23 @@ from pathlib import Path
 
 import psutil
 
+from dispatcher.kinds.vanity_tables import VanityUnit
 from dispatcher.services import utc_now
 from dispatcher.storage.tables import Attempt, Host
 from dispatcher.usecases import leasing
 from tests.support.grid import GridUnderTest, a_grid
+from tests.support.kinds import KINDS
 from tests.support.workers import a_worker, a_worker_process, enrol, eventually
+from worker.agent.events import Ref
 from worker.config import Folders
-from worker.events import Ref
-from worker.shell import GIVEN_BACK
-from worker.spool import Checkpoint
+from worker.runs.vanity import Checkpoint
+from worker.spool import INTERRUPTED
 from worker.status import RunView, read_status
 from worker.vanity.process import search
 from xwhep.ids import new_uid
 from xwhep.lifecycle import AttemptStatus
-from xwhep.protocol.apps import Kind
-from xwhep.protocol.attempts import Lease, ProgressFields, ReportHit, VanityWork
-from xwhep.protocol.batches import SubmitSearch
+from xwhep.protocol.attempts import Lease, ProgressFields
+from xwhep.vanity.messages import ReportShare, SubmitSearch, VanityWork
 from xwhep.vanity.shares import keys_proven
 from xwhep.vanity.split_key import keygen
 from xwhep.vanity.units import keys_of
@@ -49,8 +50,8 @@ class Shares:
     def progress(self, progress: ProgressFields) -> None:
         pass
 
-    async def hit(self, hit: ReportHit) -> None:
-        self.found.add((hit.s, hit.e, hit.sign))
+    async def hit(self, share: ReportShare) -> None:
+        self.found.add((share.s, share.e, share.sign))
 
 
 async def begin_search(grid: GridUnderTest) -> None:
@@ -68,6 +69,11 @@ async def host_of(grid: GridUnderTest, attempt: Attempt) -> Host:
     return await grid.services.database.read(lambda session: session.get_one(Host, attempt.host_uid))
 
 
+async def keys_proven_of(grid: GridUnderTest, ref: Ref) -> int:
+    unit = await grid.services.database.read(lambda session: session.get_one(VanityUnit, ref.job_uid))
+    return unit.keys_proven
+
+
 def checkpoints(folders: Folders) -> list[Path]:
     return list(folders.attempts.glob("*/checkpoint.json"))
 
@@ -78,7 +84,7 @@ def run_of(folders: Folders) -> RunView | None:
     return status.running[0] if status is not None and status.running else None
 
 
-async def kill_in_the_middle(folders: Folders) -> tuple[Lease, int, RunView]:
+async def kill_in_the_middle(folders: Folders) -> tuple[Lease[VanityWork], int, RunView]:
     """Run a worker until it has written down how far a unit is, then kill it and its child at once.
 
     Returns the unit's lease, the step at which it goes on, and how far the worker said that it was.
@@ -97,7 +103,7 @@ async def kill_in_the_middle(folders: Folders) -> tuple[Lease, int, RunView]:
     run = run_of(folders)
     assert run is not None
     folders.status.unlink()
-    lease = Lease.model_validate_json((checkpoint.parent / "lease.json").read_bytes())
+    lease = Lease[VanityWork].model_validate_json((checkpoint.parent / "lease.json").read_bytes())
     return lease, Checkpoint.model_validate_json(checkpoint.read_bytes()).next_step, run
 
 
@@ -109,7 +115,6 @@ async def test_a_unit_whose_worker_was_killed_goes_on_and_each_of_its_shares_cou
         lease, next_step, before = await kill_in_the_middle(folders)
         ref = Ref(lease.job_uid, lease.attempt)
         work = lease.work
-        assert isinstance(work, VanityWork)
         seen: list[RunView] = []
 
         async def is_finished() -> bool:
@@ -122,17 +127,17 @@ async def test_a_unit_whose_worker_was_killed_goes_on_and_each_of_its_shares_cou
             await eventually(is_finished)
             process.kill()
         attempt = await attempt_of(grid, ref)
-        host = await host_of(grid, attempt)
+        host, proven = await host_of(grid, attempt), await keys_proven_of(grid, ref)
         shares = Shares(set())
         await search(work, shares)
 
     assert 0 < next_step < work.steps
-    assert before.keys_tried - keys_of(next_step, plain=False) < 30 * before.keys_per_s
+    assert before.amount - keys_of(next_step, plain=False) < 30 * before.amount_per_s
     assert seen
-    assert all(run.attempt == ref.attempt and run.keys_tried >= keys_of(next_step, plain=False) for run in seen)
-    assert attempt.keys_tried == keys_of(work.steps, plain=False)
+    assert all(run.attempt == ref.attempt and run.amount >= keys_of(next_step, plain=False) for run in seen)
+    assert attempt.amount == keys_of(work.steps, plain=False)
     assert shares.found
-    assert attempt.keys_proven == len(shares.found) * keys_proven(work.target())
+    assert proven == len(shares.found) * keys_proven(work.target())
     assert host.false_results == 0
 
 
@@ -144,19 +149,19 @@ async def test_a_unit_whose_lease_was_lost_meanwhile_is_dropped_and_another_one_
         ref = Ref(lease.job_uid, lease.attempt)
 
         later = utc_now() + timedelta(hours=1)
-        await grid.services.database.run(leasing.expire, now=later)
-        lost = await attempt_of(grid, ref)
+        await grid.services.database.run(leasing.expire, KINDS, now=later)
+        lost, proven = await attempt_of(grid, ref), await keys_proven_of(grid, ref)
 
         async def has_another() -> bool:
             status = read_status(folders.status)
             return status is not None and [run.job_uid for run in status.running] not in ([], [ref.job_uid])
 
-        async with a_worker(folders, Kind.VANITY):
+        async with a_worker(folders, "vanity"):
             await eventually(has_another)
-        after = await attempt_of(grid, ref)
+        after, proven_after = await attempt_of(grid, ref), await keys_proven_of(grid, ref)
 
     assert lost.status is AttemptStatus.LOST
-    assert (after.status, after.keys_tried, after.keys_proven) == (lost.status, lost.keys_tried, lost.keys_proven)
+    assert (after.status, after.amount, proven_after) == (lost.status, lost.amount, proven)
     assert not (folders.attempts / f"{ref.job_uid}-{ref.attempt}").exists()
 
 
@@ -170,9 +175,9 @@ async def test_a_worker_that_was_killed_and_does_not_search_any_more_gives_its_u
         async def is_lost() -> bool:
             return (await attempt_of(grid, ref)).status is AttemptStatus.LOST
 
-        async with a_worker(folders, Kind.NATIVE):
+        async with a_worker(folders, "native"):
             await eventually(is_lost)
         attempt = await attempt_of(grid, ref)
 
-    assert attempt.reason == GIVEN_BACK
+    assert attempt.reason == INTERRUPTED.reason
     assert not folders.attempts.joinpath(f"{ref.job_uid}-{ref.attempt}").exists()

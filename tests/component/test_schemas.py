@@ -56,7 +56,7 @@ def test_each_version_has_one_migration_with_a_summary(name: str, schema: Schema
         "DROP INDEX ix_jobs_batch_uid_status; CREATE INDEX ix_jobs_batch_uid_status ON jobs (status, batch_uid)",
         "ALTER TABLE tokens ADD COLUMN note VARCHAR",
         "ALTER TABLE tokens RENAME COLUMN uses_left TO uses",
-        "DROP TABLE job_outputs; CREATE TABLE job_outputs (job_uid CHAR(32) NOT NULL)",
+        "DROP TABLE attempt_outputs; CREATE TABLE attempt_outputs (job_uid CHAR(32) NOT NULL)",
         "CREATE TABLE more (id INTEGER)",
     ],
 )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import secrets
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,24 +11,27 @@ from typing import Any
 import pytest
 from sqlmodel import Session, select
 
-from dispatcher.scheduling.leases import FIRST_UNIT_KEYS, UNIT_S
 from dispatcher.storage.tables import Fault
 from dispatcher.usecases import batches, results
 from tests.support.desk import Desk
+from tests.support.kinds import KINDS, AnyLease, searched
 from worker.vanity import reference
 from xwhep.errors.jobs import FalseResultError
 from xwhep.fast_secp256k1 import public_key_of
 from xwhep.ids import new_uid
 from xwhep.lifecycle import AttemptStatus, BatchStatus
-from xwhep.protocol.attempts import AttemptReply, Lease, ReportHit, VanityWork
-from xwhep.protocol.batches import BatchView, HitView, SubmitSearch
+from xwhep.protocol.attempts import AttemptReply
+from xwhep.protocol.batches import BatchView
 from xwhep.rights import Caller, Role
 from xwhep.secp256k1 import N
 from xwhep.vanity import base58, expressions
 from xwhep.vanity.addresses import Form, Network, address, decode_address, key_hash
 from xwhep.vanity.errors import PatternError, PatternListError, ShareClaimedError
+from xwhep.vanity.hit_fields import hit_fields
+from xwhep.vanity.messages import HitView, ReportShare, SubmitSearch, VanityWork
 from xwhep.vanity.requester import read_hit
 from xwhep.vanity.shares import keys_proven
+from xwhep.vanity.sizing import FIRST_UNIT_KEYS, UNIT_S
 from xwhep.vanity.split_key import Hit, combine, keygen
 from xwhep.vanity.units import Unit, keys_of
 
@@ -54,27 +58,28 @@ class Requester:
         secret, key = keygen()
         uid = new_uid(desk.now)
         request = SubmitSearch(uid=uid, name="search", patterns=list(patterns), public_key=key.hex(), **wish)
-        return cls(desk, secret, desk.database.run_now(batches.submit, desk.owner, request, now=desk.now))
+        begun = KINDS.sources[request.kind].begin(request, secrets.randbelow)
+        batch = desk.database.run_now(batches.submit, KINDS, desk.owner, request, begun, now=desk.now)
+        return cls(desk, secret, batch)
 
     def shown(self) -> BatchView:
         """Return the search as it stands."""
-        return self.desk.database.run_now(batches.show, self.desk.owner, self.batch.uid)
+        return self.desk.database.run_now(batches.show, KINDS, self.desk.owner, self.batch.uid)
 
     def result(self) -> HitView:
         """Return what was found, once the search has ended."""
         view = self.shown()
         assert view.status is BatchStatus.COMPLETED
-        assert view.search is not None
-        assert view.search.result is not None
-        return view.search.result
+        result = searched(view).result
+        assert result is not None
+        return result
 
     def address(self) -> str:
         """Return the address that was found, once its private key is made and agrees with it."""
-        view, result = self.shown(), self.result()
-        assert view.search is not None
-        key, found = combine(self.secret, read_hit(result), view.search.wanted().find)
+        search, result = searched(self.shown()), self.result()
+        key, found = combine(self.secret, read_hit(result), search.wanted().find)
         digest = key_hash(public_key_of(key), found.form)
-        assert address(digest, found.form, view.search.network) == found.address == result.address
+        assert address(digest, found.form, search.network) == found.address == result.address
         return found.address
 
 
@@ -84,7 +89,7 @@ class Volunteer:
 
     desk: Desk
     host: Caller
-    lease: Lease
+    lease: AnyLease
     work: VanityWork
 
     @classmethod
@@ -106,9 +111,8 @@ class Volunteer:
 
     def report(self, hit: Hit) -> AttemptReply:
         """Report a hit, and return the answer, or raise the error that it is."""
-        report = ReportHit(s=f"{hit.s:064x}", e=hit.e, sign=1 if hit.sign == 1 else -1)
-        job_uid, attempt = self.lease.job_uid, self.lease.attempt
-        reply = self.desk.database.run_now(results.report_hit, self.host, job_uid, attempt, report, now=self.desk.now)
+        report, ref = ReportShare(**hit_fields(hit)), (self.lease.job_uid, self.lease.attempt)
+        reply = self.desk.database.run_now(results.report, KINDS, self.host, ref, report, now=self.desk.now)
         assert isinstance(reply, AttemptReply)
         return reply
 
@@ -116,7 +120,7 @@ class Volunteer:
         """Report shares until one ends the search; return how many were credited."""
         for credited, hit in enumerate(self.shares(), start=1):
             reply = self.report(hit)
-            assert reply.keys_proven == credited * keys_proven(self.unit.target)
+            assert reply.details == {"keys_proven": credited * keys_proven(self.unit.target)}
             if reply.status is AttemptStatus.FINISHED:
                 return credited
         raise AssertionError("the unit holds nothing that is wanted")
@@ -193,7 +197,9 @@ def test_a_share_that_is_not_what_is_wanted_is_credited_and_the_search_goes_on(d
     reply = volunteer.report(hit)
 
     assert reply.status is AttemptStatus.LEASED
-    assert reply.keys_proven == keys_proven(volunteer.unit.target) < 16**6
+    proven = keys_proven(volunteer.unit.target)
+    assert reply.details == {"keys_proven": proven}
+    assert proven < 16**6
     assert requester.shown().status is BatchStatus.RUNNING
     with pytest.raises(ShareClaimedError):
         volunteer.report(hit)
@@ -269,9 +275,7 @@ def test_a_unit_of_a_search_whose_keys_take_longer_has_fewer(
 
 def test_the_chances_of_all_patterns_and_forms_count(desk: Desk) -> None:
     def difficulty(*patterns: str, **wish: Any) -> float:
-        search = desk.search(*patterns, **wish).search
-        assert search is not None
-        return search.difficulty
+        return searched(desk.search(*patterns, **wish)).difficulty
 
     one = difficulty("1Lo")
     assert difficulty("1Lo", "1Ab", "1Lo") < one

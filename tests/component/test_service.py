@@ -12,6 +12,7 @@ import pytest
 from dispatcher.services import utc_now
 from tests.support.content import register, submit
 from tests.support.grid import a_grid
+from tests.support.kinds import NATIVE, VANITY, searched
 from tests.support.namespaces import needs_namespaces
 from tests.support.person import Person
 from tests.support.targets import of_pattern
@@ -22,13 +23,13 @@ from xwhep.errors.requests import IdConflictError, InvalidFieldError, NotFoundEr
 from xwhep.ids import derived_uid, new_uid
 from xwhep.lifecycle import BatchStatus, DataStatus, Status
 from xwhep.members import Kind as MemberKind
-from xwhep.protocol.apps import Kind
-from xwhep.protocol.batches import BatchView, SubmitBag, SubmitSearch
+from xwhep.protocol.batches import BatchView, SubmitBag
 from xwhep.protocol.data import RegisterData
 from xwhep.protocol.jobs import SubmitJob, SubmitJobs
 from xwhep.rights import Role
 from xwhep.vanity.errors import KeyUsedError
-from xwhep.vanity.split_key import Hit, combine, keygen
+from xwhep.vanity.messages import SubmitSearch
+from xwhep.vanity.split_key import combine, keygen
 
 REQUESTER = "0x5aaeb6053f3e94c9b9a09f33669435e7ef1beaed"
 #: counts the words of its standard input, as the second dapp's program does
@@ -80,7 +81,7 @@ async def test_a_bridge_gets_the_standard_output_of_a_native_job(tmp_path: Path)
         app_uid = await register_script(alice, tmp_path, COUNT)
         stdin = await store(oracle, tmp_path, 1, b"one two three")
         first = await oracle.submit_batch(bag_of(1, app_uid, stdin))
-        async with a_worker(await enrol(grid, tmp_path / "bob"), Kind.NATIVE):
+        async with a_worker(await enrol(grid, tmp_path / "bob"), NATIVE):
             batch = await ended(oracle, first.uid)
         (summary,) = [job async for job in oracle.jobs(batch_uid=first.uid)]
         job = await oracle.job(summary.uid)
@@ -97,14 +98,13 @@ async def test_a_bridge_gets_the_offset_of_a_search(tmp_path: Path) -> None:
     async with a_grid(tmp_path) as grid, grid.owner("oracle", Role.SERVICE) as oracle:
         search = search_of(2, public_key)
         await oracle.submit_batch(search)
-        async with a_worker(await enrol(grid, tmp_path / "bob"), Kind.VANITY):
+        async with a_worker(await enrol(grid, tmp_path / "bob"), VANITY):
             batch = await ended(oracle, search.uid)
 
     assert (batch.status, batch.requester) == (BatchStatus.COMPLETED, REQUESTER)
-    assert batch.search is not None
-    assert batch.search.result is not None
-    hit = Hit(int(batch.search.result.s, 16), batch.search.result.e, batch.search.result.sign)
-    assert combine(secret, hit, of_pattern(search.patterns[0]).match)
+    result = searched(batch).result
+    assert result is not None
+    assert combine(secret, result.hit(), of_pattern(search.patterns[0]).match)
 
 
 async def test_a_batch_of_a_bridge_is_one_batch_and_another_under_its_id_is_refused(tmp_path: Path) -> None:

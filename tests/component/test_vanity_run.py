@@ -12,12 +12,14 @@ import psutil
 import pytest
 
 from tests.support.leases import vanity_lease
+from worker.brake import Brake
 from worker.vanity import local_search, process
 from worker.vanity.local_search import Order
-from xwhep.protocol.attempts import Outcome, ProgressFields, ReportHit, VanityWork
+from xwhep.protocol.attempts import Outcome, ProgressFields
 from xwhep.secp256k1 import decode
 from xwhep.vanity.addresses import Form, hashed_as
 from xwhep.vanity.errors import SearchFailedError
+from xwhep.vanity.messages import ReportShare, VanityWork
 from xwhep.vanity.split_key import Hit, combine, keygen
 from xwhep.vanity.target_fields import FormRanges
 from xwhep.vanity.units import keys_of, verify
@@ -37,7 +39,7 @@ class Sink:
     """Keeps what a search says."""
 
     def __init__(self) -> None:
-        self.hits: list[ReportHit] = []
+        self.hits: list[ReportShare] = []
         self.latest: ProgressFields | None = None
         self.moved = asyncio.Event()
         self.compilations = 0
@@ -49,8 +51,8 @@ class Sink:
         self.latest = progress
         self.moved.set()
 
-    async def hit(self, hit: ReportHit) -> None:
-        self.hits.append(hit)
+    async def hit(self, share: ReportShare) -> None:
+        self.hits.append(share)
 
 
 class KillingSink(Sink):
@@ -62,7 +64,7 @@ class KillingSink(Sink):
         self.tried: list[int] = []
 
     def progress(self, progress: ProgressFields) -> None:
-        self.tried.append(progress.keys_tried)
+        self.tried.append(progress.amount)
         if self.kills:
             self.kills -= 1
             for child in psutil.Process().children():
@@ -75,7 +77,6 @@ def shares(sink: Sink) -> set[tuple[str, int, int]]:
 
 def unit(*, steps: int, ranges: tuple[str, str], form: Form = Form.P2PKH_COMPRESSED) -> VanityWork:
     work = vanity_lease(1, steps=steps, ranges=ranges).work
-    assert isinstance(work, VanityWork)
     return work.model_copy(update={"targets": [FormRanges(form=hashed_as(form), ranges=[ranges])]})
 
 
@@ -93,11 +94,11 @@ async def test_a_unit_is_searched_to_its_end_and_its_hits_stand_up_to_checking()
     end = await process.search(work, sink)
 
     assert end.outcome is Outcome.FINISHED
-    assert end.keys_tried == keys_of(8, plain=False)
+    assert end.amount == keys_of(8, plain=False)
     assert end.fraction == 1
     assert sink.hits
     for hit in sink.hits:
-        verify(work.unit(work.batch_uid), Hit(int(hit.s, 16), hit.e, hit.sign))
+        verify(work.unit(work.batch_uid), hit.hit())
 
 
 @pytest.mark.usefixtures("no_child_left")
@@ -132,7 +133,7 @@ async def test_hits_have_the_form_of_their_unit() -> None:
 
     assert sink.hits
     for hit in sink.hits:
-        verify(work.unit(work.batch_uid), Hit(int(hit.s, 16), hit.e, hit.sign))
+        verify(work.unit(work.batch_uid), hit.hit())
 
 
 @pytest.mark.usefixtures("no_child_left")
@@ -170,8 +171,8 @@ async def test_a_search_tells_how_far_it_is_and_ends_when_it_is_cancelled() -> N
         await task
 
     assert sink.latest is not None
-    assert sink.latest.keys_tried > 0
-    assert sink.latest.keys_per_s > 0
+    assert sink.latest.amount > 0
+    assert sink.latest.amount_per_s > 0
 
 
 @pytest.mark.usefixtures("no_child_left")
@@ -228,7 +229,7 @@ async def test_a_child_that_is_killed_is_started_again_where_it_was_and_no_share
     end = await process.search(work, disturbed, bookmark=bookmark)
 
     assert end.outcome is Outcome.FINISHED
-    assert end.keys_tried == keys_of(ENOUGH_STEPS, plain=False)
+    assert end.amount == keys_of(ENOUGH_STEPS, plain=False)
     assert disturbed.kills == 0
     assert disturbed.tried == sorted(disturbed.tried)
     assert undisturbed.hits
@@ -246,7 +247,7 @@ async def test_a_search_goes_on_at_its_bookmark() -> None:
 
     assert shares(begun) | shares(rest) == shares(whole)
     assert len(shares(rest)) < len(shares(whole))
-    assert (end.keys_tried, end.fraction) == (keys_of(8, plain=False), 1)
+    assert (end.amount, end.fraction) == (keys_of(8, plain=False), 1)
 
 
 async def test_a_unit_that_was_searched_to_its_end_needs_no_child(
@@ -256,7 +257,7 @@ async def test_a_unit_that_was_searched_to_its_end_needs_no_child(
 
     end = await process.search(unit(steps=8, ranges=SOME), Sink(), bookmark=process.Bookmark(8))
 
-    assert (end.outcome, end.keys_tried, end.fraction) == (Outcome.FINISHED, keys_of(8, plain=False), 1)
+    assert (end.outcome, end.amount, end.fraction) == (Outcome.FINISHED, keys_of(8, plain=False), 1)
 
 
 @pytest.mark.usefixtures("no_child_left")
@@ -294,7 +295,7 @@ async def test_a_child_may_be_silent_while_it_is_paused_and_not_after(
     child.chmod(0o755)
     monkeypatch.setattr(sys, "executable", str(child))
     monkeypatch.setattr(process, "SILENCE_S", 0.2)
-    brake = process.Brake()
+    brake = Brake()
     brake.turn(on=True)
     searching = asyncio.create_task(process.search(unit(steps=1, ranges=NOTHING), Sink(), brake=brake))
 
@@ -327,13 +328,13 @@ async def test_a_search_on_this_machine_adds_up_its_units_and_takes_a_slot_betwe
     shown: list[tuple[int, float]] = []
     hit: asyncio.Future[Hit] = asyncio.get_running_loop().create_future()
     order = Order(want_patterns(["1Lo"]), decode(keygen()[1]))
-    found = local_search.Found(order, 2, lambda it: shown.append((it.keys_tried, it.keys_per_s)), lambda: None, hit)
+    found = local_search.Found(order, 2, lambda it: shown.append((it.amount, it.amount_per_s)), lambda: None, hit)
 
-    found.tell(0, ProgressFields(keys_tried=100, keys_per_s=10))
-    found.tell(1, ProgressFields(keys_tried=50, keys_per_s=30))
+    found.tell(0, ProgressFields(amount=100, amount_per_s=10))
+    found.tell(1, ProgressFields(amount=50, amount_per_s=30))
     found.end(0, 150)
-    found.tell(1, ProgressFields(keys_tried=80, keys_per_s=30))
-    found.tell(2, ProgressFields(keys_tried=10, keys_per_s=20))
+    found.tell(1, ProgressFields(amount=80, amount_per_s=30))
+    found.tell(2, ProgressFields(amount=10, amount_per_s=20))
 
     assert shown == [(100, 20), (150, 40), (230, 60), (240, 50)]
 

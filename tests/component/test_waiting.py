@@ -12,7 +12,7 @@ from dispatcher.scheduling.leases import SAME_HOST_PAUSE
 from dispatcher.usecases import jobs, leasing, members, results
 from dispatcher.usecases.waiting import HEARD_OF
 from tests.support.desk import Desk
-from xwhep.protocol.apps import Kind
+from tests.support.kinds import KINDS, NATIVE, VANITY
 from xwhep.protocol.attempts import FinishAttempt, Outcome
 from xwhep.protocol.jobs import WaitingView
 from xwhep.rights import Caller, Role
@@ -39,16 +39,16 @@ def a_busy_host(desk: Desk, name: str) -> Caller:
     """Return a host that works on something."""
     host = desk.member(name, Role.HOST)
     desk.search()
-    assert desk.lease(host, Kind.VANITY) is not None
+    assert desk.lease(host, VANITY) is not None
     return host
 
 
 def lose(desk: Desk, host: Caller) -> None:
     """Let a host take the oldest job and give it back."""
-    lease = desk.lease(host, Kind.NATIVE)
+    lease = desk.lease(host, NATIVE)
     assert lease is not None
     end = FinishAttempt(outcome=Outcome.LOST, reason="the worker was stopped")
-    desk.database.run_now(results.finish, host, lease.job_uid, lease.attempt, end, now=desk.now)
+    desk.database.run_now(results.finish, KINDS, host, (lease.job_uid, lease.attempt), end, now=desk.now)
 
 
 def test_a_job_that_no_host_fits_waits_for_one(desk: Desk) -> None:
@@ -62,7 +62,7 @@ def test_a_host_that_is_revoked_or_away_is_none(desk: Desk) -> None:
     revoked, _ = a_busy_host(desk, "revoked"), a_busy_host(desk, "away")
     job = desk.submit()
     both = reason(desk, job.uid)
-    desk.database.run_now(members.revoke_host, revoked.uid, now=desk.now)
+    desk.database.run_now(members.revoke_host, KINDS, revoked.uid, now=desk.now)
     one = reason(desk, job.uid)
     desk.pass_time(HEARD_OF.total_seconds())
 
@@ -77,7 +77,7 @@ def test_a_job_whose_only_host_has_just_lost_it_says_when_it_gets_it_again(desk:
     lose(desk, host)
     lost_at = desk.now
     desk.pass_time(12)
-    assert desk.lease(host, Kind.NATIVE) is None
+    assert desk.lease(host, NATIVE) is None
     soon = waiting(desk, job.uid)
     desk.pass_time(SAME_HOST_PAUSE.total_seconds() - 12 + 1)
     desk.database.run_now(leasing.prolong, [], {host.uid: desk.now})
@@ -86,7 +86,7 @@ def test_a_job_whose_only_host_has_just_lost_it_says_when_it_gets_it_again(desk:
     assert soon is not None
     assert (soon.since, soon.reason) == (lost_at, "the only host that fits has just lost it; the next try is in 78 s")
     assert later == "the only host that fits is busy, or takes no jobs of this kind"
-    assert desk.lease(host, Kind.NATIVE) is not None
+    assert desk.lease(host, NATIVE) is not None
 
 
 def test_a_job_that_one_host_has_just_lost_waits_for_the_other(desk: Desk) -> None:
@@ -100,8 +100,8 @@ def test_a_job_that_one_host_has_just_lost_waits_for_the_other(desk: Desk) -> No
 
 def test_a_job_that_runs_or_has_ended_does_not_wait(desk: Desk) -> None:
     job = desk.submit()
-    desk.lease(desk.member("bob", Role.HOST), Kind.NATIVE)
+    desk.lease(desk.member("bob", Role.HOST), NATIVE)
     running = waiting(desk, job.uid)
-    desk.database.run_now(jobs.cancel, desk.owner, job.uid, now=desk.now)
+    desk.database.run_now(jobs.cancel, KINDS, desk.owner, job.uid, now=desk.now)
 
     assert running is waiting(desk, job.uid) is None

@@ -24,7 +24,6 @@ from worker.status import RunView, WorkerStatus, write_status
 from xwhep.fast_secp256k1 import public_key_of
 from xwhep.lock import hold
 from xwhep.pki.identity import load_identity
-from xwhep.protocol.apps import Kind
 from xwhep.rights import Role
 from xwhep.vanity.addresses import address, key_hash
 from xwhep.vanity.split_key import Hit, combine, keygen
@@ -106,7 +105,9 @@ async def test_pause_and_resume_leave_a_mark_that_the_worker_heeds(tmp_path: Pat
 async def test_status_says_what_the_worker_does(tmp_path: Path) -> None:
     await joined(tmp_path)
     folders = Folders(tmp_path / "home")
-    run = RunView(job_uid=UUID(int=5), attempt=2, kind=Kind.VANITY, fraction=0.5, keys_tried=7, keys_per_s=2e6)
+    run = RunView(
+        job_uid=UUID(int=5), attempt=2, kind="vanity", measure="keys", fraction=0.5, amount=7, amount_per_s=2e6
+    )
     status = WorkerStatus(
         pid=1234,
         dispatcher="https://grid.example.org:4321",
@@ -115,9 +116,7 @@ async def test_status_says_what_the_worker_does(tmp_path: Path) -> None:
         connected=False,
         stopping=False,
         slots=4,
-        kinds=frozenset({Kind.VANITY}),
-        keys_per_s=2e6,
-        keys_proven=4_476_343,
+        kinds={"vanity": {"keys_proven": 4_476_343}, "rare": {"note": "says a word"}},
         running=[run],
         undelivered=3,
         updated_at=utc_now(),
@@ -133,6 +132,7 @@ async def test_status_says_what_the_worker_does(tmp_path: Path) -> None:
     assert "https://grid.example.org:4321, away" in text.stdout
     assert "1 of 4" in text.stdout
     assert re.search(r"keys proven +4.48 M\b", text.stdout)
+    assert re.search(r"note +says a word\b", text.stdout)
     assert f"job {UUID(int=5)}, attempt 2 50.0 %, 2 M keys/s" in text.stdout
     assert WorkerStatus.model_validate_json(document.stdout) == status
 

@@ -7,30 +7,35 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
 
 from tests.support.leases import vanity_lease
-from worker.agent import SAVE_S, Agent
-from worker.events import (
+from worker.agent.bounds import Bounds
+from worker.agent.decisions import SAVE_S, Agent
+from worker.agent.events import (
     AbandonPoll,
+    AnyLease,
     Cause,
     DeliveryFailed,
     DeliveryPostponed,
+    EndAnswered,
     Event,
     Forget,
     GiveBack,
     HeartbeatAnswered,
     HeartbeatFailed,
-    HitAnswered,
-    HitFound,
     Instruction,
     Kept,
+    Paused,
+    PauseRuns,
     Poll,
     PollAnswered,
     PollFailed,
     Ref,
     ReportAnswered,
+    ReportMade,
+    ResumeRuns,
     RunEnded,
     SaveProgress,
+    SendEnd,
     SendHeartbeat,
-    SendHit,
     SendReport,
     ShutdownRequested,
     Started,
@@ -39,9 +44,10 @@ from worker.events import (
     TimePassed,
     ref_of,
 )
-from xwhep.protocol.apps import Kind
-from xwhep.protocol.attempts import Lease
+from worker.agent.holdings import Traits
+from worker.runs.vanity import Checkpoint
 
+SEARCH = Traits(pausable=True, saves=True)
 SLOTS = 3
 #: more than any run of the machine can need to come to rest
 PATIENCE = 500
@@ -56,43 +62,46 @@ class WorkerLife(RuleBasedStateMachine):
         self.leases = 0
         self.open: list[Instruction] = []  #: requests under way
         self.runs: set[Ref] = set()
-        self.next_hit: dict[Ref, int] = {}  #: the number of the next hit of a run
+        self.next_report: dict[Ref, int] = {}  #: the number of the next report of a run
         self.steps: dict[Ref, int] = {}  #: of units, done by those that run now
         self.saved: dict[Ref, int] = {}  #: on the disk: what is done of units
         self.saved_at: float | None = None  #: when that was last written, in this life of the worker
-        self.recorded: dict[Ref, Lease] = {}  #: on the disk
+        self.recorded: dict[Ref, AnyLease] = {}  #: on the disk
         self.told_to_stop: set[Ref] = set()
         self.lost: set[Ref] = set()  #: attempts whose lease the dispatcher took away, and said so
-        self.hits: set[tuple[Ref, int]] = set()  #: on the disk
+        self.reports: set[tuple[Ref, int]] = set()  #: on the disk
         self.ends: set[Ref] = set()  #: on the disk
         self.delivered: set[Ref] = set()
-        self.hits_delivered: set[tuple[Ref, int]] = set()
+        self.reports_delivered: set[tuple[Ref, int]] = set()
         self.stopping = False
+        self.paused = False
+        self.resting: set[Ref] = set()  #: runs that were told to rest
+        self.asked_now: list[Instruction] = []  #: by the agent, after the latest event
 
     @initialize(kept=st.lists(st.integers(0, 2), max_size=6), chance=st.floats(0, 0.999))
     def start(self, kept: list[int], chance: float) -> None:
         self.chance = chance
-        for hits in kept:
+        for reports in kept:
             ref = ref_of(self.next_lease())
             self.ends.add(ref)
-            self.hits |= {(ref, number) for number in range(hits)}
+            self.reports |= {(ref, number) for number in range(reports)}
         self.begin(SLOTS)
 
     def begin(self, slots: int) -> None:
         """Start a worker with what is on the disk."""
         self.slots = slots
-        self.agent = Agent(slots, {Kind.VANITY}, 2**40, lambda: self.chance)
+        self.agent = Agent(Bounds(slots, {"vanity": SEARCH}, 2**40), lambda: self.chance)
         cut_short = self.recorded.keys() - self.ends
-        kept = [Kept(ref, self.hits_of(ref), 1) for ref in sorted(self.ends)]
+        kept = [Kept(ref, self.reports_of(ref), 1) for ref in sorted(self.ends)]
         kept += [
-            Kept(ref, self.hits_of(ref), 0, self.recorded[ref], self.saved.get(ref, 0)) for ref in sorted(cut_short)
+            Kept(ref, self.reports_of(ref), 0, self.recorded[ref], self.checkpoint(ref)) for ref in sorted(cut_short)
         ]
         self.tell(Started(self.now, tuple(kept)))
         assert self.runs | self.ends >= cut_short
         assert len(self.runs) == min(slots, len(cut_short))
 
-    def hits_of(self, ref: Ref) -> tuple[int, ...]:
-        return tuple(sorted(number for known, number in self.hits if known == ref))
+    def reports_of(self, ref: Ref) -> tuple[int, ...]:
+        return tuple(sorted(number for known, number in self.reports if known == ref))
 
     # --- what may happen
 
@@ -119,8 +128,9 @@ class WorkerLife(RuleBasedStateMachine):
     @rule(slots=st.integers(0, SLOTS))
     def the_worker_is_killed_and_started_again(self, slots: int) -> None:
         self.open, self.runs, self.told_to_stop, self.lost = [], set(), set(), set()
-        self.hits_delivered, self.delivered, self.next_hit, self.steps = set(), set(), {}, {}
+        self.reports_delivered, self.delivered, self.next_report, self.steps = set(), set(), {}, {}
         self.saved_at, self.stopping = None, False
+        self.paused, self.resting = False, set()
         self.begin(slots)
 
     @rule(data=st.data())
@@ -144,7 +154,21 @@ class WorkerLife(RuleBasedStateMachine):
         self.tell(ShutdownRequested(self.now))
         assert self.runs <= self.told_to_stop
 
+    @rule(is_on=st.booleans())
+    def the_volunteer_pauses_the_worker_or_lets_it_go_on(self, is_on: bool) -> None:  # noqa: FBT001 - hypothesis names it
+        self.paused = is_on
+        self.tell(Paused(self.now, is_on))
+
     # --- what must hold
+
+    @invariant()
+    def what_runs_rests_while_the_volunteer_wants_it(self) -> None:
+        goes_on = self.runs - self.told_to_stop
+        assert self.resting & goes_on == (goes_on if self.paused else set())
+
+    @invariant()
+    def no_work_is_asked_for_that_would_rest(self) -> None:
+        assert not (self.paused and Poll in map(type, self.asked_now))
 
     @invariant()
     def never_more_runs_than_slots(self) -> None:
@@ -165,7 +189,7 @@ class WorkerLife(RuleBasedStateMachine):
 
     @invariant()
     def the_worker_never_sleeps_over_what_is_due(self) -> None:
-        waits = self.hits or (self.ends - self.lost)
+        waits = self.reports or (self.ends - self.lost)
         if waits and not self.open:
             assert self.agent.wake_at() is not None
 
@@ -189,21 +213,25 @@ class WorkerLife(RuleBasedStateMachine):
             self.tell(TimePassed(self.now))
         assert self.agent.is_done()
         assert not self.runs
-        assert self.agent.is_away() or not self.hits
+        assert self.agent.is_away() or not self.reports
         assert self.agent.is_away() or not self.ends
         assert all(isinstance(request, SendHeartbeat) for request in self.open)
 
     # --- the shell
 
     def tell(self, event: Event) -> None:
-        for instruction in self.agent.handle(event):
+        self.asked_now = self.agent.handle(event)
+        for instruction in self.asked_now:
             self.perform(instruction)
 
     def perform(self, instruction: Instruction) -> None:
         match instruction:
-            case StartRun(lease, first_step, first_hit):
+            case StartRun(lease, checkpoint, first_report):
                 assert not self.stopping
-                self.run(lease, first_step, first_hit)
+                assert checkpoint == self.checkpoint(ref_of(lease))
+                self.run(lease, first_report)
+            case PauseRuns() | ResumeRuns():
+                self.rest(instruction)
             case SaveProgress(refs):
                 assert self.saved_at is None or self.now >= self.saved_at + SAVE_S
                 assert set(refs) == self.runs - self.told_to_stop
@@ -218,7 +246,7 @@ class WorkerLife(RuleBasedStateMachine):
                 self.told_to_stop.add(ref)
             case Forget(ref):
                 assert ref in self.delivered | self.lost
-                assert not [hit for hit in self.hits if hit[0] == ref]
+                assert not [report for report in self.reports if report[0] == ref]
                 assert ref not in self.runs
                 self.ends.discard(ref)
                 self.recorded.pop(ref, None)
@@ -229,15 +257,23 @@ class WorkerLife(RuleBasedStateMachine):
             case _:
                 self.send(instruction)
 
+    def rest(self, instruction: PauseRuns | ResumeRuns) -> None:
+        assert set(instruction.refs) <= self.runs
+        assert self.paused is isinstance(instruction, PauseRuns)
+        if self.paused:
+            self.resting |= set(instruction.refs)
+        else:
+            self.resting -= set(instruction.refs)
+
     def send(self, request: Instruction) -> None:
         match request:
-            case SendReport(ref):
+            case SendEnd(ref):
                 assert ref in self.ends
                 assert ref not in self.delivered
-                assert not self.hits_of(ref)
-            case SendHit(ref, number):
-                assert (ref, number) in self.hits
-                assert (ref, number) not in self.hits_delivered
+                assert not self.reports_of(ref)
+            case SendReport(ref, number):
+                assert (ref, number) in self.reports
+                assert (ref, number) not in self.reports_delivered
         assert request not in self.open
         self.open.append(request)
 
@@ -253,43 +289,48 @@ class WorkerLife(RuleBasedStateMachine):
                 self.tell(PollFailed(self.now))
             case SendHeartbeat():
                 self.tell(HeartbeatAnswered(self.now, frozenset()) if answered else HeartbeatFailed(self.now))
-            case SendHit(ref, number) if answered:
+            case SendReport(ref, number) if answered:
                 is_over = outcome == "over"
-                settled = {hit for hit in self.hits if hit == (ref, number) or (is_over and hit[0] == ref)}
-                self.hits -= settled
-                self.hits_delivered |= settled
+                settled = {
+                    report for report in self.reports if report == (ref, number) or (is_over and report[0] == ref)
+                }
+                self.reports -= settled
+                self.reports_delivered |= settled
                 self.lost |= {ref} if is_over else set()
-                self.tell(HitAnswered(self.now, ref, number, over=Cause.FOUND if is_over else None))
+                self.tell(ReportAnswered(self.now, ref, number, over=Cause.REPORTED if is_over else None))
                 assert not is_over or ref not in self.runs or ref in self.told_to_stop
-            case SendReport(ref) if answered:
+            case SendEnd(ref) if answered:
                 self.delivered.add(ref)
-                self.tell(ReportAnswered(self.now, ref))
-            case SendHit(ref) | SendReport(ref):
+                self.tell(EndAnswered(self.now, ref))
+            case SendReport(ref) | SendEnd(ref):
                 postponed = outcome == "postponed"
                 self.tell(DeliveryPostponed(self.now, ref) if postponed else DeliveryFailed(self.now, ref))
             case _:
                 raise AssertionError(request)
 
-    def next_lease(self) -> Lease:
+    def next_lease(self) -> AnyLease:
         self.leases += 1
         return vanity_lease(self.leases)
 
-    def run(self, lease: Lease, first_step: int, first_hit: int) -> None:
+    def checkpoint(self, ref: Ref) -> Checkpoint | None:
+        return Checkpoint(next_step=self.saved[ref]) if ref in self.saved else None
+
+    def run(self, lease: AnyLease, first_report: int) -> None:
         ref = ref_of(lease)
-        assert first_step == self.saved.get(ref, 0)
-        assert all(number < first_hit for number in self.hits_of(ref))
+        assert all(number < first_report for number in self.reports_of(ref))
         self.recorded[ref] = lease
-        self.steps[ref], self.next_hit[ref] = first_step, first_hit
+        self.steps[ref], self.next_report[ref] = self.saved.get(ref, 0), first_report
         self.runs.add(ref)
 
     def find(self, ref: Ref) -> None:
-        number = self.next_hit[ref]
-        self.next_hit[ref] += 1
-        self.hits.add((ref, number))
-        self.tell(HitFound(self.now, ref, number))
+        number = self.next_report[ref]
+        self.next_report[ref] += 1
+        self.reports.add((ref, number))
+        self.tell(ReportMade(self.now, ref, number))
 
     def end(self, ref: Ref) -> None:
         self.runs.remove(ref)
+        self.resting.discard(ref)
         self.ends.add(ref)
         self.tell(RunEnded(self.now, ref, 1))
 

@@ -16,32 +16,27 @@ from hypothesis import strategies as st
 from hypothesis.stateful import Bundle, RuleBasedStateMachine, consumes, initialize, invariant, multiple, rule
 from sqlmodel import Session, select
 
+from dispatcher.kinds.vanity_tables import Search, VanityHost, VanityUnit
 from dispatcher.scheduling.leases import LEASE, SAME_HOST_PAUSE
-from dispatcher.storage.tables import Attempt, Batch, Host, Job, Search
+from dispatcher.storage.tables import Attempt, Batch, Job
 from dispatcher.usecases import batches, jobs, leasing, members, results
 from dispatcher.usecases.leasing import Heard
 from tests.support.desk import Desk
+from tests.support.kinds import ALL_KINDS, KINDS, AnyLease
 from tests.support.targets import of_pattern
 from xwhep.errors.identity import RevokedError
 from xwhep.errors.jobs import FalseResultError, LeaseLostError
 from xwhep.errors.requests import IllegalTransitionError
 from xwhep.lifecycle import AttemptStatus, Status, is_final
-from xwhep.protocol.apps import Kind
-from xwhep.protocol.attempts import (
-    AttemptProgress,
-    FinishAttempt,
-    Lease,
-    Outcome,
-    ReportHit,
-    VanityWork,
-)
+from xwhep.protocol.attempts import AttemptProgress, FinishAttempt, Outcome
 from xwhep.rights import Caller, Role
 from xwhep.secp256k1 import decode
+from xwhep.vanity.messages import ReportShare, VanityWork
 from xwhep.vanity.split_key import Hit, check
 from xwhep.vanity.units import offset
 
 HOSTS = 3
-Held = tuple[Caller, Lease]
+Held = tuple[Caller, AnyLease]
 Submitted = tuple[str, UUID]
 
 
@@ -95,14 +90,14 @@ class JobLives(RuleBasedStateMachine):
         use_case: Any = jobs.cancel if kind == "job" else batches.cancel
         if uid in self.found or self.final.get(uid, Status.CANCELLED) is not Status.CANCELLED:
             with pytest.raises(IllegalTransitionError):
-                self.run(use_case, self.desk.owner, uid)
+                self.run(use_case, KINDS, self.desk.owner, uid)
         else:
-            assert self.run(use_case, self.desk.owner, uid) == self.run(use_case, self.desk.owner, uid)
+            assert self.run(use_case, KINDS, self.desk.owner, uid) == self.run(use_case, KINDS, self.desk.owner, uid)
 
     # --- hosts
 
-    @rule(target=leases, host=st.integers(0, HOSTS - 1), kind=st.sampled_from(Kind))
-    def poll(self, host: int, kind: Kind) -> Any:
+    @rule(target=leases, host=st.integers(0, HOSTS - 1), kind=st.sampled_from(ALL_KINDS))
+    def poll(self, host: int, kind: str) -> Any:
         caller = self.hosts[host]
         if caller.uid in self.revoked:
             with pytest.raises(RevokedError):
@@ -121,7 +116,7 @@ class JobLives(RuleBasedStateMachine):
     def heartbeat(self, held: Held, keys: int) -> None:
         host, lease = held
         live = self.is_live(held)
-        report = AttemptProgress(job_uid=lease.job_uid, attempt=lease.attempt, keys_tried=keys, fraction=0.5)
+        report = AttemptProgress(job_uid=lease.job_uid, attempt=lease.attempt, amount=keys, fraction=0.5)
         believed, stop = self.desk.database.run_now(leasing.sorted_out, host, [report])
         assert (believed == [report]) == live == (not stop)
         self.desk.database.run_now(leasing.prolong, [Heard(host.uid, self.desk.now, report)], {host.uid: self.desk.now})
@@ -132,10 +127,10 @@ class JobLives(RuleBasedStateMachine):
         self.reports += 1
         end, other_end = (FinishAttempt(outcome=outcome, reason=f"{which} {self.reports}") for which in "ab")
         with self.refused_unless_live(held):
-            first = self.run(results.finish, host, lease.job_uid, lease.attempt, end)
-            assert self.run(results.finish, host, lease.job_uid, lease.attempt, end) == first
+            first = self.run(results.finish, KINDS, host, (lease.job_uid, lease.attempt), end)
+            assert self.run(results.finish, KINDS, host, (lease.job_uid, lease.attempt), end) == first
         with pytest.raises(LeaseLostError):
-            self.run(results.finish, host, lease.job_uid, lease.attempt, other_end)
+            self.run(results.finish, KINDS, host, (lease.job_uid, lease.attempt), other_end)
 
     @rule(held=leases, is_true=st.booleans())
     def report_hit(self, held: Held, is_true: bool) -> None:  # noqa: FBT001 - hypothesis passes it by name
@@ -143,15 +138,15 @@ class JobLives(RuleBasedStateMachine):
         if not isinstance(lease.work, VanityWork):
             return
         s = offset(lease.work.batch_uid, lease.work.number, 0, 0, 0)
-        hit = ReportHit(s=(s if is_true else s - 300).to_bytes(32, "big").hex(), e=0, sign=1)
+        hit = ReportShare(s=(s if is_true else s - 300).to_bytes(32, "big").hex(), e=0, sign=1)
         with self.refused_unless_live(held):
             if is_true:
-                self.run(results.report_hit, host, lease.job_uid, lease.attempt, hit)
+                self.run(results.report, KINDS, host, (lease.job_uid, lease.attempt), hit)
                 assert lease.work.batch_uid not in self.found
                 self.found[lease.work.batch_uid] = self.result(lease.work.batch_uid)
             else:
                 with pytest.raises(FalseResultError):
-                    self.run(results.report_hit, host, lease.job_uid, lease.attempt, hit)
+                    self.run(results.report, KINDS, host, (lease.job_uid, lease.attempt), hit)
 
     @rule(held=leases, other=st.integers(0, HOSTS - 1))
     def a_host_speaks_for_another(self, held: Held, other: int) -> None:
@@ -164,33 +159,33 @@ class JobLives(RuleBasedStateMachine):
         assert self.attempt(held).lease_ends_at == before
         end = FinishAttempt(outcome=Outcome.FINISHED)
         with pytest.raises(LeaseLostError):
-            self.run(results.finish, liar, lease.job_uid, lease.attempt, end)
+            self.run(results.finish, KINDS, liar, (lease.job_uid, lease.attempt), end)
 
     # --- the grid
 
     @rule(seconds=st.sampled_from([1, 59, 61, 301]))
     def time_passes(self, seconds: int) -> None:
         self.desk.pass_time(seconds)
-        self.run(leasing.expire)
+        self.run(leasing.expire, KINDS)
 
     @rule(host=st.integers(0, HOSTS - 1))
     def revoke(self, host: int) -> None:
         if len(self.revoked) < HOSTS - 1:
             self.revoked.add(self.hosts[host].uid)
-            self.run(members.revoke_host, self.hosts[host].uid)
+            self.run(members.revoke_host, KINDS, self.hosts[host].uid)
 
     @rule()
     def restart(self) -> None:
         self.desk.pass_time(3600)
         self.desk.reopen()
-        assert self.run(leasing.expire) == 0
+        assert self.run(leasing.expire, KINDS) == 0
 
     # --- promises
 
     @invariant()
     def promises_hold(self) -> None:
-        all_jobs, all_attempts, all_batches, all_searches, all_hosts = self.desk.database.run_now(
-            rows, Job, Attempt, Batch, Search, Host
+        all_jobs, all_attempts, all_batches, all_searches, all_hosts, all_units = self.desk.database.run_now(
+            rows, Job, Attempt, Batch, Search, VanityHost, VanityUnit
         )
         attempts: dict[UUID, list[Attempt]] = {job.uid: [] for job in all_jobs}
         for attempt in sorted(all_attempts, key=lambda attempt: attempt.number):
@@ -200,7 +195,8 @@ class JobLives(RuleBasedStateMachine):
             self.check_job(job, attempts[job.uid])
         assert not {batch.uid for batch in all_batches if batch.ended_at is None} & set(self.found)
         for host in all_hosts:
-            assert host.keys_proven == sum(a.keys_proven for a in all_attempts if a.host_uid == host.uid)
+            of_host = {attempt.job_uid for attempt in all_attempts if attempt.host_uid == host.host_uid}
+            assert host.keys_proven == sum(unit.keys_proven for unit in all_units if unit.job_uid in of_host)
         for search in all_searches:
             assert self.found.get(search.batch_uid) == search.result_address
         for numbers in self.numbers.values():
@@ -210,13 +206,19 @@ class JobLives(RuleBasedStateMachine):
         assert [attempt.number for attempt in attempts] == list(range(1, job.attempts_made + 1))
         assert job.attempts_made <= job.attempts_allowed
         assert (job.ended_at is not None) == is_final(job.status)
-        assert sum(attempt.ended_at is None for attempt in attempts) == (job.status is Status.RUNNING)
+        live = sum(attempt.ended_at is None for attempt in attempts)
+        assert live == (job.status is Status.RUNNING)
+        assert job.attempts_wanted == (job.status is Status.PENDING)
+        decided: list[int | None] = [
+            a.number for a in attempts if a.status in {AttemptStatus.FINISHED, AttemptStatus.FAILED}
+        ]
+        assert [job.result_attempt] == (decided or [None])
         assert sum(a.status is AttemptStatus.FINISHED for a in attempts) == (job.status is Status.COMPLETED)
         assert self.made.get(job.uid, 0) <= job.attempts_made
         self.made[job.uid] = job.attempts_made
         for attempt in attempts:
             assert (attempt.ended_at is None) == (attempt.status is AttemptStatus.LEASED)
-            assert job.unit_keys is None or attempt.keys_tried <= job.unit_keys
+            assert job.amount is None or attempt.amount <= job.amount
             if attempt.ended_at is not None:
                 assert self.ended.setdefault((job.uid, attempt.number), attempt.status) is attempt.status
         if is_final(job.status):

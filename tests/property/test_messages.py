@@ -10,22 +10,23 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from pydantic import BaseModel, ValidationError
 
-from dispatcher.routes.door import validated
-from tests.support.messages import FUTURE, all_of, as_tree, messages
+from dispatcher.parsing import validated
+from tests.support.messages import FUTURE, all_of, as_tree, messages, name_of
 from xwhep.errors.requests import InvalidFieldError
 from xwhep.protocol.base import Reply, Request
 
 REQUESTS, REPLIES = all_of(Request), all_of(Reply)
-every_message = pytest.mark.parametrize("model", [*REQUESTS, *REPLIES], ids=lambda model: model.__name__)
-every_request = pytest.mark.parametrize("model", REQUESTS, ids=lambda model: model.__name__)
-every_reply = pytest.mark.parametrize("model", REPLIES, ids=lambda model: model.__name__)
+every_message = pytest.mark.parametrize("model", [*REQUESTS, *REPLIES], ids=name_of)
+every_request = pytest.mark.parametrize("model", REQUESTS, ids=name_of)
+every_reply = pytest.mark.parametrize("model", REPLIES, ids=name_of)
 few = settings(max_examples=6)
 
 
 def test_all_messages_are_looked_at() -> None:
-    names = {model.__name__ for model in [*REQUESTS, *REPLIES]}
+    names = {name_of(model) for model in [*REQUESTS, *REPLIES]}
 
     assert {"SubmitJob", "SubmitBag", "LeaseRequest", "JoinRequest", "Lease", "JobView", "Page[JobSummary]"} <= names
+    assert {"SubmitSearch", "ReportShare", "VanityAbility", "NativeWork", "VanityWork", "SearchView"} <= names
     assert len(names) >= 35
 
 

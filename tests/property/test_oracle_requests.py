@@ -12,7 +12,8 @@ from oracle.settlement.services import request_of
 from tests.support.tasks import NATIVE, TERMS, VANITY, a_task, vanity
 from xwhep.chain.reasons import FailureReason
 from xwhep.chain.values import MAX_RESULT, TaskStatus
-from xwhep.protocol.batches import HitView, SubmitBag, SubmitSearch
+from xwhep.protocol.batches import SubmitBag
+from xwhep.vanity.messages import HitView, SubmitSearch
 
 WORDS = st.integers(0, 2**256 - 1)
 #: what programs have stumbled over: shell, paths, HTML, terminal escapes, NUL, marks that turn the writing, surrogates

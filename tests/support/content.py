@@ -6,9 +6,10 @@ import hashlib
 from pathlib import Path
 
 from dispatcher.services import utc_now
+from tests.support.kinds import NATIVE
 from xwhep.client.owner import OwnerClient
 from xwhep.ids import new_uid
-from xwhep.protocol.apps import AppView, Kind, RegisterApp, Target
+from xwhep.protocol.apps import AppView, RegisterApp, Target
 from xwhep.protocol.base import Cpu, Os
 from xwhep.protocol.data import RegisterData
 from xwhep.protocol.jobs import SubmitJob, SubmitJobs
@@ -29,7 +30,7 @@ async def register(owner: OwnerClient, folder: Path, name: str = "hello") -> App
     """Register a script for Linux."""
     program = await put(owner, folder, b"#!/bin/sh\necho hello\n")
     target = Target(os=Os.LINUX, cpu=Cpu.ANY, blob=program, entry="hello.sh")
-    app = RegisterApp(uid=new_uid(utc_now()), name=name, version="1", kind=Kind.NATIVE, targets=[target])
+    app = RegisterApp(uid=new_uid(utc_now()), name=name, version="1", kind=NATIVE, targets=[target])
     return await owner.register_app(app)
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import secrets
 import sqlite3
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
@@ -13,31 +14,33 @@ from uuid import UUID
 from sqlalchemy import event
 from sqlmodel import Session
 
+from dispatcher.kinds.vanity import APP_UID
 from dispatcher.storage.database import Database
 from dispatcher.storage.schema import SCHEMA
 from dispatcher.storage.tables import App, AppTarget, Grid
 from dispatcher.usecases import batches, jobs, leasing, members
-from dispatcher.usecases.searches import VANITY_APP_UID
+from tests.support.kinds import ALL_KINDS, KINDS, NATIVE, VANITY, AnyLease
 from xwhep.ids import new_uid, uuid7
-from xwhep.protocol.apps import Kind, Limits
-from xwhep.protocol.attempts import ANY_KERNELS, PROTOCOL, Lease, LeaseRequest
+from xwhep.protocol.apps import Limits
+from xwhep.protocol.attempts import PROTOCOL, LeaseRequest
 from xwhep.protocol.base import Cpu, Os
-from xwhep.protocol.batches import BatchView, SubmitSearch
+from xwhep.protocol.batches import BatchView
 from xwhep.protocol.jobs import JobSummary, SubmitJob
 from xwhep.rights import Caller, Role
 from xwhep.vanity.addresses import Form
+from xwhep.vanity.messages import ANY_KERNELS, SubmitSearch, VanityAbility
 from xwhep.vanity.split_key import keygen
 
 START = datetime(2026, 1, 1, tzinfo=UTC)
-ALL_KINDS = frozenset(Kind)
 
 
-def poll_request(*kinds: Kind, keys_per_s: float = 0, wait_s: float = 0) -> LeaseRequest:
+def poll_request(
+    *kinds: str, keys_per_s: float = 0, forms: frozenset[Form] = ANY_KERNELS, wait_s: float = 0
+) -> LeaseRequest:
     """Return the poll of a Linux machine; of all kinds of app when none is named."""
-    wanted = frozenset(kinds) or ALL_KINDS
-    return LeaseRequest(
-        protocol=PROTOCOL, os=Os.LINUX, cpu=Cpu.X86_64, kinds=wanted, wait_s=wait_s, keys_per_s=keys_per_s
-    )
+    ability = VanityAbility(keys_per_s=keys_per_s, forms=forms).model_dump(mode="json")
+    wanted = {kind: ability if kind == VANITY else {} for kind in kinds or ALL_KINDS}
+    return LeaseRequest(protocol=PROTOCOL, os=Os.LINUX, cpu=Cpu.X86_64, kinds=wanted, wait_s=wait_s)
 
 
 def opened(file: Path) -> Database:
@@ -90,7 +93,7 @@ class Desk:
     def submit(self, uid: UUID | None = None) -> JobSummary:
         """Submit a native job."""
         request = SubmitJob(uid=uid or self.next_uid(), app_uid=self.app_uid)
-        return self.database.run_now(jobs.submit, self.owner, [request], now=self.now).jobs[0]
+        return self.database.run_now(jobs.submit, KINDS, self.owner, [request], now=self.now).jobs[0]
 
     def search(self, *patterns: str, **wanted: Any) -> BatchView:
         """Submit a search, for an easy pattern if nothing is said, with more fields of `SubmitSearch`."""
@@ -100,14 +103,16 @@ class Desk:
         request = SubmitSearch(
             uid=self.next_uid(), name="search", patterns=list(patterns), public_key=key.hex(), **wanted
         )
-        return self.database.run_now(batches.submit, self.owner, request, now=self.now)
+        begun = KINDS.sources[request.kind].begin(request, secrets.randbelow)
+        return self.database.run_now(batches.submit, KINDS, self.owner, request, begun, now=self.now)
 
     def lease(
-        self, host: Caller, *kinds: Kind, keys_per_s: float = 0, forms: frozenset[Form] = ANY_KERNELS
-    ) -> Lease | None:
+        self, host: Caller, *kinds: str, keys_per_s: float = 0, forms: frozenset[Form] = ANY_KERNELS
+    ) -> AnyLease | None:
         """Let a host poll."""
-        request = poll_request(*kinds, keys_per_s=keys_per_s).model_copy(update={"forms": forms})
-        return self.database.run_now(leasing.lease, host, request, now=self.now)
+        request = poll_request(*kinds, keys_per_s=keys_per_s, forms=forms)
+        abilities = KINDS.abilities(request)
+        return self.database.run_now(leasing.lease, KINDS, host, request, abilities, now=self.now)
 
 
 def _begin(session: Session, grid_uid: UUID, now: datetime) -> None:
@@ -116,17 +121,17 @@ def _begin(session: Session, grid_uid: UUID, now: datetime) -> None:
     session.flush()
     digest = hashlib.sha256(b"admin").hexdigest()
     admin = members.add_member(session, "admin", digest, Role.ADMINISTRATOR, now=now)
-    _add_app(session, VANITY_APP_UID, admin.member.uid, Kind.VANITY, now)
+    _add_app(session, APP_UID, admin.member.uid, VANITY, now)
 
 
 def _native_app(session: Session, owner: Caller, now: datetime) -> UUID:
     uid = new_uid(now)
-    _add_app(session, uid, owner.uid, Kind.NATIVE, now)
+    _add_app(session, uid, owner.uid, NATIVE, now)
     session.add(AppTarget(app_uid=uid, os=Os.LINUX, cpu=Cpu.ANY, blob="0" * 64, entry="run.sh"))
     return uid
 
 
-def _add_app(session: Session, uid: UUID, owner_uid: UUID, kind: Kind, now: datetime) -> None:
-    fields = {"uid": uid, "owner_uid": owner_uid, "name": kind.value, "version": "1", "kind": kind}
+def _add_app(session: Session, uid: UUID, owner_uid: UUID, kind: str, now: datetime) -> None:
+    fields = {"uid": uid, "owner_uid": owner_uid, "name": kind, "version": "1", "kind": kind}
     session.add(App.model_validate({**fields, "limits": Limits(), "body_digest": "", "registered_at": now}))
     session.flush()

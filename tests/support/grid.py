@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterable
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 from dispatcher.admission import DEFAULT_BOUNDS, Bounds
 from dispatcher.installation import Installation, install
+from dispatcher.kinds.registry import BUILT_IN
 from dispatcher.server import Running, running
 from dispatcher.services import Services, utc_now
 from dispatcher.usecases import members
+from tests.support.kinds import WORK
 from xwhep.client.connection import Connection
 from xwhep.client.enrolment import join
 from xwhep.client.host import HostClient
@@ -46,7 +48,9 @@ class GridUnderTest:
         """Return a join token."""
         token = make_token(certificate_digest(self.services.authority.certificate))
         request = CreateToken(role=role, uses=uses, lifetime_s=lifetime_s)
-        await self.services.database.run(members.create_token, request, token.secret_digest, now=self.services.now())
+        await self.services.database.run(
+            members.create_token, None, request, token.secret_digest, now=self.services.now()
+        )
         return token
 
     async def member(self, role: Role, name: str) -> Identity:
@@ -80,15 +84,17 @@ class GridUnderTest:
     async def host(self, name: str) -> AsyncIterator[HostClient]:
         """Return the client of a new host."""
         async with self.connect(await self.member(Role.HOST, name)) as connection:
-            yield HostClient(connection)
+            yield HostClient(connection, WORK)
 
 
 @contextlib.asynccontextmanager
-async def a_grid(folder: Path, *, port: int = 0, bounds: Bounds = DEFAULT_BOUNDS) -> AsyncIterator[GridUnderTest]:
+async def a_grid(
+    folder: Path, *, port: int = 0, bounds: Bounds = DEFAULT_BOUNDS, kinds: Iterable[str] = BUILT_IN
+) -> AsyncIterator[GridUnderTest]:
     """Return a dispatcher in `folder`: a new one, or the one that was there before."""
     installation = Installation(folder / "dispatcher")
     if not installation.names_file.exists():
         names = ["localhost", "127.0.0.1"]
         install(installation.folder, names, (folder / "admin", "admin", f"https://127.0.0.1:{port}"), now=utc_now())
-    async with running(installation, "127.0.0.1", port, bounds) as dispatcher:
+    async with running(installation, "127.0.0.1", port, bounds=bounds, kinds=kinds) as dispatcher:
         yield GridUnderTest(folder, installation, dispatcher)

@@ -6,9 +6,12 @@ from uuid import UUID
 
 from xwhep.errors.jobs import FalseResultError
 from xwhep.protocol.apps import Limits
-from xwhep.protocol.attempts import Lease, NativeWork, ReportHit, VanityWork
+from xwhep.protocol.attempts import Lease
 from xwhep.protocol.jobs import Input
+from xwhep.protocol.native import NativeWork
 from xwhep.vanity.addresses import Form
+from xwhep.vanity.hit_fields import hit_fields
+from xwhep.vanity.messages import ReportShare, VanityWork
 from xwhep.vanity.split_key import Hit
 from xwhep.vanity.target_fields import FormRanges
 from xwhep.vanity.units import GROUP, LANES, offset, verify
@@ -18,7 +21,9 @@ PUBLIC_KEY = "02c6047f9441ed7d6d3045406e95c07cd85c778e4b8cef3ca7abac09b95c709ee5
 ALL_HASHES = ("00" * 20, "ff" * 20)
 
 
-def vanity_lease(number: int, *, attempt: int = 1, steps: int = 1, ranges: tuple[str, str] = ALL_HASHES) -> Lease:
+def vanity_lease(
+    number: int, *, attempt: int = 1, steps: int = 1, ranges: tuple[str, str] = ALL_HASHES
+) -> Lease[VanityWork]:
     """Return a lease of a unit; the job's id follows from `number`."""
     work = VanityWork(
         batch_uid=UUID(int=7),
@@ -27,10 +32,12 @@ def vanity_lease(number: int, *, attempt: int = 1, steps: int = 1, ranges: tuple
         public_key=PUBLIC_KEY,
         targets=[FormRanges(form=Form.P2PKH_COMPRESSED, ranges=[ranges])],
     )
-    return Lease(job_uid=UUID(int=number + 1), attempt=attempt, lease_s=60, heartbeat_s=10, work=work)
+    return Lease[VanityWork](job_uid=UUID(int=number + 1), attempt=attempt, lease_s=60, heartbeat_s=10, work=work)
 
 
-def native_lease(number: int, program: str, *, inputs: list[Input] | None = None, **options: object) -> Lease:
+def native_lease(
+    number: int, program: str, *, inputs: list[Input] | None = None, **options: object
+) -> Lease[NativeWork]:
     """Return a lease of a job that runs the blob `program`."""
     work = NativeWork.model_validate(
         {
@@ -44,10 +51,10 @@ def native_lease(number: int, program: str, *, inputs: list[Input] | None = None
             **options,
         }
     )
-    return Lease(job_uid=UUID(int=number + 1), attempt=1, lease_s=60, heartbeat_s=10, work=work)
+    return Lease[NativeWork](job_uid=UUID(int=number + 1), attempt=1, lease_s=60, heartbeat_s=10, work=work)
 
 
-def first_hit(work: VanityWork) -> ReportHit:
+def first_hit(work: VanityWork) -> ReportShare:
     """Search a unit on Python integers until something is found."""
     unit = work.unit(work.batch_uid)
     offsets = (
@@ -59,5 +66,5 @@ def first_hit(work: VanityWork) -> ReportHit:
                 verify(unit, hit)
             except FalseResultError:
                 continue
-            return ReportHit(s=f"{s:064x}", e=hit.e, sign=1 if hit.sign == 1 else -1)
+            return ReportShare(**hit_fields(hit))
     raise AssertionError("the unit holds no match")

@@ -11,14 +11,22 @@ from uuid import UUID
 
 from annotated_types import Ge, Le, Lt, MaxLen, MinLen
 from hypothesis import strategies as st
-from pydantic import BaseModel, StringConstraints
+from pydantic import BaseModel, JsonValue, StringConstraints
 from pydantic.fields import FieldInfo
 from pydantic_core import to_jsonable_python
 
-from xwhep.protocol import apps, attempts, base, batches, data, enrolment, jobs, members
-from xwhep.protocol.base import Page, Reply
+from tests.support.kinds import WORK
+from xwhep.protocol import apps, attempts, base, batches, data, enrolment, jobs, members, native
+from xwhep.protocol.base import Page
+from xwhep.vanity import messages as vanity
 
-MODULES = (apps, attempts, batches, data, enrolment, jobs, members)
+MODULES = (base, apps, attempts, batches, data, enrolment, jobs, members, native, vanity)
+#: messages that others are made of: each is looked at with the parts that it has in this program
+GENERIC: dict[type[BaseModel], type[BaseModel]] = {
+    Page: Page[jobs.JobSummary],
+    attempts.Lease: attempts.Lease[WORK],
+    attempts.LeaseReply: attempts.LeaseReply[WORK],
+}
 FUTURE = "from_the_future"  #: a field that nobody knows
 
 _PATHS = st.from_regex(r"[a-zA-Z0-9_-]{1,12}(/[a-zé ]{1,4}[a-z0-9]){0,3}", fullmatch=True).filter(
@@ -26,10 +34,20 @@ _PATHS = st.from_regex(r"[a-zA-Z0-9_-]{1,12}(/[a-zé ]{1,4}[a-z0-9]){0,3}", full
 )
 _TEXTS = st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\x00"), max_size=40)
 _MOMENTS = st.datetimes(datetime(1, 1, 2), datetime(9999, 12, 30), timezones=st.just(UTC))  # noqa: DTZ001 - as asked
+_JSON = st.recursive(
+    st.none()
+    | st.booleans()
+    | st.integers(-(2**62), 2**62)
+    | st.floats(allow_nan=False, allow_infinity=False)
+    | _TEXTS,
+    lambda inner: st.lists(inner, max_size=2) | st.dictionaries(_TEXTS, inner, max_size=2),
+    max_leaves=4,
+)
 _KNOWN: list[tuple[Any, st.SearchStrategy[Any]]] = [
     (base.RelativePath, _PATHS),
     (base.Argument, _TEXTS),
     (base.Moment, _MOMENTS),
+    (JsonValue, _JSON),
 ]
 
 
@@ -44,20 +62,24 @@ def _is_refused(path: str) -> bool:
 def all_of(root: type[BaseModel]) -> list[type[BaseModel]]:
     """Return every message of one kind that the modules define, and a page of one."""
     found = [value for module in MODULES for value in vars(module).values() if _is_message(value, root)]
-    pages: list[type[BaseModel]] = [Page[jobs.JobSummary]] if root is Reply else []
-    return sorted({*found, *pages}, key=lambda model: model.__name__)
+    return sorted({GENERIC.get(model, model) for model in found}, key=name_of)
 
 
 def _is_message(value: object, root: type[BaseModel]) -> bool:
-    return isinstance(value, type) and issubclass(value, root) and value not in {root, Page}
+    return isinstance(value, type) and issubclass(value, root) and value is not root
+
+
+def name_of(model: type[BaseModel]) -> str:
+    """Return the name of a message, without the unions that it may be made of."""
+    return model.__name__.partition("[Annotated")[0]
 
 
 @cache
 def messages(model: type[BaseModel]) -> st.SearchStrategy[BaseModel]:
     """Return any message of a class, made from JSON-like values as its constructor takes them."""
     hints = get_type_hints(model, include_extras=True)
-    if model.__pydantic_generic_metadata__["args"]:  # the hints of a page speak of any item, its fields of the real one
-        hints |= {name: info.annotation for name, info in model.model_fields.items()}
+    if model.__pydantic_generic_metadata__["args"]:  # its hints speak of any part, its fields of the real one
+        hints |= {name: info.rebuild_annotation() for name, info in model.model_fields.items()}
     fields = {name: _field(info, hints[name]) for name, info in model.model_fields.items()}
     if model is jobs.SubmitJob:
         fields["inputs"] = st.lists(messages(jobs.Input), max_size=3).map(_with_own_paths)

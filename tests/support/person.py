@@ -13,26 +13,20 @@ from typing import Any
 import click
 from click.testing import CliRunner, Result
 
+from tests.support.desk import poll_request
 from tests.support.grid import GridUnderTest
+from tests.support.kinds import AnyLease
 from tests.support.leases import first_hit
 from xwhep.cli.program import program
 from xwhep.client.enrolment import join
 from xwhep.client.host import HostClient
 from xwhep.members import Kind as MemberKind
-from xwhep.protocol.apps import Kind
-from xwhep.protocol.attempts import (
-    PROTOCOL,
-    FinishAttempt,
-    Lease,
-    LeaseRequest,
-    NativeWork,
-    Outcome,
-    VanityWork,
-)
-from xwhep.protocol.base import Cpu, Os
+from xwhep.protocol.attempts import FinishAttempt, Outcome
 from xwhep.protocol.jobs import Output
+from xwhep.protocol.native import NativeWork
 from xwhep.rights import Role
 from xwhep.vanity.addresses import Form
+from xwhep.vanity.messages import VanityWork
 
 
 @dataclass(slots=True)
@@ -65,13 +59,10 @@ async def logged_in(grid: GridUnderTest, home: Path) -> Person:
 
 async def work_once(host: HostClient, folder: Path, *, exit_status: int = 0) -> None:
     """Take one lease and finish it: a native job echoes its arguments, a search is searched on Python integers."""
-    kinds = frozenset({Kind.NATIVE, Kind.VANITY})
-    forms = frozenset(Form)
-    request = LeaseRequest(protocol=PROTOCOL, os=Os.LINUX, cpu=Cpu.X86_64, kinds=kinds, forms=forms, wait_s=20)
-    lease = (await host.lease(request)).lease
+    lease = await host.lease(poll_request(forms=frozenset(Form), wait_s=20))
     assert lease is not None
     if isinstance(lease.work, VanityWork):
-        await host.report_hit(lease.job_uid, lease.attempt, first_hit(lease.work))
+        await host.report(lease.job_uid, lease.attempt, first_hit(lease.work))
         return
     failed = Outcome.FAILED if exit_status else Outcome.FINISHED
     outputs = [await _send(host, lease, folder, name, content) for name, content in _echo(lease.work)]
@@ -85,7 +76,7 @@ def _echo(work: NativeWork) -> Iterator[tuple[str, bytes]]:
     yield "out/environment.txt", repr(sorted(work.environment.items())).encode()
 
 
-async def _send(host: HostClient, lease: Lease, folder: Path, name: str, content: bytes) -> Output:
+async def _send(host: HostClient, lease: AnyLease, folder: Path, name: str, content: bytes) -> Output:
     output = Output(name=name, digest=hashlib.sha256(content).hexdigest(), size_bytes=len(content))
     file = folder / output.digest
     file.write_bytes(content)

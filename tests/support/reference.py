@@ -122,8 +122,10 @@ def _default(default: object) -> str:
 
 def _written(default: object) -> str:
     """Return a default as the environment takes it."""
-    if isinstance(default, frozenset | dict):
-        return json.dumps(default if isinstance(default, dict) else sorted(default))
+    if isinstance(default, frozenset):
+        return json.dumps(sorted(default))
+    if isinstance(default, tuple | dict):
+        return json.dumps(default)
     return str(default)
 
 

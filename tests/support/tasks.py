@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from datetime import UTC, datetime
 from hashlib import sha256
 from typing import Any
 from uuid import UUID
@@ -15,6 +17,8 @@ from xwhep.chain.parameters import (
     encode_vanity_parameters,
 )
 from xwhep.chain.values import NOBODY
+from xwhep.lifecycle import BatchStatus
+from xwhep.protocol.batches import BatchView
 from xwhep.secp256k1 import decode
 from xwhep.vanity.split_key import keygen
 
@@ -23,6 +27,10 @@ VANITY, NATIVE, UNKNOWN = 1, 2, 3
 APP_UID = UUID("0190f3c2-8a4e-7b1d-9c3f-2e5d6a7b8c9d")
 SUBJECT = Subject(31337, b"\x01" * 32, "0x" + "ab" * 20, 5)
 TERMS = OracleTerms(SUBJECT, {VANITY: Service("vanity", None), NATIVE: Service("wordcount", APP_UID)}, 1e12)
+
+#: 2G, a point of secp256k1 (SEC 2, 2.4.1)
+PUBLIC_KEY = "02c6047f9441ed7d6d3045406e95c07cd85c778e4b8cef3ca7abac09b95c709ee5"
+START = datetime(2026, 1, 1, tzinfo=UTC)
 
 
 def a_task(number: int = 7, **columns: Any) -> Task:
@@ -43,6 +51,23 @@ def a_task(number: int = 7, **columns: Any) -> Task:
         "changed_at": 1_000_000,
     }
     return Task(**values | columns)
+
+
+def a_search(claimed: Mapping[str, object] | None) -> BatchView:
+    """Return the batch of a search that ended, as a grid tells of it, whatever it claims to have found."""
+    details: Any = {"patterns": ["1L"], "public_key": PUBLIC_KEY, "difficulty": 22, "keys_tried": 30}
+    details |= {"keys_per_s": 0, "hosts": 0, "result": claimed if claimed is None else {"address": "", **claimed}}
+    return BatchView(
+        uid=APP_UID,
+        owner_uid=APP_UID,
+        name="task-7",
+        kind="search",
+        status=BatchStatus.COMPLETED,
+        submitted_at=START,
+        ended_at=START,
+        jobs={},
+        details=details,
+    )
 
 
 def native(*argv: str, stdin: bytes = b"one two three") -> bytes:

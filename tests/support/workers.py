@@ -14,16 +14,17 @@ from uuid import UUID
 from dispatcher.services import utc_now
 from tests.support.grid import GridUnderTest
 from tests.support.kernels import share_kernels
-from worker.agent import SAVE_S
+from worker.agent.decisions import SAVE_S
 from worker.config import Folders, WorkerSettings
 from worker.daemon import Daemon
 from worker.offers import Offer
+from worker.runs.registry import load
 from xwhep.client.enrolment import join
 from xwhep.client.owner import OwnerClient
 from xwhep.ids import new_uid
 from xwhep.members import Kind as MemberKind
 from xwhep.pki.identity import load_identity
-from xwhep.protocol.apps import Kind, RegisterApp, Target
+from xwhep.protocol.apps import RegisterApp, Target
 from xwhep.protocol.base import Cpu, Os
 from xwhep.protocol.data import RegisterData
 from xwhep.protocol.jobs import Input, JobView, SubmitJob, SubmitJobs
@@ -50,11 +51,18 @@ async def enrol(grid: GridUnderTest, home: Path) -> Folders:
     return folders
 
 
-@contextlib.asynccontextmanager
-async def a_worker(folders: Folders, *kinds: Kind, slots: int = 1) -> AsyncIterator[Daemon]:
-    """Return a worker that runs in this process until the block ends."""
+def a_daemon(folders: Folders, *kinds: str, slots: int = 1) -> Daemon:
+    """Return a worker that takes jobs of these kinds, whether or not this machine can run them."""
+    settings = WorkerSettings(slots=slots, kinds=frozenset(kinds))
+    loaded = load(settings)
     identity = load_identity(folders.identity, "xwhep-worker join")
-    daemon = Daemon(WorkerSettings(slots=slots), folders, identity, Offer(frozenset(kinds), 0.0))
+    return Daemon(settings, folders, identity, Offer(loaded, frozenset(loaded)))
+
+
+@contextlib.asynccontextmanager
+async def a_worker(folders: Folders, *kinds: str, slots: int = 1) -> AsyncIterator[Daemon]:
+    """Return a worker of these kinds, not probed, that runs in this process until the block ends."""
+    daemon = a_daemon(folders, *kinds, slots=slots)
     task = asyncio.create_task(daemon.run())
     try:
         yield daemon
@@ -72,7 +80,7 @@ async def a_worker_process(
     Every `save_s` seconds it writes down how far its searches are.
     """
     await asyncio.to_thread(share_kernels, home)
-    program = f"from worker import agent, cli; agent.SAVE_S = {save_s}; cli.main()"
+    program = f"from worker import cli; from worker.agent import decisions; decisions.SAVE_S = {save_s}; cli.main()"
     process = await asyncio.create_subprocess_exec(
         *(sys.executable, "-P", "-c", program, "run", *options),
         stdout=asyncio.subprocess.DEVNULL,
@@ -102,7 +110,7 @@ async def register_script(owner: OwnerClient, folder: Path, script: str, name: s
     """Register a native app that is a script; return its id."""
     blob = await put(owner, folder, script.encode())
     target = Target(os=Os.LINUX, cpu=Cpu.ANY, blob=blob, entry="bin/script.sh")
-    app = RegisterApp(uid=new_uid(utc_now()), name=name, version="1", kind=Kind.NATIVE, targets=[target])
+    app = RegisterApp(uid=new_uid(utc_now()), name=name, version="1", kind="native", targets=[target])
     return (await owner.register_app(app)).uid
 
 

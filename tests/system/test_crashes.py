@@ -61,7 +61,7 @@ class GridOfProcesses:
         """Return a search that somebody is at; one that luck ended before it was seen is followed by another."""
         deadline = time.monotonic() + PATIENCE_S
         uid = self.search()
-        while (search := self.batch(uid)["search"])["hosts"] == 0:
+        while (search := self.batch(uid)["details"])["hosts"] == 0:
             assert time.monotonic() < deadline, "nobody took the search"
             if search["result"] is not None:
                 uid = self.search()
@@ -71,7 +71,7 @@ class GridOfProcesses:
         self.stage.run("user", ["xwhep", "batches", "wait", uid])
         ended = self.batch(uid)
         assert ended["status"] == "completed"
-        return str(ended["search"]["result"]["address"])
+        return str(ended["details"]["result"]["address"])
 
     def verify(self, uid: str) -> bool:
         shown = json.loads(self.stage.run("user", ["xwhep", "vanity", "combine", uid, "--json"]))

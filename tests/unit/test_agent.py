@@ -2,37 +2,41 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from types import SimpleNamespace
 from typing import Any
 
 import pytest
 
 from tests.support.leases import native_lease, vanity_lease
-from worker import events
-from worker.agent import BRIEF_POLL_S, POLL_PAUSE_S, SAVE_S, Agent
-from worker.events import (
+from worker.agent import events
+from worker.agent.bounds import BRIEF_POLL_S, Bounds
+from worker.agent.decisions import POLL_PAUSE_S, SAVE_S, Agent
+from worker.agent.events import (
     AbandonPoll,
     Cause,
     DeliveryFailed,
     DeliveryPostponed,
+    EndAnswered,
     Event,
     Forget,
     GiveBack,
     HeartbeatAnswered,
     HeartbeatFailed,
-    HitAnswered,
-    HitFound,
     Kept,
     KindWithdrawn,
     Paused,
+    PauseRuns,
     Poll,
     PollAnswered,
     PollFailed,
     ReportAnswered,
+    ReportMade,
+    ResumeRuns,
     RunEnded,
     SaveProgress,
+    SendEnd,
     SendHeartbeat,
-    SendHit,
     SendReport,
     ShutdownRequested,
     Started,
@@ -41,17 +45,21 @@ from worker.events import (
     TimePassed,
     ref_of,
 )
-from worker.holdings import DELIVERIES
-from worker.pauses import LONGEST_PAUSE_S, LONGEST_TROUBLE_S, Pause
-from xwhep.protocol.apps import Kind
+from worker.agent.holdings import DELIVERIES, Traits
+from worker.agent.pauses import LONGEST_PAUSE_S, LONGEST_TROUBLE_S, Pause
+from worker.runs.vanity import Checkpoint
 
-KINDS = frozenset({Kind.VANITY})
+#: kinds as this test has them: one that rests and saves, one that does neither
+SEARCH, PROGRAM = Traits(pausable=True, saves=True), Traits()
+KINDS = frozenset({"vanity"})
 FIRST, SECOND, THIRD = vanity_lease(1), vanity_lease(2), vanity_lease(3)
 ONE, TWO = ref_of(FIRST), ref_of(SECOND)
+#: where a search goes on; the agent only hands it through
+SEVEN = Checkpoint(next_step=7)
 
 
 def make_agent(*, slots: int = 1, most_kept_bytes: int = 100) -> Agent:
-    return Agent(slots, KINDS, most_kept_bytes, lambda: 0.0)
+    return Agent(Bounds(slots, {"vanity": SEARCH}, most_kept_bytes), lambda: 0.0)
 
 
 def running(*, slots: int = 1) -> Agent:
@@ -105,14 +113,14 @@ def test_a_lost_lease_stops_its_run_and_is_forgotten_when_that_is_over() -> None
     assert agent.handle(RunEnded(10.2, ONE, 5)) == [Forget(ONE), Poll(KINDS)]
 
 
-def test_the_hits_of_a_lost_lease_are_sent_all_the_same() -> None:
+def test_the_reports_of_a_lost_lease_are_sent_all_the_same() -> None:
     agent = running()
     agent.handle(TimePassed(10.0))
     agent.handle(HeartbeatAnswered(10.1, frozenset({ONE})))
 
-    assert agent.handle(HitFound(10.2, ONE, 0)) == [SendHit(ONE, 0)]
+    assert agent.handle(ReportMade(10.2, ONE, 0)) == [SendReport(ONE, 0)]
     assert agent.handle(RunEnded(10.3, ONE, 5)) == [Poll(KINDS)]
-    assert agent.handle(HitAnswered(10.4, ONE, 0)) == [Forget(ONE)]
+    assert agent.handle(ReportAnswered(10.4, ONE, 0)) == [Forget(ONE)]
 
 
 def test_a_stop_that_crosses_the_report_does_not_touch_the_result() -> None:
@@ -121,25 +129,25 @@ def test_a_stop_that_crosses_the_report_does_not_touch_the_result() -> None:
     agent.handle(RunEnded(10.1, ONE, 5))
 
     assert agent.handle(HeartbeatAnswered(10.2, frozenset({ONE}))) == []
-    assert agent.handle(ReportAnswered(10.3, ONE)) == [Forget(ONE)]
+    assert agent.handle(EndAnswered(10.3, ONE)) == [Forget(ONE)]
 
 
-def test_hits_are_sent_at_once_one_by_one_and_before_the_end() -> None:
+def test_reports_are_sent_at_once_one_by_one_and_before_the_end() -> None:
     agent = running()
 
-    assert agent.handle(HitFound(1.0, ONE, 0)) == [SendHit(ONE, 0)]
-    assert agent.handle(HitFound(1.1, ONE, 1)) == []
-    assert SendReport(ONE) not in agent.handle(RunEnded(1.2, ONE, 5))
-    assert agent.handle(HitAnswered(1.3, ONE, 0)) == [SendHit(ONE, 1)]
-    assert agent.handle(HitAnswered(1.4, ONE, 1)) == [SendReport(ONE)]
+    assert agent.handle(ReportMade(1.0, ONE, 0)) == [SendReport(ONE, 0)]
+    assert agent.handle(ReportMade(1.1, ONE, 1)) == []
+    assert SendEnd(ONE) not in agent.handle(RunEnded(1.2, ONE, 5))
+    assert agent.handle(ReportAnswered(1.3, ONE, 0)) == [SendReport(ONE, 1)]
+    assert agent.handle(ReportAnswered(1.4, ONE, 1)) == [SendEnd(ONE)]
 
 
-def test_a_hit_that_ends_the_attempt_stops_its_run_at_once() -> None:
+def test_a_report_that_ends_the_attempt_stops_its_run_at_once() -> None:
     agent = running()
-    agent.handle(HitFound(1.0, ONE, 0))
-    agent.handle(HitFound(1.1, ONE, 1))
+    agent.handle(ReportMade(1.0, ONE, 0))
+    agent.handle(ReportMade(1.1, ONE, 1))
 
-    assert agent.handle(HitAnswered(1.2, ONE, 0, Cause.FOUND)) == [StopRun(ONE, Cause.FOUND)]
+    assert agent.handle(ReportAnswered(1.2, ONE, 0, Cause.REPORTED)) == [StopRun(ONE, Cause.REPORTED)]
     assert agent.handle(RunEnded(1.3, ONE, 5)) == [Forget(ONE), Poll(KINDS)]
 
 
@@ -151,7 +159,7 @@ def test_an_end_that_does_not_arrive_is_sent_again_after_a_pause() -> None:
     again = agent.wake_at()
     assert again is not None
     assert 1.1 < again < 2.1
-    assert SendReport(ONE) in agent.handle(TimePassed(again))
+    assert SendEnd(ONE) in agent.handle(TimePassed(again))
 
 
 def test_an_end_that_the_dispatcher_has_no_room_for_does_not_keep_the_rest_from_going_on() -> None:
@@ -163,7 +171,7 @@ def test_an_end_that_the_dispatcher_has_no_room_for_does_not_keep_the_rest_from_
 
     assert not agent.is_away()
     assert agent.handle(TimePassed(1.21)) == []
-    assert agent.handle(TimePassed(5.0)) == [SendReport(ONE), Poll(KINDS)]
+    assert agent.handle(TimePassed(5.0)) == [SendEnd(ONE), Poll(KINDS)]
 
 
 def test_while_the_dispatcher_is_away_nothing_is_sent_before_the_pause_is_over() -> None:
@@ -171,9 +179,9 @@ def test_while_the_dispatcher_is_away_nothing_is_sent_before_the_pause_is_over()
 
     assert agent.handle(PollFailed(9.9)) == []
     assert agent.is_away()
-    assert agent.handle(HitFound(10.0, ONE, 0)) == []
+    assert agent.handle(ReportMade(10.0, ONE, 0)) == []
     assert agent.handle(TimePassed(10.1)) == []
-    assert agent.handle(TimePassed(10.2)) == [SendHit(ONE, 0), SendHeartbeat((ONE,)), Poll(KINDS)]
+    assert agent.handle(TimePassed(10.2)) == [SendReport(ONE, 0), SendHeartbeat((ONE,)), Poll(KINDS)]
 
 
 def test_a_heartbeat_that_failed_is_due_again_after_the_pause() -> None:
@@ -207,13 +215,13 @@ def test_pauses_grow_to_a_bound_and_end_with_a_success() -> None:
     assert pause.not_before == 0.0
 
 
-def test_what_an_earlier_worker_left_is_delivered_hits_first() -> None:
+def test_what_an_earlier_worker_left_is_delivered_reports_first() -> None:
     agent = make_agent()
 
     kept = (Kept(ONE, (4,), 5), Kept(TWO, (), 5))
     assert agent.handle(Started(0.0, kept)) == [
-        SendHit(ONE, 4),
-        SendReport(TWO),
+        SendReport(ONE, 4),
+        SendEnd(TWO),
         SendHeartbeat((ONE, TWO)),
         Poll(KINDS),
     ]
@@ -222,16 +230,16 @@ def test_what_an_earlier_worker_left_is_delivered_hits_first() -> None:
 def test_a_search_that_an_earlier_worker_left_goes_on_where_it_was() -> None:
     agent = make_agent()
 
-    assert agent.handle(Started(0.0, (Kept(ONE, (2, 4), 5, FIRST, next_step=7),))) == [
-        StartRun(FIRST, first_step=7, first_hit=5),
-        SendHit(ONE, 2),
+    assert agent.handle(Started(0.0, (Kept(ONE, (2, 4), 5, FIRST, checkpoint=SEVEN),))) == [
+        StartRun(FIRST, checkpoint=SEVEN, first_report=5),
+        SendReport(ONE, 2),
         SendHeartbeat((ONE,)),
     ]
 
 
 def test_a_search_that_goes_on_ends_when_the_dispatcher_has_given_up_on_it() -> None:
     agent = make_agent()
-    agent.handle(Started(0.0, (Kept(ONE, (), 5, FIRST, next_step=7),)))
+    agent.handle(Started(0.0, (Kept(ONE, (), 5, FIRST, checkpoint=SEVEN),)))
 
     assert agent.handle(HeartbeatAnswered(0.1, frozenset({ONE}))) == [StopRun(ONE, Cause.TAKEN_BACK)]
     assert agent.handle(RunEnded(0.2, ONE, 5, by_machine=True)) == [Forget(ONE), Poll(KINDS)]
@@ -240,15 +248,15 @@ def test_a_search_that_goes_on_ends_when_the_dispatcher_has_given_up_on_it() -> 
 @pytest.mark.parametrize(
     "agent",
     [
-        Agent(1, {Kind.NATIVE}, 100, lambda: 0.0),
-        Agent(0, KINDS, 100, lambda: 0.0),
-        Agent(1, KINDS, 100, lambda: 0.0, threads=0),
+        Agent(Bounds(1, {"native": PROGRAM}, 100), lambda: 0.0),
+        Agent(Bounds(0, {"vanity": SEARCH}, 100), lambda: 0.0),
+        Agent(Bounds(1, {"vanity": replace(SEARCH, at_once=0)}, 100), lambda: 0.0),
     ],
     ids=["of a kind that is not run any more", "without a slot", "without a thread"],
 )
 def test_a_search_that_may_not_go_on_is_given_back(agent: Agent) -> None:
-    assert GiveBack(FIRST) in agent.handle(Started(0.0, (Kept(ONE, (), 5, FIRST, next_step=7),)))
-    assert agent.handle(RunEnded(0.1, ONE, 5))[:1] == [SendReport(ONE)]
+    assert GiveBack(FIRST) in agent.handle(Started(0.0, (Kept(ONE, (), 5, FIRST, checkpoint=SEVEN),)))
+    assert agent.handle(RunEnded(0.1, ONE, 5))[:1] == [SendEnd(ONE)]
 
 
 def test_the_progress_of_searches_is_written_down_again_and_again_also_without_a_dispatcher() -> None:
@@ -267,17 +275,17 @@ def test_only_a_few_ends_are_delivered_at_the_same_time() -> None:
     refs = [ref_of(vanity_lease(number)) for number in range(DELIVERIES + 2)]
 
     first = agent.handle(Started(0.0, tuple(Kept(ref, (), 1) for ref in refs)))
-    then = agent.handle(ReportAnswered(0.1, refs[0]))
+    then = agent.handle(EndAnswered(0.1, refs[0]))
 
-    assert sum(isinstance(instruction, SendReport) for instruction in first) == DELIVERIES
-    assert then == [Forget(refs[0]), SendReport(refs[DELIVERIES])]
+    assert sum(isinstance(instruction, SendEnd) for instruction in first) == DELIVERIES
+    assert then == [Forget(refs[0]), SendEnd(refs[DELIVERIES])]
 
 
 def test_too_much_that_waits_for_the_dispatcher_keeps_the_worker_from_taking_more() -> None:
     agent = make_agent(most_kept_bytes=10)
 
-    assert agent.handle(Started(0.0, (Kept(ONE, (), 10),))) == [SendReport(ONE), SendHeartbeat((ONE,))]
-    assert agent.handle(ReportAnswered(0.1, ONE)) == [Forget(ONE), Poll(KINDS)]
+    assert agent.handle(Started(0.0, (Kept(ONE, (), 10),))) == [SendEnd(ONE), SendHeartbeat((ONE,))]
+    assert agent.handle(EndAnswered(0.1, ONE)) == [Forget(ONE), Poll(KINDS)]
 
 
 def test_a_lease_that_is_given_twice_is_run_once() -> None:
@@ -288,7 +296,7 @@ def test_a_lease_that_is_given_twice_is_run_once() -> None:
 
 def test_a_worker_that_can_run_nothing_does_not_ask() -> None:
     agent = make_agent()
-    agent.handle(KindWithdrawn(0.0, Kind.VANITY))
+    agent.handle(KindWithdrawn(0.0, "vanity"))
 
     assert agent.handle(TimePassed(1.0)) == []
     assert agent.wake_at() is None
@@ -299,9 +307,9 @@ def test_a_worker_that_stops_gives_back_what_it_runs_and_is_then_done() -> None:
 
     assert agent.handle(ShutdownRequested(1.0)) == [AbandonPoll(), StopRun(ONE, Cause.SHUTDOWN)]
     assert agent.handle(PollFailed(1.0)) == []
-    assert agent.handle(RunEnded(1.8, ONE, 5)) == [SendReport(ONE)]
+    assert agent.handle(RunEnded(1.8, ONE, 5)) == [SendEnd(ONE)]
     assert not agent.is_done()
-    assert agent.handle(ReportAnswered(1.9, ONE)) == [Forget(ONE)]
+    assert agent.handle(EndAnswered(1.9, ONE)) == [Forget(ONE)]
     assert agent.is_done()
     assert agent.wake_at() is None
 
@@ -311,7 +319,7 @@ def test_a_worker_that_stops_tries_an_absent_dispatcher_once_and_keeps_the_rest(
     agent.handle(PollFailed(1.0))
     agent.handle(ShutdownRequested(1.0))
 
-    assert agent.handle(RunEnded(1.2, ONE, 5)) == [SendReport(ONE)]
+    assert agent.handle(RunEnded(1.2, ONE, 5)) == [SendEnd(ONE)]
     assert not agent.is_done()
     agent.handle(DeliveryFailed(1.3, ONE))
     assert agent.is_done()
@@ -336,7 +344,7 @@ def test_a_machine_that_cannot_run_what_it_takes_asks_for_more_only_after_growin
         lease = vanity_lease(number)
         agent.handle(PollAnswered(now, lease))
         agent.handle(RunEnded(now, ref_of(lease), 1, by_machine=True))
-        agent.handle(ReportAnswered(now, ref_of(lease)))
+        agent.handle(EndAnswered(now, ref_of(lease)))
         due = agent.wake_at()
         assert due is not None
         assert agent.handle(TimePassed(due)) == [Poll(KINDS)]
@@ -351,7 +359,7 @@ def test_a_run_that_works_ends_the_pauses_of_a_machine_in_trouble() -> None:
     agent = running(slots=2)
     agent.handle(PollAnswered(1.0, SECOND))
     agent.handle(RunEnded(1.0, ONE, 1, by_machine=True))
-    assert Poll(KINDS) not in agent.handle(ReportAnswered(1.0, ONE))
+    assert Poll(KINDS) not in agent.handle(EndAnswered(1.0, ONE))
 
     assert Poll(KINDS) in agent.handle(RunEnded(1.1, TWO, 1))
 
@@ -370,7 +378,7 @@ def test_a_lease_that_arrives_while_stopping_is_given_back() -> None:
     agent.handle(ShutdownRequested(1.0))
 
     assert agent.handle(PollAnswered(1.1, THIRD)) == [GiveBack(THIRD)]
-    assert agent.handle(RunEnded(1.2, ref_of(THIRD), 1)) == [SendReport(ref_of(THIRD))]
+    assert agent.handle(RunEnded(1.2, ref_of(THIRD), 1)) == [SendEnd(ref_of(THIRD))]
 
 
 def test_a_lease_of_a_kind_that_the_volunteer_does_not_run_is_given_back_and_the_next_poll_waits() -> None:
@@ -384,30 +392,61 @@ def test_a_lease_of_a_kind_that_the_volunteer_does_not_run_is_given_back_and_the
 
 
 def test_no_more_searches_run_than_threads_are_given_them() -> None:
-    both = frozenset(Kind)
-    agent = Agent(2, both, 100, lambda: 0.0, threads=1)
+    kinds = {"vanity": replace(SEARCH, at_once=1), "native": PROGRAM}
+    agent = Agent(Bounds(2, kinds, 100), lambda: 0.0)
     agent.handle(Started(0.0))
 
     assert agent.handle(PollAnswered(0.0, FIRST)) == [
         StartRun(FIRST),
-        Poll(frozenset({Kind.NATIVE}), BRIEF_POLL_S),
+        Poll(frozenset({"native"}), BRIEF_POLL_S),
     ]
     assert agent.handle(PollAnswered(0.1, SECOND)) == [GiveBack(SECOND)]
     agent.handle(RunEnded(0.2, TWO, 1))
     agent.handle(RunEnded(0.3, ONE, 1))
-    assert Poll(both) in agent.handle(TimePassed(POLL_PAUSE_S + 0.3))
+    assert Poll(frozenset(kinds)) in agent.handle(TimePassed(POLL_PAUSE_S + 0.3))
 
 
 def test_a_paused_worker_asks_for_no_search_until_it_goes_on() -> None:
     agent = running(slots=2)
     agent.handle(PollFailed(0.1))
 
-    assert agent.handle(Paused(20.0, is_on=True)) == [SaveProgress((ONE,)), SendHeartbeat((ONE,))]
-    assert Poll(KINDS) in agent.handle(Paused(21.0, is_on=False))
+    assert agent.handle(Paused(20.0, is_on=True)) == [
+        PauseRuns((ONE,)),
+        SaveProgress((ONE,)),
+        SendHeartbeat((ONE,)),
+    ]
+    assert agent.handle(Paused(20.1, is_on=True)) == []
+    assert agent.handle(Paused(21.0, is_on=False)) == [ResumeRuns((ONE,)), Poll(KINDS)]
+
+
+def test_what_arrives_at_a_paused_worker_rests_from_the_start() -> None:
+    agent = make_agent()
+    agent.handle(Started(0.0))
+
+    assert agent.handle(Paused(0.1, is_on=True)) == []
+    assert agent.handle(PollAnswered(0.2, FIRST)) == [StartRun(FIRST), PauseRuns((ONE,))]
+
+
+def test_a_pause_does_not_touch_what_cannot_rest() -> None:
+    program = native_lease(1, "0" * 64)
+    agent = Agent(Bounds(1, {"native": PROGRAM}, 100), lambda: 0.0)
+    agent.handle(Started(0.0))
+    agent.handle(PollAnswered(0.0, program))
+
+    assert agent.handle(Paused(0.1, is_on=True)) == []
+    assert Poll(frozenset({"native"})) in agent.handle(RunEnded(POLL_PAUSE_S, ref_of(program), 1))
+
+
+def test_a_kind_that_saves_nothing_is_not_asked_how_far_it_is() -> None:
+    agent = Agent(Bounds(1, {"native": PROGRAM}, 100), lambda: 0.0)
+    agent.handle(Started(0.0))
+    agent.handle(PollAnswered(0.0, native_lease(1, "0" * 64)))
+
+    assert not [one for one in agent.handle(TimePassed(2 * SAVE_S)) if isinstance(one, SaveProgress)]
 
 
 def test_a_worker_whose_threads_all_search_and_that_runs_nothing_else_does_not_ask() -> None:
-    agent = Agent(2, KINDS, 100, lambda: 0.0, threads=1)
+    agent = Agent(Bounds(2, {"vanity": replace(SEARCH, at_once=1)}, 100), lambda: 0.0)
     agent.handle(Started(0.0))
 
     assert agent.handle(PollAnswered(0.0, FIRST)) == [StartRun(FIRST)]

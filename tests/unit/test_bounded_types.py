@@ -9,20 +9,12 @@ from uuid import UUID
 import pytest
 from pydantic import TypeAdapter, ValidationError
 
-from dispatcher.routes.door import validated
+from dispatcher.parsing import validated
+from tests.support.kinds import KINDS, WORK
 from tests.support.leases import vanity_lease
 from xwhep.errors.requests import InvalidFieldError
-from xwhep.protocol.apps import Kind, Limits
-from xwhep.protocol.attempts import (
-    MAX_FINISH_BYTES,
-    MAX_OUTPUTS,
-    FinishAttempt,
-    Lease,
-    NativeWork,
-    Outcome,
-    ReportHit,
-    VanityWork,
-)
+from xwhep.protocol.apps import Limits
+from xwhep.protocol.attempts import MAX_FINISH_BYTES, MAX_OUTPUTS, FinishAttempt, Lease, Outcome
 from xwhep.protocol.base import (
     Argument,
     Digest,
@@ -34,9 +26,11 @@ from xwhep.protocol.base import (
     VariableName,
     check_utf8_without_nul,
 )
-from xwhep.protocol.batches import SubmitBag, SubmitBatch, SubmitSearch
+from xwhep.protocol.batches import SubmitBag
 from xwhep.protocol.data import MAX_BLOB_BYTES
 from xwhep.protocol.jobs import MAX_OUTPUT_NAMES_BYTES, Input, Output, SubmitJob, SubmitJobs
+from xwhep.protocol.native import NativeWork
+from xwhep.vanity.messages import ReportShare, SubmitSearch, VanityWork
 
 UID = "0197a000-0000-7000-8000-000000000001"
 DIGEST = "0123456789abcdef" * 4
@@ -201,8 +195,8 @@ def test_a_batch_is_read_as_what_its_kind_says() -> None:
         KEY.encode(),
     )
 
-    assert isinstance(validated(SubmitBatch, bag), SubmitBag)
-    assert isinstance(validated(SubmitBatch, search), SubmitSearch)
+    assert isinstance(validated(KINDS.submit_batch(), bag), SubmitBag)
+    assert isinstance(validated(KINDS.submit_batch(), search), SubmitSearch)
 
 
 @pytest.mark.parametrize("kind", ['"sweep"', "null", "1", '"search","jobs":[]', '"bag"'])
@@ -210,7 +204,7 @@ def test_a_batch_of_another_kind_or_with_the_fields_of_two_is_refused(kind: str)
     text = f'{{"uid":"{UID}","name":"n","patterns":["1L"],"public_key":"{KEY}","kind":{kind}}}'
 
     with pytest.raises(InvalidFieldError):
-        validated(SubmitBatch, text.encode())
+        validated(KINDS.submit_batch(), text.encode())
 
 
 def test_a_lease_is_read_as_what_the_kind_of_its_work_says() -> None:
@@ -226,10 +220,10 @@ def test_a_lease_is_read_as_what_the_kind_of_its_work_says() -> None:
     }
     lease = {"job_uid": UID, "attempt": 1, "lease_s": 60, "heartbeat_s": 10}
 
-    assert isinstance(Lease.model_validate(lease | {"work": native}).work, NativeWork)
-    assert isinstance(Lease.model_validate(lease | {"work": vanity}).work, VanityWork)
+    assert isinstance(Lease[WORK].model_validate(lease | {"work": native}).work, NativeWork)
+    assert isinstance(Lease[WORK].model_validate(lease | {"work": vanity}).work, VanityWork)
     with pytest.raises(ValidationError, match="does not match any of the expected tags"):
-        Lease.model_validate(lease | {"work": native | {"kind": "docker"}})
+        Lease[WORK].model_validate(lease | {"work": native | {"kind": "docker"}})
 
 
 @pytest.mark.parametrize(
@@ -237,10 +231,10 @@ def test_a_lease_is_read_as_what_the_kind_of_its_work_says() -> None:
 )
 def test_a_lease_that_would_break_the_worker_is_no_lease(wrong: dict[str, object]) -> None:
     lease = vanity_lease(1).model_dump(mode="json")
-    Lease.model_validate(lease)
+    Lease[WORK].model_validate(lease)
 
     with pytest.raises(ValidationError):
-        Lease.model_validate(lease | wrong)
+        Lease[WORK].model_validate(lease | wrong)
 
 
 @pytest.mark.parametrize(
@@ -248,7 +242,7 @@ def test_a_lease_that_would_break_the_worker_is_no_lease(wrong: dict[str, object
 )
 def test_a_hit_out_of_its_ranges_is_refused(wrong: dict[str, object]) -> None:
     with pytest.raises(ValidationError):
-        ReportHit.model_validate({"s": DIGEST, "e": 0, "sign": -1} | wrong)
+        ReportShare.model_validate({"s": DIGEST, "e": 0, "sign": -1} | wrong)
 
 
 @pytest.mark.parametrize("status", [-(2**31) - 1, 2**32, 2**63, 0.5])
@@ -264,10 +258,6 @@ def test_a_request_cannot_be_changed_after_it_was_checked() -> None:
         request.stdin = DIGEST  # type: ignore[misc] # what the test is about
 
 
-def test_there_are_two_kinds_of_app() -> None:
-    assert set(Kind) == {"vanity", "native"}
-
-
 def test_the_largest_report_of_an_end_is_within_its_bound() -> None:
     size_bytes = MAX_OUTPUT_NAMES_BYTES // MAX_OUTPUTS
     names = [f"out/{number:x>{size_bytes - 4}}" for number in range(MAX_OUTPUTS)]
@@ -280,8 +270,8 @@ def test_the_largest_report_of_an_end_is_within_its_bound() -> None:
         cpu_s=1e8 / 3,
         max_rss_bytes=2**63 - 1,
         fraction=1 / 3,
-        keys_tried=2**63 - 1,
-        keys_per_s=1e11 / 3,
+        amount=2**63 - 1,
+        amount_per_s=1e11 / 3,
     )
 
     assert MAX_FINISH_BYTES * 0.9 < len(end.model_dump_json().encode()) <= MAX_FINISH_BYTES

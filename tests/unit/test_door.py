@@ -9,7 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from dispatcher.routes.door import FIELD_CHARACTERS, MAX_BODY_BYTES, MAX_DEPTH, check_depth, validated
+from dispatcher.parsing import FIELD_CHARACTERS, validated
+from dispatcher.routes.door import MAX_BODY_BYTES, MAX_DEPTH, check_depth
 from xwhep.errors.requests import BadRequestError, InvalidFieldError
 from xwhep.protocol.attempts import FinishAttempt, Heartbeat
 from xwhep.protocol.jobs import SubmitJobs
@@ -112,7 +113,7 @@ def test_a_job_is_refused_with_its_field_and_the_reason(job: dict[str, object], 
 
 @pytest.mark.parametrize("number", ["NaN", "Infinity", "-Infinity", "1e999"])
 def test_no_number_is_infinite(number: str) -> None:
-    body = '{"attempts": [{"job_uid": "UID", "attempt": 1, "keys_per_s": NUMBER}]}'.replace(
+    body = '{"attempts": [{"job_uid": "UID", "attempt": 1, "amount_per_s": NUMBER}]}'.replace(
         "UID", str(JOB["uid"])
     ).replace("NUMBER", number)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -46,6 +47,23 @@ def test_all_sources_of_a_kernel_count() -> None:
     assert {"vectors.py", "field26.py", "hashes.py", "search.py", "engine.py", "secp256k1.py", "units.py"} <= names
 
 
+def test_what_compiles_nothing_does_not_count() -> None:
+    assert cache.NOT_COMPILED.isdisjoint(path.stem for path in cache.SOURCES)
+
+
+def test_no_kernel_is_made_of_what_does_not_count() -> None:
+    """The compiled functions, and all of the package that the modules with compiled functions import, count."""
+    folder = Path(cache.__file__).parent
+    counted = {path.stem for path in cache.SOURCES}
+    with_compiled = {path.stem for path in folder.glob("*.py") if "@compiled" in path.read_text()}
+
+    assert with_compiled <= counted
+    for module in counted & {path.stem for path in folder.glob("*.py")}:
+        source = (folder / f"{module}.py").read_text()
+        names = re.findall(r"worker\.vanity(?:\.(\w+) import| import (.*))", source)
+        assert set(re.findall(r"\w+", " ".join(map(" ".join, names)))) <= counted, module
+
+
 def test_the_same_sources_keep_their_folder(tmp_path: Path) -> None:
     assert cache.activate(tmp_path) == cache.activate(tmp_path)
 
@@ -76,7 +94,7 @@ def test_the_home_folder_decides_where_the_cache_is(monkeypatch: pytest.MonkeyPa
 
 
 def test_what_the_daemon_uses_imports_no_numba() -> None:
-    modules = "worker, worker.vanity, worker.vanity.cache, worker.vanity.pipe, worker.vanity.reference"
+    modules = "worker.runs.vanity, worker.vanity.local_commands, worker.vanity.cache, worker.vanity.reference"
     program = f"import sys, {modules}; sys.exit(any(name in sys.modules for name in ('numba', 'llvmlite', 'numpy')))"
 
     finished = subprocess.run([sys.executable, "-c", program], check=False, timeout=60)

@@ -8,22 +8,25 @@ import pytest
 
 from xwhep.errors.requests import IllegalTransitionError
 from xwhep.lifecycle import (
+    ATTEMPT_ENDS,
+    OPEN,
     TRANSITIONS,
     AttemptStatus,
     BatchStatus,
+    Blame,
     Event,
     Status,
     advance,
-    after_loss,
     bag_status,
-    end_attempt,
     is_final,
+    leased,
 )
 
 FINAL = {Status.COMPLETED, Status.FAILED, Status.ERROR, Status.CANCELLED}
 ALLOWED = [
     (Status.PENDING, Event.LEASED, Status.RUNNING),
     (Status.PENDING, Event.CANCELLED, Status.CANCELLED),
+    (Status.RUNNING, Event.LEASED, Status.RUNNING),
     (Status.RUNNING, Event.LEASE_EXPIRED, Status.PENDING),
     (Status.RUNNING, Event.ATTEMPTS_USED_UP, Status.ERROR),
     (Status.RUNNING, Event.COMPLETED, Status.COMPLETED),
@@ -59,44 +62,44 @@ def test_only_the_four_ends_are_final(status: Status) -> None:
     assert is_final(status) == (status in FINAL)
 
 
-@pytest.mark.parametrize("end", sorted(set(AttemptStatus) - {AttemptStatus.LEASED}))
-def test_an_attempt_ends_from_its_lease_and_only_once(end: AttemptStatus) -> None:
-    assert end_attempt(AttemptStatus.LEASED, end) is end
-    for other in AttemptStatus:
-        with pytest.raises(IllegalTransitionError):
-            end_attempt(end, other)
+def test_a_job_is_open_until_it_has_ended() -> None:
+    assert set(OPEN) == set(Status) - FINAL
 
 
-def test_a_lease_is_no_end() -> None:
-    with pytest.raises(IllegalTransitionError):
-        end_attempt(AttemptStatus.LEASED, AttemptStatus.LEASED)
+@pytest.mark.parametrize("status", Status)
+def test_a_lease_of_a_job_that_has_ended_leaves_it_as_it_ended(status: Status) -> None:
+    assert leased(status) is (status if status in FINAL else Status.RUNNING)
 
 
-@pytest.mark.parametrize(
-    ("made", "allowed", "event"),
-    [
-        (1, 3, Event.LEASE_EXPIRED),
-        (2, 3, Event.LEASE_EXPIRED),
-        (3, 3, Event.ATTEMPTS_USED_UP),
-        (1, 1, Event.ATTEMPTS_USED_UP),
-    ],
-)
-def test_a_loss_is_followed_by_another_attempt_until_they_are_used_up(made: int, allowed: int, event: Event) -> None:
-    assert after_loss(made, allowed) is event
+def test_an_attempt_that_is_leased_has_not_ended() -> None:
+    assert set(ATTEMPT_ENDS) == set(AttemptStatus) - {AttemptStatus.LEASED}
 
 
 @pytest.mark.parametrize(
-    ("counts", "cancelled", "status"),
+    ("end", "blame"),
     [
-        ({Status.COMPLETED: 3}, False, BatchStatus.COMPLETED),
-        ({Status.COMPLETED: 3, Status.PENDING: 0}, False, BatchStatus.COMPLETED),
-        ({Status.COMPLETED: 3, Status.PENDING: 1}, False, BatchStatus.RUNNING),
-        ({Status.FAILED: 1, Status.RUNNING: 1}, False, BatchStatus.RUNNING),
-        ({Status.COMPLETED: 3, Status.FAILED: 1}, False, BatchStatus.FAILED),
-        ({Status.ERROR: 1}, False, BatchStatus.FAILED),
-        ({Status.COMPLETED: 1, Status.CANCELLED: 1}, False, BatchStatus.FAILED),
-        ({Status.CANCELLED: 2, Status.COMPLETED: 1}, True, BatchStatus.CANCELLED),
+        (AttemptStatus.FINISHED, None),
+        (AttemptStatus.FAILED, Blame.JOB),
+        (AttemptStatus.LOST, Blame.HOST),
+        (AttemptStatus.REVOKED, Blame.GRID),
     ],
 )
-def test_a_bag_is_what_its_jobs_are(counts: dict[Status, int], status: BatchStatus, *, cancelled: bool) -> None:
-    assert bag_status(counts, cancelled=cancelled) is status
+def test_an_end_without_a_result_is_somebodys_fault(end: AttemptStatus, blame: Blame | None) -> None:
+    assert ATTEMPT_ENDS[end] is blame
+
+
+@pytest.mark.parametrize(
+    ("counts", "status"),
+    [
+        ({Status.COMPLETED: 3}, BatchStatus.COMPLETED),
+        ({Status.COMPLETED: 3, Status.PENDING: 0}, BatchStatus.COMPLETED),
+        ({Status.COMPLETED: 3, Status.PENDING: 1}, BatchStatus.RUNNING),
+        ({Status.FAILED: 1, Status.RUNNING: 1}, BatchStatus.RUNNING),
+        ({Status.COMPLETED: 3, Status.FAILED: 1}, BatchStatus.FAILED),
+        ({Status.ERROR: 1}, BatchStatus.FAILED),
+        ({Status.COMPLETED: 1, Status.CANCELLED: 1}, BatchStatus.FAILED),
+        ({Status.CANCELLED: 2, Status.COMPLETED: 1}, BatchStatus.FAILED),
+    ],
+)
+def test_a_bag_is_what_its_jobs_are(counts: dict[Status, int], status: BatchStatus) -> None:
+    assert bag_status(counts) is status

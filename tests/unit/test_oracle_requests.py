@@ -36,9 +36,11 @@ from xwhep.errors.requests import NotFoundError, TooLargeError
 from xwhep.fast_secp256k1 import public_key_of
 from xwhep.ids import derived_uid
 from xwhep.lifecycle import BatchStatus
-from xwhep.protocol.batches import BatchKind, BatchView, HitView, SearchView, SubmitBag, SubmitSearch
+from xwhep.protocol.batches import BatchView, SubmitBag
 from xwhep.secp256k1 import N, decode
 from xwhep.vanity.errors import KeyUsedError, PatternError
+from xwhep.vanity.hit_fields import hit_fields
+from xwhep.vanity.messages import HitView, SearchView, SubmitSearch
 from xwhep.vanity.split_key import Hit, check, combine, keygen
 
 SECRET, PUBLIC_KEY = keygen()
@@ -55,10 +57,6 @@ def first_hit(pattern: str) -> Hit:
             continue
         return hit
     raise AssertionError("nothing found")
-
-
-def view(hit: Hit) -> HitView:
-    return HitView(s=f"{hit.s:064x}", e=hit.e, sign=hit.sign, address="")
 
 
 def test_a_search_is_asked_for_with_pattern_key_and_requester() -> None:
@@ -231,6 +229,10 @@ def test_a_hit_for_another_pattern_is_false() -> None:
     assert found(task.params, view(first_hit("1L"))) == failed(FailureReason.FALSE_RESULT)
 
 
+def view(hit: Hit) -> HitView:
+    return HitView(**hit_fields(hit), address="")
+
+
 def ended(result: HitView | None, *, is_search: bool = True) -> BatchView:
     """Return a batch that ended, as the grid shows it."""
     search = SearchView(
@@ -246,12 +248,12 @@ def ended(result: HitView | None, *, is_search: bool = True) -> BatchView:
         uid=UUID(int=1),
         owner_uid=UUID(int=2),
         name="task-7",
-        kind=BatchKind.SEARCH,
+        kind="search" if is_search else "bag",
         status=BatchStatus.COMPLETED,
         submitted_at=MOMENT,
         ended_at=MOMENT,
         jobs={},
-        search=search if is_search else None,
+        details=search.model_dump(mode="json") if is_search else None,
     )
 
 

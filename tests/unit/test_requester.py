@@ -9,11 +9,11 @@ import pytest
 from xwhep.errors.jobs import FalseResultError
 from xwhep.errors.keys import PublicKeyError
 from xwhep.fast_secp256k1 import public_key_of
-from xwhep.protocol.batches import HitView
 from xwhep.vanity.addresses import Form, address, key_hash
 from xwhep.vanity.errors import AddressError
 from xwhep.vanity.hit_fields import HitFields, hit_fields
 from xwhep.vanity.key_files import find_part, key_path, part_key, read_part, write_part
+from xwhep.vanity.messages import HitView
 from xwhep.vanity.requester import (
     find,
     finish,

@@ -11,7 +11,6 @@ from worker.probe import cores, operating_system, processor
 from xwhep.config import load
 from xwhep.errors.installations import ConfigurationError
 from xwhep.errors.machines import UnknownPlatformError
-from xwhep.protocol.apps import Kind
 from xwhep.protocol.base import Cpu, Os
 
 
@@ -48,8 +47,14 @@ def test_settings_come_from_the_environment_unless_a_flag_wins(tmp_path: Path, m
 
     assert load(WorkerSettings, {"slots": None}).slots == 3
     assert load(WorkerSettings, {"slots": 5}).slots == 5
-    assert load(WorkerSettings, {}).kinds == {Kind.VANITY}
+    assert load(WorkerSettings, {}).kinds == {"vanity"}
     assert Folders().attempts == tmp_path / "worker" / "attempts"
+
+
+@pytest.mark.parametrize("name", ["Native", "", "my lab", "lab.", ".lab", "a/b", "lab..simulation", "9.lab"])
+def test_what_can_name_no_kind_is_refused(name: str) -> None:
+    with pytest.raises(ConfigurationError, match=r"worker\.kinds"):
+        load(WorkerSettings, {"kinds": [name]})
 
 
 def test_a_slot_for_each_processor_is_the_default(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -10,7 +10,7 @@ from worker.status import WorkerStatus, read_status
 from xwhep.errors.machines import NotRunningError
 from xwhep.lock import is_held
 from xwhep.pki.identity import load_identity
-from xwhep.terminal.display import amount, facts, moment, percent, rate
+from xwhep.terminal.display import amount, facts, moment, percent
 from xwhep.terminal.shell import Command, json_option, remark, show, utc_now
 
 
@@ -58,11 +58,11 @@ def _describe(status: WorkerStatus) -> str:
         ("running", f"{len(status.running)} of {status.slots}"),
     ]
     for item in status.running:
-        speed = f", {rate(item.keys_per_s)}" if item.keys_per_s else ""
+        speed = f", {amount(item.amount_per_s)} {item.measure}/s" if item.amount_per_s else ""
         done = "" if item.fraction is None else f" {percent(item.fraction)}"
         lines.append((f"  {item.kind}", f"job {item.job_uid}, attempt {item.attempt}{done}{speed}"))
-    if status.keys_proven is not None:
-        lines.append(("keys proven", amount(status.keys_proven)))
+    for fact, value in (each for facts_of_kind in status.kinds.values() for each in facts_of_kind.items()):
+        lines.append((fact.replace("_", " "), amount(value) if isinstance(value, int | float) else value))
     lines.append(("undelivered", status.undelivered))
     lines.append(("as of", moment(status.updated_at, utc_now())))
     return facts(lines)

@@ -1,1 +1,1 @@
-"""How each kind of app is run: one coroutine each, which returns the attempt's end and which a cancellation stops."""
+"""How attempts of each kind of app are run: `contract` says what a kind is to a worker, `registry` which there are."""

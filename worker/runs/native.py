@@ -4,21 +4,21 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
-from collections.abc import Awaitable, Callable
 from pathlib import Path
-from typing import Final, TypeAlias
+from typing import Final
 
 from pydantic import ValidationError
 
+from worker.runs.contract import Assignment, Provide, Runner
 from worker.sandbox import runner
 from worker.sandbox.model import Ended, Limits, Program, Reason
 from worker.sandbox.outputs import Budget, collect
+from xwhep.errors.base import XwhepError
+from xwhep.errors.machines import CannotContainError
 from xwhep.errors.requests import InvalidFieldError
-from xwhep.protocol.attempts import FinishAttempt, NativeWork, Outcome
+from xwhep.protocol.attempts import FinishAttempt, Outcome
 from xwhep.protocol.jobs import MAX_OUTPUT_NAMES_BYTES, Output
-
-#: puts content, by its digest, into a file
-Provide: TypeAlias = Callable[[str, Path], Awaitable[None]]
+from xwhep.protocol.native import NativeWork
 
 MAX_REASON: Final = 1000
 _STREAMS: Final = ("stdout", "stderr")
@@ -102,3 +102,25 @@ def _output(name: str, path: Path) -> Output:
     with path.open("rb") as file:
         digest = hashlib.file_digest(file, "sha256").hexdigest()
     return Output(name=name, digest=digest, size_bytes=path.stat().st_size)
+
+
+class NativeRunner(Runner[NativeWork]):
+    """Runs developers' programs, where this machine can contain them."""
+
+    name = "native"
+    work = NativeWork
+    withdrawn_by = (CannotContainError,)
+
+    async def probe(self) -> None:
+        """Try the sandbox; raises as `Runner.probe` does."""
+        why = await asyncio.to_thread(runner.probe)
+        if why is not None:
+            raise XwhepError(why)  # a whole sentence already
+
+    async def run(self, assignment: Assignment[NativeWork]) -> FinishAttempt:
+        """Run a program; raises as `run` does."""
+        place = assignment.place
+        return await run(assignment.lease.work, place.inputs, place.run, assignment.provide)
+
+
+KIND: Final = NativeRunner

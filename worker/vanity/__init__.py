@@ -1,4 +1,5 @@
-"""The search for Bitcoin vanity addresses: the kernels, and the child process that runs them.
+"""The search for vanity addresses: the kernels, the child process that runs them, and the commands that need no grid.
 
-`pipe` and `cache` are for both sides of the pipe and never import numba; everything from `vectors` up is for the child.
+`process` starts the child; `pipe` and `cache` are for both sides of the pipe. These never import numba, nor do the
+commands: everything from `vectors` up is for the child.
 """

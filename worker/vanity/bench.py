@@ -12,9 +12,10 @@ from uuid import uuid4
 from pydantic import BaseModel
 
 from worker.vanity import process
-from xwhep.protocol.attempts import ProgressFields, ReportHit, VanityWork, unit_fields
+from xwhep.protocol.attempts import ProgressFields
 from xwhep.secp256k1 import G
 from xwhep.vanity.addresses import Form
+from xwhep.vanity.messages import ReportShare, VanityWork, unit_fields
 from xwhep.vanity.patterns import parse_pattern
 from xwhep.vanity.targets import target_of
 from xwhep.vanity.units import MAX_STEPS, Unit
@@ -46,13 +47,13 @@ class _Meter:
     marks: list[tuple[int, float]] = field(default_factory=list)
 
     def progress(self, progress: ProgressFields) -> None:
-        self.marks = [*self.marks[:1], (progress.keys_tried, time.monotonic())]
+        self.marks = [*self.marks[:1], (progress.amount, time.monotonic())]
 
     def compiling(self) -> None:
         """Compiled it is; a kernel that vanished meanwhile costs the trial ten seconds."""
 
-    async def hit(self, hit: ReportHit) -> None:
-        raise AssertionError(f"nothing was wanted, and {hit} was found")
+    async def hit(self, share: ReportShare) -> None:
+        raise AssertionError(f"nothing was wanted, and {share} was found")
 
     @property
     def seconds(self) -> float:

@@ -24,9 +24,13 @@ from xwhep.lock import hold
 from xwhep.vanity import bech32, endings, units
 from xwhep.vanity.errors import KernelCacheError
 
-#: this package, and the modules whose constants are compiled into its kernels
+#: modules of this package from which nothing is compiled: commands, processes, and what they say to each other
+NOT_COMPILED: Final = frozenset(
+    {"__init__", "__main__", "bench", "cache", "child", "local_commands", "local_search", "pipe", "process"}
+)
+#: the others of this package, and the modules whose constants are compiled into its kernels
 SOURCES: Final = (
-    *sorted(Path(__file__).parent.glob("*.py")),
+    *(path for path in sorted(Path(__file__).parent.glob("*.py")) if path.stem not in NOT_COMPILED),
     *(Path(str(module.__file__)) for module in (secp256k1, units, bech32, endings)),
 )
 #: how often a process looks whether another one has compiled what it waits for, seconds

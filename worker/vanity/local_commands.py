@@ -129,17 +129,17 @@ def _search(order: Order, slots: int | None) -> tuple[Hit, int]:
         def tell(progress: ProgressFields) -> None:
             nonlocal latest
             latest = progress
-            if progress.keys_per_s > 0:
-                say_mean(expectation(float(difficulty), progress.keys_per_s))
-            words = search_words(float(difficulty), progress.keys_tried, progress.keys_per_s)
-            advance(probability(difficulty, progress.keys_tried), words)
+            if progress.amount_per_s > 0:
+                say_mean(expectation(float(difficulty), progress.amount_per_s))
+            words = search_words(float(difficulty), progress.amount, progress.amount_per_s)
+            advance(probability(difficulty, progress.amount), words)
 
         def compiling() -> None:
             say_compiling("compiling this search for this machine: some ten seconds, the first time")
 
         searching = local_search.search(order, slots=slots or cores(), nice=0, show=tell, compiling=compiling)
         hit = asyncio.run(searching)
-    return hit, latest.keys_tried
+    return hit, latest.amount
 
 
 @click.command("bench", cls=Command, example="xwhep-worker bench --json")

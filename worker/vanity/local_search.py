@@ -13,8 +13,9 @@ from typing import Any, Final
 from uuid import UUID, uuid4
 
 from worker.vanity import process
-from xwhep.protocol.attempts import ProgressFields, ReportHit, VanityWork, unit_fields
+from xwhep.protocol.attempts import ProgressFields
 from xwhep.secp256k1 import Point
+from xwhep.vanity.messages import ReportShare, VanityWork, unit_fields
 from xwhep.vanity.split_key import Hit, check, hit_public_key
 from xwhep.vanity.units import Unit
 from xwhep.vanity.wanted import Wanted
@@ -44,13 +45,13 @@ class Found:
     running: dict[int, ProgressFields] = field(default_factory=dict)  #: by unit
     ended: int = 0  #: keys of units that are over
 
-    def take(self, report: ReportHit) -> None:
+    def take(self, share: ReportShare) -> None:
         """Take a hit, once it is checked; not each one is wanted, where the case of letters is.
 
         Raises:
             FalseResultError: it is none.
         """
-        hit = report.hit()
+        hit = share.hit()
         wanted, public_key = self.order.wanted, self.order.public_key
         check(public_key, hit, wanted.target.match)
         if wanted.find(hit_public_key(public_key, hit)) and not self.hit.done():
@@ -60,14 +61,14 @@ class Found:
         """Take how far one unit is, and show how far all are."""
         self.running[number] = progress
         units = self.running.values()
-        keys_tried = self.ended + sum(one.keys_tried for one in units)
-        keys_per_s = self.slots * sum(one.keys_per_s for one in units) / len(units)  # some slots may be between units
-        self.show(ProgressFields(keys_tried=keys_tried, keys_per_s=keys_per_s))
+        keys = self.ended + sum(one.amount for one in units)
+        keys_per_s = self.slots * sum(one.amount_per_s for one in units) / len(units)  # some slots may be between units
+        self.show(ProgressFields(amount=keys, amount_per_s=keys_per_s))
 
-    def end(self, number: int, keys_tried: int) -> None:
+    def end(self, number: int, keys: int) -> None:
         """Take that a unit is over."""
         self.running.pop(number, None)
-        self.ended += keys_tried
+        self.ended += keys
 
 
 @dataclass(slots=True)
@@ -83,9 +84,9 @@ class _Sink:
     def compiling(self) -> None:
         self.found.compiling()
 
-    async def hit(self, hit: ReportHit) -> None:
-        self.found.tell(self.number, hit)
-        self.found.take(hit)
+    async def hit(self, share: ReportShare) -> None:
+        self.found.tell(self.number, share)
+        self.found.take(share)
 
 
 async def search(
@@ -127,4 +128,4 @@ async def _search_units(found: Found, batch_uid: UUID, numbers: itertools.count[
         unit = Unit(batch_uid, next(numbers), STEPS, order.public_key, order.wanted.target, plain=order.plain)
         work = VanityWork(**unit_fields(unit), batch_uid=batch_uid)
         end = await process.search(work, _Sink(unit.number, found), nice=nice)
-        found.end(unit.number, end.keys_tried)
+        found.end(unit.number, end.amount)

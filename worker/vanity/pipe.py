@@ -13,8 +13,8 @@ from uuid import UUID
 from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
 
 from xwhep.errors.requests import BadRequestError, InvalidFieldError, TooLargeError
-from xwhep.protocol.attempts import UnitFields, unit_fields
 from xwhep.vanity.hit_fields import CheckedHitFields, hit_fields
+from xwhep.vanity.messages import UnitFields, unit_fields
 from xwhep.vanity.split_key import Hit
 from xwhep.vanity.units import MAX_STEPS, Unit
 

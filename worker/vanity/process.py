@@ -14,17 +14,19 @@ import logging
 import os
 import subprocess
 import sys
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final, Protocol
 
 import worker
+from worker.brake import Brake
 from worker.vanity import pipe
 from xwhep.errors.base import XwhepError
-from xwhep.protocol.attempts import FinishAttempt, Outcome, ProgressFields, ReportHit, UnitFields, VanityWork
+from xwhep.protocol.attempts import FinishAttempt, Outcome, ProgressFields
 from xwhep.vanity.addresses import Form
 from xwhep.vanity.errors import SearchFailedError
+from xwhep.vanity.messages import ReportShare, UnitFields, VanityWork
 from xwhep.vanity.units import keys_of
 
 log = logging.getLogger(__name__)
@@ -50,7 +52,7 @@ class Sink(Protocol):
     def progress(self, progress: ProgressFields) -> None:
         """Take how far the search is."""
 
-    async def hit(self, hit: ReportHit) -> None:
+    async def hit(self, share: ReportShare) -> None:
         """Take a hit; on return it is safe."""
 
 
@@ -63,37 +65,6 @@ class Bookmark:
 
 class _ChildDiedError(SearchFailedError):
     """The child ended without a word of why."""
-
-
-class Brake:
-    """Pauses all searches of a worker, and lets them go on."""
-
-    def __init__(self) -> None:
-        self.is_on = False
-        self.turns = 0  #: how often it was pulled or released
-        self._searches: set[asyncio.StreamWriter] = set()
-
-    def turn(self, *, on: bool) -> None:
-        """Pause what runs and what begins later, or let it go on; the searches obey within half a second."""
-        if on is not self.is_on:
-            self.is_on = on
-            self.turns += 1
-            for stdin in self._searches:
-                stdin.write(self._order())
-
-    @contextlib.contextmanager
-    def holding(self, stdin: asyncio.StreamWriter) -> Iterator[None]:
-        """Let the brake act on the search with this input, from now to the block's end."""
-        if self.is_on:
-            stdin.write(self._order())
-        self._searches.add(stdin)
-        try:
-            yield
-        finally:
-            self._searches.discard(stdin)
-
-    def _order(self) -> bytes:
-        return pipe.render(pipe.Command(do=pipe.Order.PAUSE if self.is_on else pipe.Order.RESUME))
 
 
 async def search(
@@ -122,7 +93,7 @@ async def search(
         try:
             async with _child() as child:
                 child.stdin.write(pipe.render(_unit(work, bookmark, nice, share)))
-                with brake.holding(child.stdin):
+                with brake.heeded_by(lambda: child.stdin.write(_order(brake))):
                     end = await _follow(work, child, sink, brake, bookmark)
             if end is not None:
                 return end
@@ -140,16 +111,16 @@ async def _follow(
 ) -> FinishAttempt | None:
     """Hand on what a child says, to its end; return None if it has only compiled the kernel."""
     latest = progress_at(work, bookmark.next_step)
-    before = latest.keys_tried
+    before = latest.amount
     while not isinstance(event := await child.event(brake), pipe.Done):
         match event:
             case pipe.Progress():
                 latest = _progress(work, before + event.keys, event.keys_per_s)
-                sink.progress(latest)
                 bookmark.next_step = event.next_step
+                sink.progress(latest)
             case pipe.Found():
-                latest = _progress(work, before + event.keys, latest.keys_per_s)
-                await sink.hit(ReportHit(s=event.s, e=event.e, sign=event.sign, **latest.model_dump()))
+                latest = _progress(work, before + event.keys, latest.amount_per_s)
+                await sink.hit(ReportShare(s=event.s, e=event.e, sign=event.sign, **latest.model_dump()))
             case pipe.Compiling():
                 sink.compiling()
             case pipe.Compiled():
@@ -177,6 +148,10 @@ def _unit(work: VanityWork, bookmark: Bookmark, nice: int, share: float) -> pipe
     return pipe.UnitMessage(**unit, batch=work.batch_uid, first_step=first_step, nice=nice, share=share)
 
 
+def _order(brake: Brake) -> bytes:
+    return pipe.render(pipe.Command(do=pipe.Order.PAUSE if brake.is_on else pipe.Order.RESUME))
+
+
 def progress_at(work: VanityWork, next_step: int) -> ProgressFields:
     """Return how far a search is that goes on at a step."""
     return _progress(work, keys_of(next_step, plain=work.plain), 0)
@@ -184,13 +159,13 @@ def progress_at(work: VanityWork, next_step: int) -> ProgressFields:
 
 def _progress(work: VanityWork, keys: int, keys_per_s: float) -> ProgressFields:
     fraction = min(1.0, keys / keys_of(work.steps, plain=work.plain))
-    return ProgressFields(fraction=fraction, keys_tried=keys, keys_per_s=keys_per_s)
+    return ProgressFields(fraction=fraction, amount=keys, amount_per_s=keys_per_s)
 
 
 def _end(work: VanityWork, next_step: int, latest: ProgressFields) -> FinishAttempt:
     if next_step < work.steps:
         raise SearchFailedError("its process stopped before the unit's end")
-    final = _progress(work, keys_of(work.steps, plain=work.plain), latest.keys_per_s)
+    final = _progress(work, keys_of(work.steps, plain=work.plain), latest.amount_per_s)
     return FinishAttempt(outcome=Outcome.FINISHED, **final.model_dump())
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from datetime import datetime
 from uuid import UUID
 
@@ -14,7 +15,7 @@ from xwhep.errors.requests import NotFoundError
 from xwhep.ids import new_uid
 from xwhep.protocol.members import CreateGroup, CreateToken, HostView
 from xwhep.rights import Role
-from xwhep.terminal.display import ago, amount, facts, moment, rate, table
+from xwhep.terminal.display import ago, amount, facts, moment, table
 from xwhep.terminal.shell import Group, Split, json_option, remark, show, utc_now
 
 NAME = Split(check_name)
@@ -32,7 +33,7 @@ async def list_hosts(client: OwnerClient, *, as_json: bool) -> None:
     """List the hosts."""
     found = [host async for host in client.hosts()]
     now = utc_now()
-    rows = [(host.uid, _state(host), _seen(host, now), amount(host.keys_proven), host.name) for host in found]
+    rows = [(host.uid, _state(host), _seen(host, now), _proven(host), host.name) for host in found]
     show(found, table(("UID", "STATE", "SEEN", "KEYS PROVEN", "NAME"), rows), as_json=as_json)
 
 
@@ -143,6 +144,23 @@ def _state(host: HostView) -> str:
     return "joined" if host.revoked_at is None else "revoked"
 
 
+def _known(host: HostView) -> Iterator[tuple[str, str, object]]:
+    """Yield what each kind of app knows of a host: the kind, what it is, and the value."""
+    for kind, details in sorted(host.kinds.items()):
+        yield from ((kind, name, value) for name, value in details.items())
+
+
+def _told(value: object) -> str:
+    return amount(value) if isinstance(value, int | float) else str(value)
+
+
+def _proven(host: HostView) -> str:
+    """Return how many keys a host's shares have proven."""
+    return amount(
+        sum(float(value) for _, name, value in _known(host) if name == "keys_proven" and isinstance(value, int))
+    )
+
+
 def _seen(host: HostView, now: datetime) -> str:
     return "-" if host.seen_at is None else ago(host.seen_at, now)
 
@@ -155,11 +173,10 @@ def _describe(host: HostView) -> str:
             ("name", host.name),
             ("state", _state(host)),
             ("platform", None if host.os is None else f"{host.os} {host.cpu}"),
-            ("searches", rate(host.keys_per_s) if host.keys_per_s else None),
-            ("keys proven", f"{amount(host.keys_proven)}, by {host.shares:,} shares"),
             ("false results", host.false_results),
             ("joined", moment(host.joined_at, now)),
             ("seen", None if host.seen_at is None else moment(host.seen_at, now)),
             ("revoked", None if host.revoked_at is None else moment(host.revoked_at, now)),
+            *((f"{kind}: {name.replace('_', ' ')}", _told(value)) for kind, name, value in _known(host)),
         ]
     )

@@ -27,7 +27,7 @@ from xwhep.client.contents import Uploads
 from xwhep.client.specifications import parse
 from xwhep.errors.requests import InvalidFieldError
 from xwhep.ids import new_uid
-from xwhep.protocol.apps import AppFields, Kind, Limits, RegisterApp, Target
+from xwhep.protocol.apps import AppFields, Limits, RegisterApp, Target
 from xwhep.protocol.base import Cpu, Digest, Os, RelativePath
 
 
@@ -67,7 +67,7 @@ class AppDescription(AppFields):
 
     @model_validator(mode="after")
     def _has_programs(self) -> Self:
-        if self.kind is Kind.NATIVE and not self.targets:
+        if self.kind == "native" and not self.targets:
             raise ValueError("a native app needs a target: [[targets]] with os, cpu and file")
         return self
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 from uuid import UUID
 
 from xwhep.client.connection import Connection
@@ -11,23 +12,29 @@ from xwhep.protocol.attempts import (
     FinishAttempt,
     Heartbeat,
     HeartbeatReply,
+    Lease,
     LeaseReply,
     LeaseRequest,
-    ReportHit,
+    Report,
 )
 from xwhep.protocol.data import MAX_BLOB_BYTES
 from xwhep.protocol.jobs import Output
 
 
 class HostClient:
-    """The interface as a host uses it; each method is one request."""
+    """The interface as a host uses it; each method is one request.
 
-    def __init__(self, connection: Connection) -> None:
+    `work` is the type of what the host can be told to do: a message of `Work`, or a union of several.
+    """
+
+    def __init__(self, connection: Connection, work: Any) -> None:
         self._connection = connection
+        self._lease_reply: type[LeaseReply[Any]] = LeaseReply[work]
 
-    async def lease(self, request: LeaseRequest) -> LeaseReply:
-        """Wait for work, at most `request.wait_s` seconds."""
-        return await self._connection.call("POST", "/v1/leases", LeaseReply, request)
+    async def lease(self, request: LeaseRequest) -> Lease[Any] | None:
+        """Return work, or None if none came within `request.wait_s` seconds."""
+        reply = await self._connection.call("POST", "/v1/leases", self._lease_reply, request)
+        return reply.lease
 
     async def heartbeat(self, heartbeat: Heartbeat) -> HeartbeatReply:
         """Prolong the leases of the attempts named, and learn which of them to stop."""
@@ -43,9 +50,9 @@ class HostClient:
         path = f"/v1/attempts/{job_uid}/{attempt}/blobs/{output.digest}"
         await self._connection.upload(path, file, output.size_bytes)
 
-    async def report_hit(self, job_uid: UUID, attempt: int, hit: ReportHit) -> AttemptReply:
-        """Report a key in the wanted ranges, at once."""
-        return await self._connection.call("POST", f"/v1/attempts/{job_uid}/{attempt}/hits", AttemptReply, hit)
+    async def report(self, job_uid: UUID, attempt: int, report: Report) -> AttemptReply:
+        """Report what a run has found, at once."""
+        return await self._connection.call("POST", f"/v1/attempts/{job_uid}/{attempt}/reports", AttemptReply, report)
 
     async def finish(self, job_uid: UUID, attempt: int, end: FinishAttempt) -> AttemptReply:
         """Report the end of an attempt; it may be sent again."""

@@ -14,7 +14,7 @@ from xwhep.client.connection import Connection
 from xwhep.client.streams import Moved, unwatched
 from xwhep.protocol.apps import AppView, RegisterApp
 from xwhep.protocol.base import Page
-from xwhep.protocol.batches import BatchView, SubmitBag, SubmitSearch
+from xwhep.protocol.batches import BatchView, SubmitBatch
 from xwhep.protocol.data import DataView, RegisterData
 from xwhep.protocol.jobs import JobSummary, JobsView, JobView, Output, SubmitJobs
 from xwhep.protocol.members import CreateGroup, CreateToken, GroupView, HostView, TokenReply, UserView, WhoAmI
@@ -93,7 +93,7 @@ class OwnerClient:
             path, destination, digest=output.digest, limit_bytes=output.size_bytes, moved=moved
         )
 
-    async def submit_batch(self, batch: SubmitBag | SubmitSearch) -> BatchView:
+    async def submit_batch(self, batch: SubmitBatch) -> BatchView:
         """Submit a batch."""
         return await self._connection.call("POST", "/v1/batches", BatchView, batch)
 

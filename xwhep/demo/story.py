@@ -96,7 +96,7 @@ def _expectation(stage: Stage, pattern: Pattern) -> str:
     with ThreadPoolExecutor() as threads:
         printed = threads.map(lambda name: stage.run(name, ["xwhep-worker", "status", "--json"]), VOLUNTEERS)
     states = [json.loads(text) for text in printed]
-    keys_per_s = sum(state["keys_per_s"] * state["slots"] for state in states)
+    keys_per_s = sum(state["kinds"]["vanity"]["keys_per_s"] * state["slots"] for state in states)
     difficulty = float(pattern.difficulty)
     return (
         f"one key in {amount(difficulty)} fits; the volunteers try {amount(keys_per_s)} keys a second together,"

@@ -5,7 +5,11 @@ from __future__ import annotations
 from xwhep.errors.base import XwhepError
 
 
-class CannotContainError(XwhepError):
+class MachineError(XwhepError):
+    """What a run could not do on this machine, in words of programs that ran here: others hear the code alone."""
+
+
+class CannotContainError(MachineError):
     """This machine cannot confine a native job; it is refused, never run unprotected."""
 
     code = "cannot-contain"

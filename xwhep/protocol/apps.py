@@ -2,22 +2,14 @@
 
 from __future__ import annotations
 
-from enum import StrEnum
 from typing import Annotated
 from uuid import UUID
 
 from pydantic import BaseModel, Field
 
-from xwhep.protocol.base import Cpu, Digest, Moment, Name, Os, RelativePath, Reply, Request
+from xwhep.protocol.base import Cpu, Digest, KindName, Moment, Name, Os, RelativePath, Reply, Request
 
 MIB = 1024 * 1024
-
-
-class Kind(StrEnum):
-    """How an app is run."""
-
-    VANITY = "vanity"  #: built in: the search for vanity addresses
-    NATIVE = "native"  #: a developer's executable or script, in a sandbox
 
 
 class Limits(BaseModel):
@@ -50,7 +42,7 @@ class AppFields(BaseModel):
 
     name: Name
     version: Name
-    kind: Kind
+    kind: KindName  #: how it is run
 
 
 class RegisterApp(AppFields, Request):
@@ -68,4 +60,6 @@ class AppView(AppFields, Reply):
     owner_uid: UUID
     targets: list[Target]
     limits: Limits
+    built_in: bool = False  #: whether the dispatcher brought it along
+    for_everybody: bool = False  #: whether every user may submit to it
     registered_at: Moment

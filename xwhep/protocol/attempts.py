@@ -1,27 +1,20 @@
-"""Messages between the dispatcher and its hosts: leases, heartbeats, hits, results."""
+"""Messages between the dispatcher and its hosts: leases, heartbeats, reports, results; of all kinds alike."""
 
 from __future__ import annotations
 
 from enum import StrEnum
-from typing import Annotated, Any, Final, Literal
+from typing import Annotated, Final, Generic, TypeVar
 from uuid import UUID
 
-from pydantic import BaseModel, Field, StringConstraints
+from pydantic import BaseModel, Field, SerializeAsAny
 
 from xwhep.lifecycle import AttemptStatus
-from xwhep.protocol.apps import Kind, Limits
-from xwhep.protocol.base import Argument, Cpu, Digest, Os, Reason, RelativePath, Reply, Request, VariableName
-from xwhep.protocol.data import BlobFields
-from xwhep.protocol.jobs import MAX_OUTPUT_NAMES_BYTES, Input, Output
-from xwhep.secp256k1 import decode, encode
-from xwhep.vanity.addresses import Form
-from xwhep.vanity.hit_fields import CheckedHitFields
-from xwhep.vanity.target_fields import TargetFields
-from xwhep.vanity.units import MAX_STEPS, Unit
+from xwhep.protocol.base import Cpu, Details, KindName, Os, Reason, Reply, Request
+from xwhep.protocol.jobs import MAX_OUTPUT_NAMES_BYTES, Output
 
 #: the version of the protocol that this code speaks, and the oldest that the dispatcher serves
-PROTOCOL = 1
-OLDEST_PROTOCOL = 1
+PROTOCOL = 2
+OLDEST_PROTOCOL = 2
 #: seconds between heartbeats, and from a heartbeat to the end of the lease
 HEARTBEAT_S = 10
 LEASE_S = 60
@@ -33,15 +26,8 @@ MAX_OUTPUTS: Final = 10_002
 #: the largest report of an attempt's end: the names of the outputs, what else is said of each, and the rest
 MAX_FINISH_BYTES: Final = MAX_OUTPUT_NAMES_BYTES + MAX_OUTPUTS * 128 + 16 * 1024
 
-#: what a worker that says nothing about forms can search for
-ANY_KERNELS: Final = frozenset({Form.P2PKH_COMPRESSED})
-
 #: which attempt of a job it is, from 1
 AttemptNumber = Annotated[int, Field(ge=1, le=1_000_000)]
-#: a compressed point of secp256k1: 33 bytes as lower-case hexadecimal
-Hex33 = Annotated[str, StringConstraints(pattern=r"^0[23][0-9a-f]{64}$")]
-#: 32 bytes as lower-case hexadecimal
-Hex32 = Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{64}$")]
 
 
 class LeaseRequest(Request):
@@ -50,74 +36,33 @@ class LeaseRequest(Request):
     protocol: Annotated[int, Field(ge=0, le=1_000_000)]
     os: Os
     cpu: Cpu
-    kinds: Annotated[frozenset[Kind], Field(max_length=8)]
-    forms: Annotated[frozenset[Form], Field(max_length=8)] = ANY_KERNELS  #: of addresses that it can search for
+    kinds: Annotated[dict[KindName, Details], Field(max_length=16)]  #: each with what the host says of itself for it
     wait_s: Annotated[float, Field(ge=0, le=MAX_WAIT_S)] = MAX_WAIT_S
-    #: what one slot tried lately, or would have if it were compressed keys alone; 0 unknown
-    keys_per_s: Annotated[float, Field(ge=0, le=1e12)] = 0
 
 
-class NativeWork(Reply):
-    """Run a program in the sandbox."""
+class Work(Reply):
+    """What a host is to do in one attempt; each kind of app has a message of its own."""
 
-    kind: Literal[Kind.NATIVE] = Kind.NATIVE
-    program: Digest
-    entry: RelativePath
-    arguments: list[Argument]
-    environment: dict[VariableName, Argument]
-    stdin: Digest | None
-    inputs: list[Input]
-    limits: Limits
+    kind: KindName
 
 
-class UnitFields(TargetFields):
-    """One unit of a vanity search (`xwhep.vanity.units`); each hit in its target is a share."""
-
-    number: Annotated[int, Field(ge=0, lt=2**63)]
-    steps: Annotated[int, Field(ge=1, le=MAX_STEPS)]
-    public_key: Hex33  #: blinded: A + rG
-    plain: bool = False  #: whether only A' + sG itself is tried
-
-    def unit(self, batch: UUID) -> Unit:
-        """Return the unit of a batch.
-
-        Raises:
-            InvalidFieldError, PatternError: its target cannot be.
-            PublicKeyError: the public key is not on the curve.
-        """
-        key = decode(bytes.fromhex(self.public_key))
-        return Unit(batch, self.number, self.steps, key, self.target(), plain=self.plain)
+WorkT = TypeVar("WorkT", bound=Work)
 
 
-def unit_fields(unit: Unit) -> dict[str, Any]:
-    """Return the fields of a unit, but its batch."""
-    fields = TargetFields.of(unit.target).model_dump()
-    key = encode(unit.public_key).hex()
-    return {**fields, "number": unit.number, "steps": unit.steps, "public_key": key, "plain": unit.plain}
-
-
-class VanityWork(UnitFields, Reply):
-    """Search one unit."""
-
-    kind: Literal[Kind.VANITY] = Kind.VANITY
-    batch_uid: UUID
-
-
-class Lease(Reply):
+class Lease(Reply, Generic[WorkT]):
     """A host's right to run one attempt until it ends or falls silent."""
 
     job_uid: UUID
     attempt: AttemptNumber  #: the fencing number
     lease_s: Annotated[float, Field(ge=1, le=86400)]  #: seconds until the lease ends unless a heartbeat prolongs it
     heartbeat_s: Annotated[float, Field(ge=1, le=86400)]
-    work: Annotated[NativeWork | VanityWork, Field(discriminator="kind")]
-    keys_proven: int = 0  #: by the host's shares so far: its credit
+    work: SerializeAsAny[WorkT]
 
 
-class LeaseReply(Reply):
+class LeaseReply(Reply, Generic[WorkT]):
     """The answer to a poll; no lease means: nothing fits, ask again."""
 
-    lease: Lease | None = None
+    lease: Lease[WorkT] | None = None
 
 
 class AttemptRef(BaseModel):
@@ -128,11 +73,11 @@ class AttemptRef(BaseModel):
 
 
 class ProgressFields(BaseModel):
-    """How far an attempt is."""
+    """How far an attempt is; amounts are in the measure of its kind (of a search: keys), 0 where there is none."""
 
     fraction: Annotated[float, Field(ge=0, le=1)] | None = None
-    keys_tried: Annotated[int, Field(ge=0, lt=2**63)] = 0
-    keys_per_s: Annotated[float, Field(ge=0, le=1e12)] = 0
+    amount: Annotated[int, Field(ge=0, lt=2**63)] = 0  #: done so far
+    amount_per_s: Annotated[float, Field(ge=0, le=1e12)] = 0
 
 
 class AttemptProgress(AttemptRef, ProgressFields, Request):
@@ -151,8 +96,10 @@ class HeartbeatReply(Reply):
     stop: list[AttemptRef]
 
 
-class ReportHit(CheckedHitFields, ProgressFields, Request):
-    """A share, a key in the target of a unit: sign * lambda^e * (A' + sG) (`xwhep.vanity.split_key`)."""
+class Report(ProgressFields, Request):
+    """What a run has found and its host tells at once; a kind whose attempts report has a message of its own."""
+
+    kind: KindName
 
 
 class Outcome(StrEnum):
@@ -178,8 +125,4 @@ class AttemptReply(Reply):
     """What the dispatcher made of a report."""
 
     status: AttemptStatus
-    keys_proven: int | None = None  #: the host's credit, told when a share was added to it
-
-
-class AnnounceOutput(BlobFields, Request):
-    """A blob that an attempt is about to upload."""
+    details: Details | None = None  #: what the kind answers

@@ -8,12 +8,13 @@ message say nothing about it: the dispatcher refuses unknown fields in every par
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from enum import StrEnum
 from pathlib import PurePosixPath
-from typing import Annotated, Final, Generic, TypeVar
+from typing import Annotated, Any, Final, Generic, TypeAlias, TypeVar, Union
 
-from pydantic import AfterValidator, AwareDatetime, BaseModel, ConfigDict, StringConstraints
+from pydantic import AfterValidator, AwareDatetime, BaseModel, ConfigDict, Field, JsonValue, StringConstraints
 
 #: names that Windows gives to devices, whatever follows the first dot. Source: "Naming Files, Paths, and Namespaces",
 #: Microsoft Learn; the superscript digits and CONIN$ and CONOUT$ are from the same page
@@ -129,3 +130,14 @@ Reason = Annotated[str, StringConstraints(max_length=1000), AfterValidator(shown
 EthereumAddress = Annotated[str, StringConstraints(pattern=r"^0x[0-9a-fA-F]{40}$"), AfterValidator(str.lower)]
 #: a moment, aware, in UTC
 Moment = Annotated[AwareDatetime, AfterValidator(to_utc)]
+#: the name of a kind of app or of batch; the registries of the programs say which they know
+KindName = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9-]{0,31}$")]
+#: what one kind says inside a message that all kinds share; the types of that kind parse it
+Details: TypeAlias = dict[str, JsonValue]
+
+
+def union_of(messages: Sequence[type[BaseModel]]) -> Any:
+    """Return the type of any one of these messages, at least one, told apart by their field `kind`."""
+    if len(messages) == 1:
+        return messages[0]
+    return Annotated[Union[tuple(messages)], Field(discriminator="kind")]  # noqa: UP007 - known when the program runs

@@ -7,7 +7,7 @@ from uuid import UUID
 
 from pydantic import BaseModel, Field
 
-from xwhep.protocol.base import Cpu, Moment, Name, Os, Reply, Request
+from xwhep.protocol.base import Cpu, Details, KindName, Moment, Name, Os, Reply, Request
 from xwhep.rights import Role
 
 
@@ -41,10 +41,9 @@ class HostView(MemberFields, Reply):
     uid: UUID
     os: Os | None  #: None until its first poll
     cpu: Cpu | None
-    keys_per_s: float
-    shares: int  #: that stood up to checking
-    keys_proven: int  #: by them: the host's credit
-    false_results: int  #: results that did not stand up to checking
+    owner_uid: UUID | None  #: who issued the token that it joined with; None: the grid's operator
+    false_results: int  #: reports that did not stand up to checking
+    kinds: dict[KindName, Details] = Field(default_factory=dict)  #: what each kind knows of it
     joined_at: Moment
     seen_at: Moment | None
     revoked_at: Moment | None

@@ -8,7 +8,7 @@ from types import MappingProxyType
 from typing import Any, Final, Generic, TypeVar
 
 from pydantic import TypeAdapter
-from sqlalchemy import JSON, DateTime, Dialect, Enum, Index, TypeDecorator, text
+from sqlalchemy import JSON, BigInteger, DateTime, Dialect, Enum, Index, Integer, MetaData, TypeDecorator, text
 from sqlmodel import Field
 
 ValueT = TypeVar("ValueT")
@@ -91,3 +91,10 @@ def document(shape: Any, **options: Any) -> Any:
 def partial_index(name: str, *columns: str, where: str) -> Index:
     """Return an index of those rows only that a condition holds for."""
     return Index(name, *columns, sqlite_where=text(where), postgresql_where=text(where))
+
+
+def widen_counts(metadata: MetaData) -> None:
+    """Let the whole numbers of all tables pass 2^31: counts of keys and bytes do; on SQLite the two types are one."""
+    for column in [column for table in metadata.tables.values() for column in table.columns]:
+        if type(column.type) is Integer and not column.primary_key:
+            column.type = BigInteger()

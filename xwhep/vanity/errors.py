@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from xwhep.errors.base import XwhepError
+from xwhep.errors.machines import MachineError
 
 
 class PatternError(XwhepError):
@@ -62,7 +63,7 @@ class ShareClaimedError(XwhepError):
         super().__init__(f"this share of unit {job_uid} was claimed before and counts once; nothing is left to do")
 
 
-class SearchFailedError(XwhepError):
+class SearchFailedError(MachineError):
     """The search on this machine ended without a result."""
 
     code = "search-failed"

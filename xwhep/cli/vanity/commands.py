@@ -31,7 +31,7 @@ from xwhep.client.waiting import batch_ended
 from xwhep.errors.base import XwhepError
 from xwhep.errors.jobs import NoResultError, UnavailableError
 from xwhep.ids import new_uid
-from xwhep.protocol.batches import BatchView, SubmitSearch, WishFields
+from xwhep.protocol.batches import BatchView
 from xwhep.secp256k1 import encode
 from xwhep.terminal.display import amount
 from xwhep.terminal.progress import described_bar
@@ -39,6 +39,7 @@ from xwhep.terminal.shell import REFUSED, Group, json_option, remark, remark_onc
 from xwhep.vanity.addresses import Form, Network
 from xwhep.vanity.chances import keys_for
 from xwhep.vanity.key_files import PartKey, key_path, write_part
+from xwhep.vanity.messages import SearchView, SubmitSearch, WishFields, search_of
 from xwhep.vanity.requester import find, finish, fresh_part, parse_public_key, read_hit
 from xwhep.vanity.wanted import Wanted
 
@@ -205,15 +206,16 @@ async def _search(client: OwnerClient, order: Order, *, wait: bool, timeout: flo
         remark(go_on)
         return
     ended = await _watch(client, uid, timeout, go_on)
-    if ended.search is None or ended.search.result is None:
+    searched = search_of(ended)
+    if searched is None or searched.result is None:
         raise NoResultError(uid, ended.status)
-    hit = read_hit(ended.search.result, plain=order.plain)
+    hit = read_hit(searched.result, plain=order.plain)
     summand = hit if order.plain else None
     if part is not None:
         found = finished_address(finish(part, hit, order.wanted, path.parent), summand=summand)
     else:
         found = found_address(find(parse_public_key(public_key), hit, order.wanted), summand=summand)
-    tell(_searched(ended, found, public_key), as_json=as_json)
+    tell(_searched(uid, searched, found, public_key), as_json=as_json)
 
 
 async def _submit(client: OwnerClient, uid: UUID, order: Order, public_key: str, *, forget: Path | None) -> BatchView:
@@ -255,11 +257,12 @@ def _reporter(advance: Callable[[float, str], None]) -> Callable[[BatchView], No
     say = remark_once()
 
     def report(batch: BatchView) -> None:
-        if batch.search is None:
+        search = search_of(batch)
+        if search is None:
             return
-        if batch.search.keys_per_s > 0:
-            say(f"hosts at work: {batch.search.hosts}, {expectation(batch.search.difficulty, batch.search.keys_per_s)}")
-        advance(*search_progress(batch.search))
+        if search.keys_per_s > 0:
+            say(f"hosts at work: {search.hosts}, {expectation(search.difficulty, search.keys_per_s)}")
+        advance(*search_progress(search))
 
     return report
 
@@ -273,12 +276,11 @@ def _how_to_go_on(uid: UUID, key_file: Path | None) -> str:
     )
 
 
-def _searched(batch: BatchView, found: FoundAddress, public_key: str) -> SearchedAddress:
-    assert batch.search is not None
+def _searched(uid: UUID, search: SearchView, found: FoundAddress, public_key: str) -> SearchedAddress:
     return SearchedAddress(
         **found.model_dump(),
-        batch_uid=batch.uid,
+        batch_uid=uid,
         public_key=public_key,
-        difficulty=batch.search.difficulty,
-        keys_tried=batch.search.keys_tried,
+        difficulty=search.difficulty,
+        keys_tried=search.keys_tried,
     )

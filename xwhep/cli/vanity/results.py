@@ -18,13 +18,14 @@ from xwhep.cli.vanity.wanted import OPTIONS, pattern_options, read_wish
 from xwhep.client.owner import OwnerClient
 from xwhep.errors.jobs import FalseResultError, NoResultError
 from xwhep.ids import parse_uid
-from xwhep.protocol.batches import HitView, SearchView
 from xwhep.secp256k1 import Point, encode
 from xwhep.terminal.shell import Command, Split, json_option, remark, show
 from xwhep.vanity import requester
 from xwhep.vanity.addresses import Form
 from xwhep.vanity.hit_fields import hit_fields
 from xwhep.vanity.key_files import PartKey, key_folder, key_path, parse_secret, part_key, read_part
+from xwhep.vanity.messages import HitView, SearchView
+from xwhep.vanity.messages import search_of as progress_of_search
 from xwhep.vanity.requester import Finished, finish, parse_public_key, read_hit, verify_address
 from xwhep.vanity.split_key import Hit
 from xwhep.vanity.wanted import Found
@@ -73,9 +74,10 @@ async def search_of(client: OwnerClient, uid: UUID) -> tuple[SearchView, HitView
         NoResultError: it is no search, or has found nothing.
     """
     batch = await client.batch(uid)
-    if batch.search is None or batch.search.result is None:
+    search = progress_of_search(batch)
+    if search is None or search.result is None:
         raise NoResultError(uid, batch.status)
-    return batch.search, batch.search.result
+    return search, search.result
 
 
 def hit_options(command: Any) -> Any:

@@ -6,9 +6,10 @@ from fractions import Fraction
 from typing import Final
 
 from xwhep.cli.batch_display import Display
-from xwhep.protocol.batches import BatchView, SearchView
+from xwhep.protocol.batches import BatchView
 from xwhep.terminal.display import amount, duration, facts, percent, rate
 from xwhep.vanity.chances import keys_for, probability
+from xwhep.vanity.messages import SearchView, search_of
 from xwhep.vanity.notations import kinds
 from xwhep.vanity.wanted import Wanted
 
@@ -20,8 +21,9 @@ FEW: Final = 10
 
 def display_batch(batch: BatchView) -> Display:
     """Return how far the search is that a batch stands for."""
-    assert batch.search is not None, "it is of this kind"
-    return Display(*search_progress(batch.search), describe_search(batch.search))
+    search = search_of(batch)
+    assert search is not None, "it is of this kind"
+    return Display(*search_progress(search), describe_search(search))
 
 
 def search_progress(search: SearchView) -> tuple[float, str]:

@@ -10,10 +10,10 @@ import click
 from pydantic import ValidationError
 
 from xwhep.errors.installations import LocalFileError
-from xwhep.protocol.batches import MAX_PATTERNS, WishFields
 from xwhep.terminal.shell import remark
 from xwhep.vanity.addresses import Form
 from xwhep.vanity.errors import PatternListError
+from xwhep.vanity.messages import MAX_PATTERNS, WishFields
 from xwhep.vanity.wanted import Wanted, guess_common_forms, patterns_in
 
 FORMS: Final = {

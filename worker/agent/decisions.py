@@ -5,9 +5,10 @@ clock (each event brings `now`, seconds of a monotonic clock) and no disk, netwo
 
 * nothing runs of a kind that it did not ask for, whatever the dispatcher says;
 * never more runs than slots, and no new work while the results that wait for the dispatcher pass their bound;
-* an attempt is held until the dispatcher has acknowledged its hits, one after the other, and then its end;
-* a search that an earlier worker left goes on where it was, and the first answer tells whether its lease has held;
-* a lost lease stops its run, and only its hits are still sent: the dispatcher may want them all the same;
+* an attempt is held until the dispatcher has acknowledged its reports, one after the other, and then its end;
+* what an earlier worker left goes on where it was, if its kind can, and the first answer tells whether its lease has
+  held;
+* a lost lease stops its run, and only its reports are still sent: the dispatcher may want them all the same;
 * a machine that loses its runs asks for more work only after growing pauses, so that it does not use up many jobs;
 * while the dispatcher is away nothing is sent but, after growing pauses, one new try of all that is due;
 * who stops tries once more: what a dispatcher that is away does not take stays on the disk for the next start.
@@ -15,50 +16,34 @@ clock (each event brings `now`, seconds of a monotonic clock) and no disk, netwo
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterator
 from functools import singledispatchmethod
 from typing import Final
 
-from worker import events
-from worker.bounds import Bounds
-from worker.events import Cause, Event, Instruction, Ref, ref_of
-from worker.holdings import Held, Holdings, Phase
-from worker.pauses import LONGEST_TROUBLE_S, Pause
-from xwhep.protocol.apps import Kind
-from xwhep.protocol.attempts import HEARTBEAT_S, Lease
+from worker.agent import events
+from worker.agent.bounds import Bounds
+from worker.agent.events import AnyLease, Cause, Event, Instruction, Ref, ref_of
+from worker.agent.holdings import Held, Holdings, Phase
+from worker.agent.pauses import LONGEST_TROUBLE_S, Link, Pause
+from xwhep.protocol.attempts import HEARTBEAT_S
 
 #: the least time between two polls that brought nothing, seconds
 POLL_PAUSE_S: Final = 1.0
-#: how often the progress of searches is written down, seconds: half of what a restart may cost of a unit, so that a
-#: slow disk does not make it more
+#: how often it is written down how far runs are, seconds: half of what a restart may cost of a run, so that a slow
+#: disk does not make it more
 SAVE_S: Final = 15.0
-#: how long a poll is held open that asks for less than may run here as soon as a search ends, seconds
-BRIEF_POLL_S: Final = 2.0
 
 
 class Agent:
-    """The worker's decisions.
+    """The worker's decisions, within `bounds`; `jitter` gives numbers in [0, 1)."""
 
-    `slots` is how many attempts run at the same time, `threads` how many of them may be searches, by default all, and
-    `most_kept_bytes` from which size on the results that wait for the dispatcher keep the worker from asking for more
-    work; `jitter` gives numbers in [0, 1).
-    """
-
-    def __init__(
-        self,
-        slots: int,
-        kinds: Iterable[Kind],
-        most_kept_bytes: int,
-        jitter: Callable[[], float],
-        threads: int | None = None,
-    ) -> None:
+    def __init__(self, bounds: Bounds, jitter: Callable[[], float]) -> None:
         self.held = Holdings()
         self.stopping = False
-        self.bounds = Bounds(slots, slots if threads is None else threads, frozenset(kinds), most_kept_bytes)
-        self._asked: frozenset[Kind] = frozenset()  #: for what the last poll asked
+        self.bounds = bounds
+        self._asked: frozenset[str] = frozenset()  #: for what the last poll asked
         self._jitter = jitter
-        self._away = Pause()
-        self._gave_up = False  #: whether the dispatcher was away when last tried since the request to stop
+        self._link = Link()
         self._trouble = Pause(longest_s=LONGEST_TROUBLE_S)
         self._heartbeat_s = float(HEARTBEAT_S)
         self._heartbeat_at = 0.0
@@ -78,18 +63,18 @@ class Agent:
     def is_done(self) -> bool:
         """Tell whether a worker that was asked to stop has nothing left to do, or nothing that could be done now."""
         left = self.held.values()
-        rests = self._gave_up and all(held.phase is Phase.ENDED and not held.sending for held in left)
+        rests = self._link.gave_up and all(held.phase is Phase.ENDED and not held.sending for held in left)
         return self.stopping and not self._polling and (rests or not left)
 
     def is_away(self) -> bool:
         """Tell whether the dispatcher could not be reached when last tried."""
-        return self._away.failures > 0
+        return self._link.is_away()
 
     def wake_at(self) -> float | None:
         """Return when something becomes due although nothing happens; None when nothing does."""
         times = list(self._times())
-        due = [max(min(times), self._away.not_before)] if times else []
-        if self.held.searching():
+        due = [max(min(times), self._link.pause.not_before)] if times else []
+        if self.held.saving():
             due.append(self._save_at)
         return min(due, default=None)
 
@@ -101,48 +86,34 @@ class Agent:
         raise TypeError(event)
 
     @_on.register
-    def _(self, event: events.TimePassed) -> None:
+    def _time_passed(self, event: events.TimePassed) -> None:
         pass
 
     @_on.register
-    def _(self, event: events.Started) -> None:
+    def _started(self, event: events.Started) -> None:
         for kept in event.kept:
-            held = Held(Phase.ENDED, hits=list(kept.hits), size_bytes=kept.size_bytes)
+            held = Held(Phase.ENDED, reports=list(kept.reports), size_bytes=kept.size_bytes)
             if kept.lease is not None:
                 self._go_on(kept, kept.lease, held, event.now)
             self.held[kept.ref] = held
 
     @_on.register
-    def _(self, event: events.PollAnswered) -> None:
+    def _poll_answered(self, event: events.PollAnswered) -> None:
         self._polling = False
-        self._reach()
-        if event.lease is None:
-            return
-        is_wanted = not self.stopping and event.lease.work.kind in self._asked & self.bounds.kinds
-        if is_wanted:
-            self._poll_at = event.now
-        ref = ref_of(event.lease)
-        if ref in self.held:
-            return
-        if not self.held:
-            self._heartbeat_at = event.now + event.lease.heartbeat_s
-        self._heartbeat_s = event.lease.heartbeat_s
-        held = self.held[ref] = Held(Phase.STOPPING, event.lease.work.kind)
-        if is_wanted:
-            self._start(held, events.StartRun(event.lease), event.now)
-        else:
-            self._do(events.GiveBack(event.lease))
+        self._link.answered()
+        if event.lease is not None:
+            self._take(event.lease, event.now)
 
     @_on.register
-    def _(self, event: events.PollFailed) -> None:
+    def _poll_failed(self, event: events.PollFailed) -> None:
         self._polling = False
         if not self.stopping:  # a poll that was abandoned says nothing about the dispatcher
             self._miss(event.now)
 
     @_on.register
-    def _(self, event: events.HeartbeatAnswered) -> None:
+    def _heartbeat_answered(self, event: events.HeartbeatAnswered) -> None:
         self._beating = False
-        self._reach()
+        self._link.answered()
         for ref in event.stop & self.held.keys():
             held = self.held[ref]
             if held.phase is Phase.RUNNING:
@@ -151,27 +122,27 @@ class Agent:
                 held.wanted = False
 
     @_on.register
-    def _(self, event: events.HeartbeatFailed) -> None:
+    def _heartbeat_failed(self, event: events.HeartbeatFailed) -> None:
         self._beating = False
         self._heartbeat_at = event.now
         self._miss(event.now)
 
     @_on.register
-    def _(self, event: events.HitFound) -> None:
-        self.held[event.ref].hits.append(event.number)
+    def _report_made(self, event: events.ReportMade) -> None:
+        self.held[event.ref].reports.append(event.number)
 
     @_on.register
-    def _(self, event: events.HitAnswered) -> None:
+    def _report_answered(self, event: events.ReportAnswered) -> None:
         held = self._delivered(event.ref)
-        held.hits.remove(event.number)
+        held.reports.remove(event.number)
         if event.over is not None:
             held.wanted = False
-            held.hits.clear()  # all of them would be refused
+            held.reports.clear()  # all of them would be refused
             if held.phase is Phase.RUNNING:
                 self._stop(event.ref, held, event.over)
 
     @_on.register
-    def _(self, event: events.RunEnded) -> None:
+    def _run_ended(self, event: events.RunEnded) -> None:
         held = self.held[event.ref]
         if event.by_machine and held.phase is Phase.RUNNING:
             self._lengthen(self._trouble, event.now)
@@ -181,33 +152,36 @@ class Agent:
         held.size_bytes = event.size_bytes
 
     @_on.register
-    def _(self, event: events.ReportAnswered) -> None:
+    def _end_answered(self, event: events.EndAnswered) -> None:
         self._delivered(event.ref)
         self._forget(event.ref)
 
     @_on.register
-    def _(self, event: events.DeliveryFailed) -> None:
+    def _delivery_failed(self, event: events.DeliveryFailed) -> None:
         self.held[event.ref].sending = False
         self._miss(event.now)
 
     @_on.register
-    def _(self, event: events.DeliveryPostponed) -> None:
+    def _delivery_postponed(self, event: events.DeliveryPostponed) -> None:
         held = self.held[event.ref]
         held.sending = False
         self._lengthen(held.pause, event.now)
 
     @_on.register
-    def _(self, event: events.KindWithdrawn) -> None:
-        self.bounds.kinds -= {event.kind}
+    def _kind_withdrawn(self, event: events.KindWithdrawn) -> None:
+        self.bounds.kinds.pop(event.kind, None)
 
     @_on.register
-    def _(self, event: events.Paused) -> None:
-        self.bounds.paused = event.is_on
+    def _paused(self, event: events.Paused) -> None:
+        if event.is_on is not self.bounds.paused:
+            self.bounds.paused = event.is_on
+            if runs := self.held.pausable():
+                self._do(events.PauseRuns(runs) if event.is_on else events.ResumeRuns(runs))
 
     @_on.register
-    def _(self, event: events.ShutdownRequested) -> None:  # noqa: ARG002 - its kind says it all
+    def _shutdown_requested(self, event: events.ShutdownRequested) -> None:  # noqa: ARG002 - its kind says it all
         self.stopping = True
-        self._away.not_before = 0.0
+        self._link.pause.not_before = 0.0
         if self._polling:
             self._do(events.AbandonPoll())
         for ref, held in self.held.items():
@@ -219,9 +193,9 @@ class Agent:
     def _plan(self, now: float) -> None:
         self._plan_saving(now)
         for ref, held in list(self.held.items()):
-            if held.phase is Phase.ENDED and not held.wanted and not held.hits and not held.sending:
+            if held.phase is Phase.ENDED and not held.wanted and not held.reports and not held.sending:
                 self._forget(ref)
-        if now < self._away.not_before:
+        if now < self._link.pause.not_before:
             return
         self._plan_deliveries(now)
         if self.held.leased() and not self._beating and now >= self._heartbeat_at:
@@ -232,34 +206,25 @@ class Agent:
             self._polling = True
             self._poll_at = now + POLL_PAUSE_S
             self._asked = self.bounds.askable(self.held)
-            self._do(events.Poll(self._asked, events.POLL_S if self._asked == self.bounds.kinds else BRIEF_POLL_S))
+            self._do(events.Poll(self._asked, self.bounds.wait_s(self._asked)))
 
     def _plan_saving(self, now: float) -> None:
-        searching = self.held.searching()
-        if searching and now >= self._save_at:
+        saving = self.held.saving()
+        if saving and now >= self._save_at:
             self._save_at = now + SAVE_S
-            self._do(events.SaveProgress(searching))
+            self._do(events.SaveProgress(saving))
 
     def _plan_deliveries(self, now: float) -> None:
-        room = self.held.room()
-        for ref, held in self.held.waiting():
-            if now < held.pause.not_before:
-                continue
-            if held.hits:
-                held.sending = True
-                self._do(events.SendHit(ref, held.hits[0]))
-            elif room > 0:
-                held.sending = True
-                room -= 1
-                self._do(events.SendReport(ref))
+        for ref, held in self.held.due(now):
+            held.sending = True
+            self._do(events.SendReport(ref, held.reports[0]) if held.reports else events.SendEnd(ref))
 
     def _times(self) -> Iterator[float]:
         if self.held.leased() and not self._beating:
             yield self._heartbeat_at
         if self._may_poll():
             yield self._next_poll_at()
-        room = self.held.room()
-        yield from (held.pause.not_before for _, held in self.held.waiting() if held.hits or room > 0)
+        yield from self.held.delivery_times()
 
     def _may_poll(self) -> bool:
         return not self._polling and not self.stopping and bool(self.bounds.askable(self.held))
@@ -272,19 +237,39 @@ class Agent:
     def _do(self, instruction: Instruction) -> None:
         self._instructions.append(instruction)
 
-    def _go_on(self, kept: events.Kept, lease: Lease, held: Held, now: float) -> None:
+    def _take(self, lease: AnyLease, now: float) -> None:
+        """Run what the dispatcher gave, or give it back: it may be of a kind that was not asked for."""
+        kind = lease.work.kind
+        is_wanted = not self.stopping and kind in self._asked & self.bounds.kinds.keys()
+        if is_wanted:
+            self._poll_at = now
+        ref = ref_of(lease)
+        if ref in self.held:
+            return
+        if not self.held:
+            self._heartbeat_at = now + lease.heartbeat_s
+        self._heartbeat_s = lease.heartbeat_s
+        held = self.held[ref] = Held(Phase.STOPPING, kind)
+        if is_wanted:
+            self._start(held, events.StartRun(lease), now)
+        else:
+            self._do(events.GiveBack(lease))
+
+    def _go_on(self, kept: events.Kept, lease: AnyLease, held: Held, now: float) -> None:
         """Go on with what an earlier worker left, if it may still run here; its lease may be lost by now."""
         held.phase, held.kind = Phase.STOPPING, lease.work.kind
         if self.bounds.allow(held.kind, self.held):
-            self._start(held, events.StartRun(lease, kept.next_step, max(kept.hits, default=-1) + 1), now)
+            self._start(held, events.StartRun(lease, kept.checkpoint, max(kept.reports, default=-1) + 1), now)
         else:
             self._do(events.GiveBack(lease))
 
     def _start(self, held: Held, run: events.StartRun, now: float) -> None:
-        if not self.held.searching():
+        if not self.held.saving():
             self._save_at = now + SAVE_S
-        held.phase = Phase.RUNNING
+        held.phase, held.traits = Phase.RUNNING, self.bounds.kinds[held.kind]
         self._do(run)
+        if self.bounds.paused and held.traits.pausable:
+            self._do(events.PauseRuns((ref_of(run.lease),)))
 
     def _stop(self, ref: Ref, held: Held, cause: Cause) -> None:
         held.phase = Phase.STOPPING
@@ -294,22 +279,16 @@ class Agent:
         held = self.held[ref]
         held.sending = False
         held.pause.end()
-        self._reach()
+        self._link.answered()
         return held
 
     def _forget(self, ref: Ref) -> None:
         del self.held[ref]
         self._do(events.Forget(ref))
 
-    def _reach(self) -> None:
-        """Take in that the dispatcher answered."""
-        self._away.end()
-        self._gave_up = False
-
     def _miss(self, now: float) -> None:
         """Take in that the dispatcher did not answer."""
-        self._lengthen(self._away, now)
-        self._gave_up = self.stopping
+        self._link.failed(now, self._jitter(), stopping=self.stopping)
 
     def _lengthen(self, pause: Pause, now: float) -> None:
         pause.lengthen(now, self._jitter())

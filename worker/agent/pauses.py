@@ -5,7 +5,7 @@ This module knows no clock: `now` is seconds of a monotonic one.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Final
 
 #: the first and the longest pause while the dispatcher is away, seconds; the longest is half of a lease, so that a
@@ -35,3 +35,25 @@ class Pause:
     def end(self) -> None:
         """Go on at once: something succeeded."""
         self.not_before, self.failures = 0.0, 0
+
+
+@dataclass(slots=True)
+class Link:
+    """Whether the dispatcher answers."""
+
+    pause: Pause = field(default_factory=Pause)  #: nothing is sent before its end
+    gave_up: bool = False  #: whether the dispatcher was away when last tried by a worker that stops
+
+    def is_away(self) -> bool:
+        """Tell whether the dispatcher could not be reached when last tried."""
+        return self.pause.failures > 0
+
+    def answered(self) -> None:
+        """Take in that the dispatcher answered."""
+        self.pause.end()
+        self.gave_up = False
+
+    def failed(self, now: float, jitter: float, *, stopping: bool) -> None:
+        """Take in that the dispatcher did not answer."""
+        self.pause.lengthen(now, jitter)
+        self.gave_up = stopping

@@ -4,11 +4,15 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import Final, NamedTuple, TypeAlias
+from typing import Any, Final, NamedTuple, TypeAlias
 from uuid import UUID
 
-from xwhep.protocol.apps import Kind
+from pydantic import BaseModel
+
 from xwhep.protocol.attempts import Lease
+
+#: a lease of whichever kind
+AnyLease: TypeAlias = Lease[Any]
 
 #: how long a poll is held open, seconds
 POLL_S: Final = 25.0
@@ -21,7 +25,7 @@ class Ref(NamedTuple):
     attempt: int
 
 
-def ref_of(lease: Lease) -> Ref:
+def ref_of(lease: AnyLease) -> Ref:
     """Return the name of the attempt that is leased."""
     return Ref(lease.job_uid, lease.attempt)
 
@@ -30,8 +34,8 @@ class Cause(StrEnum):
     """Why a run is stopped, in the words that its end is recorded with."""
 
     SHUTDOWN = "the worker was stopped"
-    FOUND = "its search has ended with a hit from here"
-    TAKEN_BACK = "the dispatcher wants no more of it: its search has ended, it was cancelled, or its lease ran out"
+    REPORTED = "its job has ended with a report from here"
+    TAKEN_BACK = "the dispatcher wants no more of it: its job has ended, it was cancelled, or its lease ran out"
 
 
 # --- events ----------------------------------------------------------------------------------------------------------
@@ -42,10 +46,10 @@ class Kept:
     """An attempt that an earlier worker left: it has ended and the dispatcher does not know yet, or it can go on."""
 
     ref: Ref
-    hits: tuple[int, ...]  #: numbers of the hits that are not acknowledged
+    reports: tuple[int, ...]  #: numbers of the reports that are not acknowledged
     size_bytes: int
-    lease: Lease | None = None  #: of a search that was interrupted
-    next_step: int = 0  #: where that goes on
+    lease: AnyLease | None = None  #: of an attempt that was interrupted and can go on
+    checkpoint: BaseModel | None = None  #: where that goes on; None: at its beginning
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,7 +75,7 @@ class Started(Event):
 class PollAnswered(Event):
     """The dispatcher gave work, or None."""
 
-    lease: Lease | None
+    lease: AnyLease | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,7 +96,7 @@ class HeartbeatFailed(Event):
 
 
 @dataclass(frozen=True, slots=True)
-class HitFound(Event):
+class ReportMade(Event):
     """A run found something that is worth sending at once; it is on the disk."""
 
     ref: Ref
@@ -100,8 +104,8 @@ class HitFound(Event):
 
 
 @dataclass(frozen=True, slots=True)
-class HitAnswered(Event):
-    """The dispatcher accepted or refused a hit, for good; `over`: why, with it or before it, the attempt has ended."""
+class ReportAnswered(Event):
+    """The dispatcher accepted or refused a report for good; `over`: why, with it or before it, the attempt ended."""
 
     ref: Ref
     number: int
@@ -118,7 +122,7 @@ class RunEnded(Event):
 
 
 @dataclass(frozen=True, slots=True)
-class ReportAnswered(Event):
+class EndAnswered(Event):
     """The dispatcher accepted or refused the end of an attempt, for good."""
 
     ref: Ref
@@ -126,14 +130,14 @@ class ReportAnswered(Event):
 
 @dataclass(frozen=True, slots=True)
 class DeliveryFailed(Event):
-    """A hit or an end did not reach the dispatcher."""
+    """A report or an end did not reach the dispatcher."""
 
     ref: Ref
 
 
 @dataclass(frozen=True, slots=True)
 class DeliveryPostponed(Event):
-    """The dispatcher is there but cannot take this hit or end now."""
+    """The dispatcher is there but cannot take this report or end now."""
 
     ref: Ref
 
@@ -142,12 +146,12 @@ class DeliveryPostponed(Event):
 class KindWithdrawn(Event):
     """This machine turned out not to be able to run a kind of app."""
 
-    kind: Kind
+    kind: str
 
 
 @dataclass(frozen=True, slots=True)
 class Paused(Event):
-    """The volunteer wants no searches for now, or wants them again."""
+    """The volunteer wants what can rest to rest, or to go on."""
 
     is_on: bool
 
@@ -164,7 +168,7 @@ class ShutdownRequested(Event):
 class Poll:
     """Ask for work of these kinds."""
 
-    kinds: frozenset[Kind]
+    kinds: frozenset[str]
     wait_s: float = POLL_S  #: how long it is held open
 
 
@@ -184,14 +188,28 @@ class SendHeartbeat:
 class StartRun:
     """Run an attempt, or go on with one that an earlier worker left."""
 
-    lease: Lease
-    first_step: int = 0  #: of a unit: those before are done
-    first_hit: int = 0  #: the number of the next hit; those below may be on the disk
+    lease: AnyLease
+    checkpoint: BaseModel | None = None  #: where to go on; None: at the beginning
+    first_report: int = 0  #: the number of the next report; those below may be on the disk
 
 
 @dataclass(frozen=True, slots=True)
 class SaveProgress:
-    """Write down how far these searches are, so that they can go on from there."""
+    """Write down how far these runs are, so that they can go on from there."""
+
+    refs: tuple[Ref, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class PauseRuns:
+    """Let these runs rest."""
+
+    refs: tuple[Ref, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class ResumeRuns:
+    """Let these runs go on."""
 
     refs: tuple[Ref, ...]
 
@@ -200,7 +218,7 @@ class SaveProgress:
 class GiveBack:
     """Do not run an attempt: record at once that it is lost; its run counts as ended."""
 
-    lease: Lease
+    lease: AnyLease
 
 
 @dataclass(frozen=True, slots=True)
@@ -212,15 +230,15 @@ class StopRun:
 
 
 @dataclass(frozen=True, slots=True)
-class SendHit:
-    """Report a hit."""
+class SendReport:
+    """Send a report."""
 
     ref: Ref
     number: int
 
 
 @dataclass(frozen=True, slots=True)
-class SendReport:
+class SendEnd:
     """Upload what an attempt left and report its end."""
 
     ref: Ref
@@ -233,6 +251,6 @@ class Forget:
     ref: Ref
 
 
-Instruction: TypeAlias = (
-    Poll | AbandonPoll | SendHeartbeat | StartRun | SaveProgress | GiveBack | StopRun | SendHit | SendReport | Forget
-)
+#: what asks the dispatcher or the disk for something, and ends with an event
+Request: TypeAlias = SendHeartbeat | SaveProgress | GiveBack | SendReport | SendEnd
+Instruction: TypeAlias = Poll | AbandonPoll | StartRun | PauseRuns | ResumeRuns | StopRun | Forget | Request

@@ -1,0 +1,116 @@
+"""Which kinds of app and of batch this dispatcher knows: loaded by name when it starts.
+
+A built-in kind has a short name. A name with a dot is a module, an operator's own for example, which holds `KIND` and
+perhaps `SOURCE`, as the built-in modules do.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from importlib import import_module
+from types import MappingProxyType
+from typing import Any, Final, Self
+
+from pydantic_core import to_json
+
+from dispatcher.kinds import bag
+from dispatcher.kinds.contract import AppKind, JobSource
+from dispatcher.parsing import validated
+from dispatcher.scheduling.matching import Profile
+from xwhep.errors.installations import ConfigurationError
+from xwhep.errors.requests import InvalidFieldError
+from xwhep.protocol.attempts import LeaseRequest
+from xwhep.protocol.base import union_of
+
+#: the modules of the kinds that come with the program
+BUILT_IN: Final[Mapping[str, str]] = MappingProxyType(
+    {"native": "dispatcher.kinds.native", "vanity": "dispatcher.kinds.vanity"}
+)
+
+_UNKNOWN: Final = AppKind()
+
+
+@dataclass(frozen=True, slots=True)
+class Kinds:
+    """The kinds of app and of batch of one dispatcher, by name."""
+
+    apps: Mapping[str, AppKind]
+    sources: Mapping[str, JobSource]
+
+    @classmethod
+    def load(cls, names: Iterable[str] = BUILT_IN) -> Self:
+        """Import the kinds with these names.
+
+        Raises:
+            ConfigurationError: there is no such kind, or two have the same name.
+        """
+        modules = [_module(name) for name in dict.fromkeys(names)]
+        kinds: list[AppKind] = [module.KIND for module in modules]
+        sources: list[JobSource] = [bag.SOURCE, *(module.SOURCE for module in modules if hasattr(module, "SOURCE"))]
+        found = cls({kind.name: kind for kind in kinds}, {source.name: source for source in sources})
+        if len(found.apps) < len(kinds) or len(found.sources) < len(sources):
+            raise ConfigurationError("kinds", "two kinds have the same name", "the section [dispatcher]")
+        return found
+
+    def app(self, name: str) -> AppKind:
+        """Return a kind of app.
+
+        Raises:
+            InvalidFieldError: this dispatcher does not know it.
+        """
+        if name not in self.apps:
+            known = ", ".join(sorted(self.apps)) or "none"
+            raise InvalidFieldError("kind", f"this grid runs no apps of kind {name}; it runs: {known}")
+        return self.apps[name]
+
+    def of(self, name: str) -> AppKind:
+        """Return a kind of app; one that this dispatcher does not know any more is handled like the plainest."""
+        return self.apps.get(name, _UNKNOWN)
+
+    def source(self, name: str) -> JobSource | None:
+        """Return a kind of batch; None if this dispatcher does not know it any more."""
+        return self.sources.get(name)
+
+    def submit_batch(self) -> Any:
+        """Return the type of the requests that submit batches."""
+        return union_of([source.request for source in self.sources.values()])
+
+    def report(self) -> Any:
+        """Return the type of what attempts report; None if no kind's do."""
+        messages = [kind.report for kind in self.apps.values() if kind.report is not None]
+        return union_of(messages) if messages else None
+
+    def abilities(self, request: LeaseRequest) -> dict[str, Any]:
+        """Return what a host says of itself, for each kind that it takes and this dispatcher knows.
+
+        Raises:
+            InvalidFieldError: it says what cannot be.
+        """
+        known = {name: said for name, said in request.kinds.items() if name in self.apps}
+        return {
+            name: validated(self.apps[name].ability, to_json(said), f"kinds.{name}") for name, said in known.items()
+        }
+
+    def profile(self, request: LeaseRequest, abilities: Mapping[str, Any]) -> Profile:
+        """Return what the host that asks can run."""
+        features = {name: self.apps[name].features([ability])[0] for name, ability in abilities.items()}
+        return Profile(features, request.os, request.cpu)
+
+    def __iter__(self) -> Iterator[AppKind]:
+        """Yield the kinds of app."""
+        return iter(self.apps.values())
+
+
+def _module(name: str) -> Any:
+    if name in BUILT_IN:
+        return import_module(BUILT_IN[name])
+    try:
+        module = import_module(name) if "." in name else None
+    except ModuleNotFoundError:
+        module = None
+    if not hasattr(module, "KIND"):
+        known = ", ".join(BUILT_IN)
+        why = f"there is no kind {name}; known are {known}, and modules with a KIND by their full name"
+        raise ConfigurationError("kinds", why, "the section [dispatcher]")
+    return module

@@ -1,0 +1,43 @@
+"""How much of what may run on this machine at the same time, as its owner and its abilities say."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Final
+
+from worker.agent.events import POLL_S
+from worker.agent.holdings import Holdings, Traits
+
+#: how long a poll is held open that asks for less than may run here as soon as a run ends, seconds
+BRIEF_POLL_S: Final = 2.0
+
+
+@dataclass(slots=True)
+class Bounds:
+    """The bounds of one worker."""
+
+    slots: int  #: attempts that run
+    kinds: dict[str, Traits]  #: those that may run here
+    most_kept_bytes: int  #: from here on, results that wait for the dispatcher keep more work away
+    paused: bool = False  #: by the owner: what can rest rests, and no more of it is asked for
+
+    def allow(self, kind: str, held: Holdings) -> bool:
+        """Tell whether one more attempt of this kind may run beside what is held, paused or not."""
+        if kind not in self.kinds or held.running() >= self.slots:
+            return False
+        at_once = self.kinds[kind].at_once
+        return at_once is None or held.running_of(kind) < at_once
+
+    def askable(self, held: Holdings) -> frozenset[str]:
+        """Return the kinds of which one more attempt may be asked for."""
+        if held.kept_bytes() >= self.most_kept_bytes:
+            return frozenset()
+        return frozenset(
+            kind
+            for kind, traits in self.kinds.items()
+            if self.allow(kind, held) and not (self.paused and traits.pausable)
+        )
+
+    def wait_s(self, asked: frozenset[str]) -> float:
+        """Return how long a poll for these kinds is held open, seconds."""
+        return POLL_S if asked == self.kinds.keys() else BRIEF_POLL_S
