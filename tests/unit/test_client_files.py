@@ -36,9 +36,18 @@ def test_an_app_file_says_programs_and_limits(tmp_path: Path) -> None:
     assert [(target.os, target.cpu, target.file) for target in app.targets] == [(Os.LINUX, Cpu.ANY, Path("echo.sh"))]
 
 
+def test_an_app_of_a_kind_that_the_client_does_not_know_is_the_dispatchers_to_judge(tmp_path: Path) -> None:
+    app = read_app(app_file(tmp_path, HEAD.replace("native", "primes")))
+
+    assert (app.kind, app.targets) == ("primes", [])
+
+
 @pytest.mark.parametrize(
     ("text", "says"),
     [
+        (HEAD.replace("native", "primes") + "below = 9\n", "app.toml: below: nobody knows this key"),
+        (HEAD.replace("native", "No Kind"), "app.toml: kind: string should match pattern"),
+        (HEAD.replace('"native"', "[1]"), "app.toml: kind: input should be a valid string"),
         (HEAD + "author = 1\n" + TARGET + 'file = "a"\n', "app.toml: author: nobody knows this key"),
         (HEAD + TARGET + 'file = "a"\nsize = 1\n', "app.toml: targets.0.size: nobody knows this key"),
         (HEAD + TARGET + 'file = "a"\n[limits]\nwall = 1\n', "app.toml: limits.wall: nobody knows this key"),

@@ -7,7 +7,8 @@ from pathlib import Path
 import click
 
 from xwhep.cli.on_grid import on_grid
-from xwhep.client.app_file import AppDescription, read_app, upload_programs
+from xwhep.client.app_file import read_app, upload_programs
+from xwhep.client.app_kinds import AppDescription
 from xwhep.client.contents import Uploads
 from xwhep.client.owner import OwnerClient
 from xwhep.client.specifications import find_app
@@ -28,8 +29,8 @@ def apps() -> None:
 def register(app_toml: Path, *, as_json: bool) -> None:
     """Register an app that a TOML file describes; a version never changes.
 
-    The file says name, version, kind ("native"), [[targets]] with os, cpu, file and entry, and [limits]. The files of
-    the targets are uploaded first.
+    The file says name, version, kind (such as "native"), [[targets]] with os, cpu, file and entry, and [limits]. The
+    files of the targets are uploaded first.
     """
     _register(read_app(app_toml), app_toml.absolute().parent, as_json=as_json)
 

@@ -19,57 +19,13 @@ from __future__ import annotations
 import tomllib
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Annotated, Self
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
-
+from xwhep.client.app_kinds import AppDescription, TargetDescription, description_of
 from xwhep.client.contents import Uploads
 from xwhep.client.specifications import parse
 from xwhep.errors.requests import InvalidFieldError
 from xwhep.ids import new_uid
-from xwhep.protocol.apps import AppFields, Limits, RegisterApp, Target
-from xwhep.protocol.base import Cpu, Digest, Os, RelativePath
-
-
-class TargetDescription(BaseModel):
-    """A program for one platform: a file to upload, or content that is stored already."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-    os: Os
-    cpu: Cpu
-    file: Path | None = None
-    blob: Digest | None = None
-    entry: RelativePath | None = None
-
-    @model_validator(mode="after")
-    def _names_one_program(self) -> Self:
-        if (self.file is None) == (self.blob is None):
-            raise ValueError("a target has either a file or a blob")
-        if self.file is None and self.entry is None:
-            raise ValueError("a target with a blob needs an entry")
-        return self
-
-
-class LimitsDescription(Limits):
-    """The limits, with no other key."""
-
-    model_config = ConfigDict(extra="forbid")
-
-
-class AppDescription(AppFields):
-    """What `app.toml` says."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-    targets: Annotated[list[TargetDescription], Field(max_length=16)] = Field(default_factory=list)
-    limits: LimitsDescription = LimitsDescription()
-
-    @model_validator(mode="after")
-    def _has_programs(self) -> Self:
-        if self.kind == "native" and not self.targets:
-            raise ValueError("a native app needs a target: [[targets]] with os, cpu and file")
-        return self
+from xwhep.protocol.apps import Limits, RegisterApp, Target
 
 
 def read_toml(path: Path) -> dict[str, object]:
@@ -91,7 +47,8 @@ def read_app(path: Path) -> AppDescription:
     Raises:
         InvalidFieldError: a key is unknown or missing, or a value cannot be.
     """
-    return parse(AppDescription, read_toml(path), path.name)
+    values = read_toml(path)
+    return parse(description_of(values.get("kind")), values, path.name)
 
 
 async def upload_programs(app: AppDescription, uploads: Uploads, folder: Path) -> RegisterApp:
