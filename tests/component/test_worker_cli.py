@@ -117,7 +117,7 @@ async def test_status_says_what_the_worker_does(tmp_path: Path) -> None:
         stopping=False,
         slots=4,
         kinds={"vanity": {"keys_proven": 4_476_343}, "rare": {"note": "says a word"}},
-        running=[run],
+        running=[run, RunView(job_uid=UUID(int=6), attempt=1, kind="rare", measure="numbers", amount=9000)],
         undelivered=3,
         updated_at=utc_now(),
     )
@@ -130,10 +130,11 @@ async def test_status_says_what_the_worker_does(tmp_path: Path) -> None:
         document = invoke("status", "--json", home=tmp_path / "home")
 
     assert "https://grid.example.org:4321, away" in text.stdout
-    assert "1 of 4" in text.stdout
-    assert re.search(r"keys proven +4.48 M\b", text.stdout)
-    assert re.search(r"note +says a word\b", text.stdout)
+    assert "2 of 4" in text.stdout
+    assert re.search(r"vanity: keys proven +4.48 M\b", text.stdout)
+    assert re.search(r"rare: note +says a word\b", text.stdout)
     assert f"job {UUID(int=5)}, attempt 2 50.0 %, 2 M keys/s" in text.stdout
+    assert f"job {UUID(int=6)}, attempt 1, 9 k numbers" in text.stdout
     assert WorkerStatus.model_validate_json(document.stdout) == status
 
 

@@ -6,7 +6,7 @@ import click
 
 from worker.config import Folders
 from worker.daemon import JOIN_COMMAND
-from worker.status import WorkerStatus, read_status
+from worker.status import RunView, WorkerStatus, read_status
 from xwhep.errors.machines import NotRunningError
 from xwhep.lock import is_held
 from xwhep.pki.identity import load_identity
@@ -57,12 +57,22 @@ def _describe(status: WorkerStatus) -> str:
         ("kinds of job", ", ".join(sorted(status.kinds))),
         ("running", f"{len(status.running)} of {status.slots}"),
     ]
-    for item in status.running:
-        speed = f", {amount(item.amount_per_s)} {item.measure}/s" if item.amount_per_s else ""
-        done = "" if item.fraction is None else f" {percent(item.fraction)}"
-        lines.append((f"  {item.kind}", f"job {item.job_uid}, attempt {item.attempt}{done}{speed}"))
-    for fact, value in (each for facts_of_kind in status.kinds.values() for each in facts_of_kind.items()):
-        lines.append((fact.replace("_", " "), amount(value) if isinstance(value, int | float) else value))
+    lines += [(f"  {item.kind}", _run(item)) for item in status.running]
+    for kind, told in status.kinds.items():
+        for fact, value in told.items():
+            known = amount(value) if isinstance(value, int | float) else value
+            lines.append((f"{kind}: {fact.replace('_', ' ')}", known))
     lines.append(("undelivered", status.undelivered))
     lines.append(("as of", moment(status.updated_at, utc_now())))
     return facts(lines)
+
+
+def _run(run: RunView) -> str:
+    """Return how far a run is, in the measure of its kind."""
+    done = "" if run.fraction is None else f" {percent(run.fraction)}"
+    counted = ""
+    if run.amount_per_s:
+        counted = f", {amount(run.amount_per_s)} {run.measure}/s"
+    elif run.amount and run.measure:
+        counted = f", {amount(run.amount)} {run.measure}"
+    return f"job {run.job_uid}, attempt {run.attempt}{done}{counted}"
