@@ -51,8 +51,8 @@ async def list_jobs(call: Call) -> web.Response:
 @serve(TABLE, "GET", "/v1/jobs/{uid}", OWNERS, gives=JobView)
 async def show(call: Call) -> web.Response:
     """Return a job."""
-    uid, now = parse_uid(call.part("uid")), call.services.now()
-    return render(await call.services.database.read(jobs.show, call.caller, uid, now=now))
+    uid, services = parse_uid(call.part("uid")), call.services
+    return render(await services.database.read(jobs.show, services.kinds, call.caller, uid, now=services.now()))
 
 
 @serve(TABLE, "DELETE", "/v1/jobs/{uid}", OWNERS, gives=JobSummary)

@@ -109,7 +109,7 @@ def _limits(request: SubmitJob, app: App) -> Limits:
     return limits
 
 
-def show(session: Session, caller: Caller, uid: UUID, *, now: datetime) -> JobView:
+def show(session: Session, kinds: Kinds, caller: Caller, uid: UUID, *, now: datetime) -> JobView:
     """Return a job with its attempts and outputs, and why it waits."""
     job = load_own(session, Job, uid, caller, "job")
     attempts = session.exec(select(Attempt).where(Attempt.job_uid == uid).order_by(col(Attempt.number))).all()
@@ -119,7 +119,7 @@ def show(session: Session, caller: Caller, uid: UUID, *, now: datetime) -> JobVi
         **job.model_dump(include=set(JobView.model_fields) - {"limits"}),
         **job.work.model_dump(),
         limits=job.limits,
-        waiting=waiting.explain(session, job, attempts, now=now),
+        waiting=waiting.explain(session, kinds, job, attempts, now=now),
         attempts=[AttemptView.model_validate(attempt) for attempt in attempts],
         outputs=[Output.model_validate(output, from_attributes=True) for output in outputs],
     )

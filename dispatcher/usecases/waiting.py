@@ -9,6 +9,7 @@ from typing import Final
 from sqlalchemy import ColumnElement, func, tuple_
 from sqlmodel import Session, col, select
 
+from dispatcher.kinds.registry import Kinds
 from dispatcher.scheduling.leases import FALSE_RESULTS_ALLOWED, LEASE, SAME_HOST_PAUSE
 from dispatcher.scheduling.matching import Requirement
 from dispatcher.storage.tables import Attempt, Host, Job, MatchClass
@@ -20,7 +21,9 @@ from xwhep.protocol.jobs import WaitingView
 HEARD_OF: Final = LEASE
 
 
-def explain(session: Session, job: Job, attempts: Sequence[Attempt], *, now: datetime) -> WaitingView | None:
+def explain(
+    session: Session, kinds: Kinds, job: Job, attempts: Sequence[Attempt], *, now: datetime
+) -> WaitingView | None:
     """Return since when a job, which had these attempts, waits, and why nobody has taken it; None if it is not pending.
 
     What kinds of app a host takes only the host knows: one whose platform fits may still take no such job.
@@ -28,17 +31,19 @@ def explain(session: Session, job: Job, attempts: Sequence[Attempt], *, now: dat
     if job.status is not Status.PENDING:
         return None
     ends = {attempt.host_uid: attempt.ended_at for attempt in attempts if attempt.ended_at is not None}
-    fitting = _fitting(session.get_one(MatchClass, job.match_class), now)
+    since = max([job.submitted_at, *ends.values()])
+    requirement = Requirement.parse(session.get_one(MatchClass, job.match_class).requirement)
+    if requirement.kind not in kinds.apps:
+        return WaitingView(since=since, reason=f"this grid runs no more jobs of kind {requirement.kind}")
+    fitting = _fitting(requirement, now)
     hosts = session.exec(select(func.count()).select_from(Host).where(*fitting)).one()
     losers = session.exec(select(Host.uid).where(col(Host.uid).in_(ends), *fitting))
     ago_s = [(now - ends[uid]).total_seconds() for uid in losers]
-    since = max([job.submitted_at, *ends.values()])
     return WaitingView(since=since, reason=_reason(hosts, ago_s))
 
 
-def _fitting(match_class: MatchClass, now: datetime) -> tuple[ColumnElement[bool], ...]:
+def _fitting(requirement: Requirement, now: datetime) -> tuple[ColumnElement[bool], ...]:
     """Return what holds for the hosts that are there and whose platform fits."""
-    requirement = Requirement.parse(match_class.requirement)
     platforms = [(os, cpu) for os in Os for cpu in Cpu if requirement.fits_platform(os, cpu)]
     return (
         tuple_(col(Host.os), col(Host.cpu)).in_(platforms),

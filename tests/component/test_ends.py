@@ -37,7 +37,7 @@ def run(desk: Desk, use_case: Any, *args: Any) -> Any:
 
 
 def show(desk: Desk, uid: UUID) -> JobView:
-    return desk.database.run_now(jobs.show, desk.owner, uid, now=desk.now)
+    return desk.database.run_now(jobs.show, KINDS, desk.owner, uid, now=desk.now)
 
 
 def want(desk: Desk, uid: UUID, attempts: int) -> None:

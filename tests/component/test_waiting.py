@@ -8,6 +8,7 @@ from uuid import UUID
 
 import pytest
 
+from dispatcher.kinds.registry import Kinds
 from dispatcher.scheduling.leases import SAME_HOST_PAUSE
 from dispatcher.usecases import jobs, leasing, members, results
 from dispatcher.usecases.waiting import HEARD_OF
@@ -26,7 +27,7 @@ def desk(tmp_path: Path) -> Iterator[Desk]:
 
 
 def waiting(desk: Desk, uid: UUID) -> WaitingView | None:
-    return desk.database.run_now(jobs.show, desk.owner, uid, now=desk.now).waiting
+    return desk.database.run_now(jobs.show, KINDS, desk.owner, uid, now=desk.now).waiting
 
 
 def reason(desk: Desk, uid: UUID) -> str:
@@ -49,6 +50,15 @@ def lose(desk: Desk, host: Caller) -> None:
     assert lease is not None
     end = FinishAttempt(outcome=Outcome.LOST, reason="the worker was stopped")
     desk.database.run_now(results.finish, KINDS, host, (lease.job_uid, lease.attempt), end, now=desk.now)
+
+
+def test_a_job_whose_kind_was_unloaded_says_so(desk: Desk) -> None:
+    job = desk.submit()
+    less = Kinds.load([VANITY])
+
+    shown = desk.database.run_now(jobs.show, less, desk.owner, job.uid, now=desk.now)
+
+    assert shown.waiting == WaitingView(since=desk.now, reason="this grid runs no more jobs of kind native")
 
 
 def test_a_job_that_no_host_fits_waits_for_one(desk: Desk) -> None:
