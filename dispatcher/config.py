@@ -7,7 +7,7 @@ from typing import Annotated, ClassVar
 from pydantic import Field
 
 from dispatcher.admission import DEFAULT_BOUNDS, Bounds
-from xwhep.config import Settings
+from xwhep.config import KindPath, Settings
 
 
 class DispatcherSettings(Settings):
@@ -18,8 +18,8 @@ class DispatcherSettings(Settings):
     #: the address to listen on; 0.0.0.0 stands for all
     host: str = "0.0.0.0"  # noqa: S104 - volunteers come from everywhere; what they may do, certificates decide
     port: Annotated[int, Field(ge=0, le=65535)] = 4380  #: the port to listen on; 0 for any that is free
-    #: the kinds of app to run: built-in ones by name, others as Python modules by their full name
-    kinds: tuple[str, ...] = ("native", "vanity")
+    #: the kinds of app to run; one of your own by its module's path: `lab.simulation`
+    kinds: tuple[KindPath, ...] = ("native", "vanity")
     #: open at the same time, in all; where it is not set, by the descriptors that the system allows
     connections: Annotated[int, Field(ge=8)] | None = None
     #: open connections without a certificate from one address; of IPv6, from one /64

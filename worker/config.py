@@ -6,18 +6,14 @@ import re
 from pathlib import Path
 from typing import Annotated, ClassVar, Final
 
-from pydantic import BeforeValidator, Field, StringConstraints
+from pydantic import BeforeValidator, Field
 from pydantic_settings import SettingsConfigDict
 
 from worker.probe import cores
-from xwhep.config import Settings
+from xwhep.config import KindPath, Settings
 from xwhep.folders import home
 
 GIB: Final = 1024**3
-
-
-#: the name of a kind that is built in, or the path of a module with a dot in it
-KindPath = Annotated[str, StringConstraints(pattern=r"^([a-z][a-z0-9-]{0,31}|[A-Za-z_]\w*(\.[A-Za-z_]\w*)+)$")]
 
 
 def as_share(value: object) -> object:

@@ -9,9 +9,9 @@ from __future__ import annotations
 import os
 import tomllib
 from collections.abc import Mapping
-from typing import Any, ClassVar, Final, TypeVar
+from typing import Annotated, Any, ClassVar, Final, TypeAlias, TypeVar
 
-from pydantic import ValidationError
+from pydantic import StringConstraints, ValidationError
 from pydantic_settings import (
     BaseSettings,
     InitSettingsSource,
@@ -27,6 +27,10 @@ SettingsT = TypeVar("SettingsT", bound="Settings")
 
 #: the programs that read the configuration; each finds its own section, and none is surprised by those of the others
 SECTIONS: Final = frozenset({"chain", "dispatcher", "oracle", "worker"})
+#: a kind of app in a configuration: the name of one that is built in, or the path of a module, with a dot in it
+KindPath: TypeAlias = Annotated[
+    str, StringConstraints(pattern=r"^([a-z][a-z0-9-]{0,31}|[A-Za-z_]\w*(\.[A-Za-z_]\w*)+)$")
+]
 _PREFIX: Final = "XWHEP_"
 _SEPARATOR: Final = "__"
 

@@ -3,6 +3,10 @@
 The core loads rows, calls a hook with a list of cases, and writes down what it returns. A hook reads what it is given
 and returns values, one a case, in their order; it makes no query, reads no clock, and changes no row. So the core may
 call it for one case or for a thousand.
+
+Only the kinds that come with the program can have tables (`own`): a change of tables goes with a migration, and there
+is none for a module from elsewhere. A kind of an operator's own that names a table is refused when the dispatcher
+starts. Its state is in the core's columns: how far each attempt is, its outputs, its host's false results.
 """
 
 from __future__ import annotations
@@ -165,7 +169,7 @@ class AppKind:
     work: ClassVar[type[Work]]  #: what a host is told to do
     report: ClassVar[type[Report] | None] = None  #: what a host may report while an attempt runs
     ability: ClassVar[type[BaseModel]] = NoAbility  #: what a host says of itself with each poll
-    own: ClassVar[Own] = Own()  #: its tables
+    own: ClassVar[Own] = Own()  #: its tables; none unless the kind is built in
     built_in: ClassVar[BuiltInApp | None] = None
     leaves_files: ClassVar[bool] = True  #: whether attempts upload outputs
     attempts_allowed: ClassVar[int] = 3  #: of a submitted job

@@ -12,15 +12,18 @@ from importlib import import_module
 from types import MappingProxyType
 from typing import Any, Final, Self
 
+from pydantic import model_validator
 from pydantic_core import to_json
 
+from dispatcher.config import DispatcherSettings
 from dispatcher.kinds import bag
-from dispatcher.kinds.contract import AppKind, JobSource
+from dispatcher.kinds.contract import AppKind, JobSource, Own
 from dispatcher.parsing import validated
 from dispatcher.scheduling.matching import Profile
 from xwhep.errors.installations import ConfigurationError
 from xwhep.errors.requests import InvalidFieldError
-from xwhep.protocol.attempts import LeaseRequest
+from xwhep.folders import config_file
+from xwhep.protocol.attempts import LeaseRequest, Report
 from xwhep.protocol.base import union_of
 
 #: the modules of the kinds that come with the program
@@ -29,6 +32,15 @@ BUILT_IN: Final[Mapping[str, str]] = MappingProxyType(
 )
 
 _UNKNOWN: Final = AppKind()
+
+
+class NoReport(Report):
+    """What attempts report where no kind's do: nothing."""
+
+    @model_validator(mode="before")
+    @classmethod
+    def _is_none(cls, said: object) -> object:  # noqa: ARG003 - pydantic's signature
+        raise ValueError("this grid runs no kind of app whose attempts report")
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,14 +55,14 @@ class Kinds:
         """Import the kinds with these names.
 
         Raises:
-            ConfigurationError: there is no such kind, or two have the same name.
+            ConfigurationError: there is no such kind, two have the same name, or one that is not built in has tables.
         """
         modules = [_module(name) for name in dict.fromkeys(names)]
         kinds: list[AppKind] = [module.KIND for module in modules]
         sources: list[JobSource] = [bag.SOURCE, *(module.SOURCE for module in modules if hasattr(module, "SOURCE"))]
         found = cls({kind.name: kind for kind in kinds}, {source.name: source for source in sources})
         if len(found.apps) < len(kinds) or len(found.sources) < len(sources):
-            raise ConfigurationError("kinds", "two kinds have the same name", "the section [dispatcher]")
+            raise _refused("two kinds have the same name")
         return found
 
     def app(self, name: str) -> AppKind:
@@ -77,9 +89,9 @@ class Kinds:
         return union_of([source.request for source in self.sources.values()])
 
     def report(self) -> Any:
-        """Return the type of what attempts report; None if no kind's do."""
+        """Return the type of what attempts report; where no kind's do, one that nothing is of."""
         messages = [kind.report for kind in self.apps.values() if kind.report is not None]
-        return union_of(messages) if messages else None
+        return union_of(messages or [NoReport])
 
     def abilities(self, request: LeaseRequest) -> dict[str, Any]:
         """Return what a host says of itself, for each kind that it takes and this dispatcher knows.
@@ -103,14 +115,25 @@ class Kinds:
 
 
 def _module(name: str) -> Any:
-    if name in BUILT_IN:
-        return import_module(BUILT_IN[name])
+    path = BUILT_IN.get(name, name)
+    if "." not in path:
+        raise _refused(f"there is no kind {name}, but {', '.join(BUILT_IN)}; your own is named by its module's path")
     try:
-        module = import_module(name) if "." in name else None
-    except ModuleNotFoundError:
-        module = None
-    if not hasattr(module, "KIND"):
-        known = ", ".join(BUILT_IN)
-        why = f"there is no kind {name}; known are {known}, and modules with a KIND by their full name"
-        raise ConfigurationError("kinds", why, "the section [dispatcher]")
+        module = import_module(path)
+    except ImportError as error:
+        raise _refused(f"{name} cannot be loaded ({error})") from error
+    if not isinstance(getattr(module, "KIND", None), AppKind):
+        raise _refused(f"{name} has no attribute KIND that is an object of dispatcher.kinds.contract.AppKind")
+    if path not in BUILT_IN.values() and _has_tables(module):
+        raise _refused(f"{name} has tables of its own, which only kinds that are built in can have")
     return module
+
+
+def _has_tables(module: Any) -> bool:
+    """Tell whether a kind keeps rows, for which there is no migration if it is not built in."""
+    source = getattr(module, "SOURCE", None)
+    return module.KIND.own != Own() or (source is not None and source.own is not None)
+
+
+def _refused(why: str) -> ConfigurationError:
+    return ConfigurationError(f"{DispatcherSettings.section}.kinds", why, str(config_file()))

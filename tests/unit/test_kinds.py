@@ -7,8 +7,11 @@ from types import ModuleType
 
 import pytest
 
-from dispatcher.kinds.contract import AppKind
-from dispatcher.kinds.registry import BUILT_IN, Kinds
+from dispatcher.kinds.contract import AppKind, JobSource, Own
+from dispatcher.kinds.registry import BUILT_IN, Kinds, NoReport
+from dispatcher.kinds.vanity import Searches
+from dispatcher.kinds.vanity_tables import VanityHost
+from dispatcher.parsing import validated
 from dispatcher.scheduling.matching import Profile
 from tests.support.desk import poll_request
 from tests.support.kinds import KINDS, NATIVE, VANITY
@@ -26,14 +29,19 @@ from xwhep.vanity.messages import ReportShare, VanityAbility
 UID = derived_uid("test", b"kinds")
 
 
-def a_module(monkeypatch: pytest.MonkeyPatch, kind_name: str) -> str:
-    """Return the path of a module with a kind of this name."""
+def a_module(
+    monkeypatch: pytest.MonkeyPatch, kind_name: str, tables: Own | None = None, source: JobSource | None = None
+) -> str:
+    """Return the path of a module with a kind of this name, these tables, and perhaps a kind of batch."""
 
     class Kind(AppKind):
         name = kind_name
+        own = tables or Own()
 
     module = ModuleType("lab.kind")
     vars(module)["KIND"] = Kind()
+    if source is not None:
+        vars(module)["SOURCE"] = source
     monkeypatch.setitem(sys.modules, "lab", ModuleType("lab"))
     monkeypatch.setitem(sys.modules, "lab.kind", module)
     return "lab.kind"
@@ -49,7 +57,7 @@ def test_a_dispatcher_without_searches_takes_bags_and_no_reports() -> None:
 
     assert set(kinds.sources) == {"bag"}
     assert kinds.submit_batch() is SubmitBag
-    assert kinds.report() is None
+    assert kinds.report() is NoReport
     assert kinds.source("search") is None
 
 
@@ -68,10 +76,36 @@ def test_two_kinds_of_one_name_are_refused(monkeypatch: pytest.MonkeyPatch) -> N
         Kinds.load([NATIVE, a_module(monkeypatch, NATIVE)])
 
 
-@pytest.mark.parametrize("name", ["docker", "", "no.such_module", "xwhep.lifecycle"])
-def test_a_kind_that_cannot_be_found_is_refused(name: str) -> None:
-    with pytest.raises(ConfigurationError, match=r"there is no kind .*known are native, vanity"):
+@pytest.mark.parametrize(
+    ("name", "why"),
+    [
+        ("docker", "there is no kind docker, but native, vanity; your own is named by its module's path"),
+        ("", "there is no kind "),
+        ("no.such_module", r"no\.such_module cannot be loaded \(No module named 'no'\)"),
+        ("xwhep.lifecycle", r"xwhep\.lifecycle has no attribute KIND that is an object of .*AppKind"),
+        ("worker.runs.native", "has no attribute KIND that is an object"),  # the other side's module
+    ],
+)
+def test_a_kind_that_cannot_be_found_is_refused(name: str, why: str) -> None:
+    with pytest.raises(ConfigurationError, match=rf"configuration key dispatcher\.kinds: .*{why}"):
         Kinds.load([name])
+
+
+@pytest.mark.parametrize(
+    ("tables", "source"), [(Own(host=VanityHost), None), (Own(), Searches())], ids=["of hosts", "of batches"]
+)
+def test_a_kind_that_is_not_built_in_can_have_no_tables(
+    monkeypatch: pytest.MonkeyPatch, tables: Own, source: JobSource | None
+) -> None:
+    module = a_module(monkeypatch, "third", tables, source)
+
+    with pytest.raises(ConfigurationError, match=r"lab\.kind has tables of its own, which only .* built in can have"):
+        Kinds.load([module])
+
+
+def test_where_no_kind_reports_each_report_is_refused_in_a_sentence() -> None:
+    with pytest.raises(InvalidFieldError, match="body: this grid runs no kind of app whose attempts report"):
+        validated(Kinds.load([NATIVE]).report(), b'{"kind": "vanity"}')
 
 
 def test_an_app_of_a_kind_that_is_not_run_is_refused_with_those_that_are() -> None:
