@@ -164,9 +164,13 @@ def keep_progress(session: Session, attempt: Attempt, progress: ProgressFields, 
 
 
 def progress_of(attempt: Attempt, progress: ProgressFields, job: Job) -> dict[str, Any]:
-    """Return how far an attempt is, as columns; what it did never shrinks, and is never more than its job has."""
+    """Return how far an attempt is, as columns; what it did never shrinks, and is never more than its job has.
+
+    A message without a fraction does not change it: a report is of something else.
+    """
     amount = max(attempt.amount, believed_amount(progress.amount, job.amount))
-    return {"fraction": progress.fraction, "amount": amount, "amount_per_s": progress.amount_per_s}
+    fraction = attempt.fraction if progress.fraction is None else progress.fraction
+    return {"fraction": fraction, "amount": amount, "amount_per_s": progress.amount_per_s}
 
 
 # --- loss ------------------------------------------------------------------------------------------------------------
