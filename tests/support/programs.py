@@ -59,13 +59,25 @@ class Ended:
         return sorted(module for module in self.modules if module.partition(".")[0] in OURS)
 
 
-def run_fresh(name: str, *words: str, home: Path, first: str = "", **variables: str) -> Ended:
-    """Run a program in a process of its own; `first` is executed before."""
+def fresh(name: str, *words: str, first: str = "") -> list[str]:
+    """Return how a program is started that names its modules when it ends, in the last line on standard error.
+
+    `first` is executed before.
+    """
     module, _ = PROGRAMS[name]
-    code = first + _RUN.format(name=name, words=list(words), module=module)
+    return [sys.executable, "-c", first + _RUN.format(name=name, words=list(words), module=module)]
+
+
+def ended(status: int, stdout: str, stderr: str) -> Ended:
+    """Return how such a process ended."""
+    *lines, modules = stderr.splitlines()
+    return Ended(status, stdout, "\n".join(lines), frozenset(json.loads(modules)))
+
+
+def run_fresh(name: str, *words: str, home: Path, first: str = "", **variables: str) -> Ended:
+    """Run a program to its end in a process of its own; `first` is executed before."""
     environment = {**os.environ, "XWHEP_HOME": str(home), "PYTHONPATH": str(ROOT), **variables}
     done = subprocess.run(
-        [sys.executable, "-c", code], env=environment, capture_output=True, text=True, check=False, timeout=120
+        fresh(name, *words, first=first), env=environment, capture_output=True, text=True, check=False, timeout=120
     )
-    *stderr, modules = done.stderr.splitlines()
-    return Ended(done.returncode, done.stdout, "\n".join(stderr), frozenset(json.loads(modules)))
+    return ended(done.returncode, done.stdout, done.stderr)
