@@ -12,7 +12,6 @@ import logging
 import shutil
 import tempfile
 from collections.abc import AsyncIterator
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Final
 from uuid import UUID
@@ -39,6 +38,7 @@ from xwhep.pki.contexts import client_context, show_renewed
 from xwhep.pki.identity import Identity, explain
 from xwhep.protocol.jobs import JobView
 from xwhep.rights import Role
+from xwhep.world import REAL, World
 
 log = logging.getLogger(__name__)
 
@@ -141,15 +141,17 @@ class GridAccount:
 
 
 @contextlib.asynccontextmanager
-async def open_grid(identity: Identity, scratch: Path) -> AsyncIterator[GridAccount]:
+async def open_grid(identity: Identity, scratch: Path, world: World = REAL) -> AsyncIterator[GridAccount]:
     """Open the grid as the service with this identity, whose certificate is renewed in time.
 
     `scratch` is emptied: what an earlier process left there is of no use.
     """
     shutil.rmtree(scratch, ignore_errors=True)
     make_private_folder(scratch)
-    membership = _Membership(identity)
-    way = Connection(identity.dispatcher, membership.context, timeout_s=TIMEOUT_S, explain=membership.fault)
+    membership = _Membership(identity, world)
+    way = Connection(
+        identity.dispatcher, membership.context, timeout_s=TIMEOUT_S, explain=membership.fault, world=world
+    )
     async with way as connection:
         renewal = asyncio.create_task(membership.keep())
         try:
@@ -163,19 +165,20 @@ async def open_grid(identity: Identity, scratch: Path) -> AsyncIterator[GridAcco
 class _Membership:
     """The certificate of a process that runs for longer than it holds."""
 
-    def __init__(self, identity: Identity) -> None:
+    def __init__(self, identity: Identity, world: World) -> None:
         self._identity = identity
+        self._world = world
         self.context = client_context(identity)
 
     def fault(self) -> XwhepError | None:
         """Return what is wrong with the identity itself, if anything is."""
-        return explain(self._identity, datetime.now(UTC))
+        return explain(self._identity, self._world.now())
 
     async def keep(self) -> None:
         """Renew the certificate whenever that is due; one that has expired can be renewed as well."""
         while True:
             try:
-                renewed = await fresh_identity(self._identity, datetime.now(UTC))
+                renewed = await fresh_identity(self._identity, self._world)
             except XwhepError as error:
                 log.warning("the certificate could not be renewed: %s", error)
             else:
@@ -183,4 +186,4 @@ class _Membership:
                     self._identity = renewed
                     show_renewed(self.context, renewed)
                     log.info("the certificate was renewed; it ends on %s", f"{renewed.ends_at:%Y-%m-%d}")
-            await asyncio.sleep(RENEWAL_CHECK_S)
+            await self._world.sleep(RENEWAL_CHECK_S)

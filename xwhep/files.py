@@ -13,6 +13,11 @@ PRIVATE = 0o600
 PUBLIC = 0o644
 
 
+def fresh_name() -> str:
+    """Return 16 hexadecimal digits for the name of a temporary file, which no other process comes upon."""
+    return secrets.token_hex(8)
+
+
 def replace_file(path: Path, content: bytes, mode: int = PUBLIC) -> None:
     """Write `content` to `path`; when this returns, it is on the disk under that name.
 
@@ -22,7 +27,7 @@ def replace_file(path: Path, content: bytes, mode: int = PUBLIC) -> None:
     Raises:
         OSError: the file could not be written; what stood at `path` is untouched.
     """
-    temporary = path.with_name(f".{path.name}.{secrets.token_hex(8)}")
+    temporary = path.with_name(f".{path.name}.{fresh_name()}")
     flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_BINARY", 0)
     descriptor = os.open(temporary, flags, mode)
     try:

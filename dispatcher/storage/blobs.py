@@ -11,7 +11,6 @@ import asyncio
 import errno
 import hashlib
 import os
-import secrets
 import shutil
 import threading
 from collections.abc import AsyncIterator, Iterable
@@ -21,7 +20,7 @@ from typing import BinaryIO, Final
 
 from xwhep.errors.jobs import DigestMismatchError, StorageFullError
 from xwhep.errors.requests import TooLargeError
-from xwhep.files import make_private_folder, sync_folder
+from xwhep.files import fresh_name, make_private_folder, sync_folder
 
 #: room on the disk that content never takes: the database goes on when the blobs may not
 RESERVE_BYTES: Final = 64 * 1024 * 1024
@@ -52,7 +51,7 @@ class BlobStore:
         target = self.path(digest)
         self._check_room(size_bytes)
         make_private_folder(target.parent)
-        temporary = target.with_name(f".{digest}.{secrets.token_hex(8)}")
+        temporary = target.with_name(f".{digest}.{fresh_name()}")
         try:
             await self._write(temporary, chunks, digest, size_bytes)
             await asyncio.to_thread(self._publish, temporary, target)

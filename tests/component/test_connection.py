@@ -330,7 +330,7 @@ async def as_member(ca: Authority, folder: Path, member: Identity, patience_s: f
     """Return what a member whose certificate is refused gets to see."""
     async with answering(ca, folder, saying(lambda: web.json_response({"number": 1}))) as url:
         identity = replace(member, dispatcher=url)
-        async with Connection.of(identity, real_now, patience_s=patience_s) as connection:
+        async with Connection.of(identity, patience_s=patience_s) as connection:
             with pytest.raises(XwhepError) as caught:
                 await connection.call("GET", "/v1/x", Answer)
     return caught.value
@@ -339,7 +339,7 @@ async def as_member(ca: Authority, folder: Path, member: Identity, patience_s: f
 async def test_a_member_is_answered(ca: Authority, tmp_path: Path, identity: Identity) -> None:
     async with (
         answering(ca, tmp_path, saying(lambda: web.json_response({"number": 1}))) as url,
-        Connection.of(replace(identity, dispatcher=url), real_now) as connection,
+        Connection.of(replace(identity, dispatcher=url)) as connection,
     ):
         assert (await connection.call("GET", "/v1/x", Answer)).number == 1
 
@@ -377,7 +377,7 @@ async def test_a_member_with_an_expired_certificate_is_told_so_when_it_uploads(c
     (tmp_path / "file").write_bytes(bytes(3_000_000))
     async with (
         answering(ca, tmp_path, saying(lambda: web.json_response({}))) as url,
-        Connection.of(replace(expired, dispatcher=url), real_now) as connection,
+        Connection.of(replace(expired, dispatcher=url)) as connection,
     ):
         with pytest.raises(IdentityExpiredError):
             await connection.upload("/v1/x", tmp_path / "file", 3_000_000)
@@ -388,7 +388,7 @@ async def test_a_member_in_order_hears_that_the_dispatcher_is_away(
 ) -> None:
     async with answering(ca, tmp_path, saying(lambda: web.json_response({}))) as url:
         pass
-    async with Connection.of(replace(identity, dispatcher=url), real_now) as connection:
+    async with Connection.of(replace(identity, dispatcher=url)) as connection:
         with pytest.raises(UnavailableError, match="cannot be reached"):
             await connection.call("GET", "/v1/x", Answer)
 
@@ -400,7 +400,7 @@ async def test_nothing_is_sent_to_a_dispatcher_that_is_another(
     seen: list[bytes] = []
     async with (
         answering(authority.create(GRID, real_now()), tmp_path, failing_first(0, seen)) as url,
-        Connection.of(replace(identity, dispatcher=url), real_now, patience_s=600) as connection,
+        Connection.of(replace(identity, dispatcher=url), patience_s=600) as connection,
     ):
         with pytest.raises(DispatcherNotVerifiedError):
             await connection.call("POST", "/v1/x", Answer, Answer(number=1))

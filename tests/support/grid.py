@@ -71,7 +71,7 @@ class GridUnderTest:
     @contextlib.asynccontextmanager
     async def connect(self, identity: Identity) -> AsyncIterator[Connection]:
         """Return a connection as this member."""
-        async with Connection.of(replace(identity, dispatcher=self.url), self.services.now) as connection:
+        async with Connection.of(replace(identity, dispatcher=self.url)) as connection:
             yield connection
 
     @contextlib.asynccontextmanager

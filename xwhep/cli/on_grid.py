@@ -10,7 +10,6 @@ from typing import Any, Concatenate, Final, ParamSpec
 from xwhep.client.owner import OwnerClient
 from xwhep.client.session import open_owner
 from xwhep.folders import home
-from xwhep.terminal.shell import utc_now
 
 P = ParamSpec("P")
 
@@ -26,7 +25,7 @@ def on_grid(
     @wraps(command)
     def run_on_grid(*args: P.args, **options: P.kwargs) -> None:
         async def talk() -> None:
-            async with open_owner(home() / USER_FOLDER, utc_now()) as client:
+            async with open_owner(home() / USER_FOLDER) as client:
                 await command(client, *args, **options)
 
         asyncio.run(talk())

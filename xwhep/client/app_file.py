@@ -17,14 +17,12 @@ wall_s = 60
 from __future__ import annotations
 
 import tomllib
-from datetime import UTC, datetime
 from pathlib import Path
 
 from xwhep.client.app_kinds import AppDescription, TargetDescription, description_of
 from xwhep.client.contents import Uploads
 from xwhep.client.specifications import parse
 from xwhep.errors.requests import InvalidFieldError
-from xwhep.ids import new_uid
 from xwhep.protocol.apps import Limits, RegisterApp, Target
 
 
@@ -56,7 +54,7 @@ async def upload_programs(app: AppDescription, uploads: Uploads, folder: Path) -
     targets = [await _target(target, uploads, folder) for target in app.targets]
     limits = Limits.model_validate(app.limits.model_dump())
     return RegisterApp(
-        uid=new_uid(datetime.now(UTC)),
+        uid=uploads.world.new_uid(),
         name=app.name,
         version=app.version,
         kind=app.kind,

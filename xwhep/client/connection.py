@@ -8,11 +8,8 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import io
-import random
 import ssl
-import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
-from datetime import datetime
 from pathlib import Path
 from types import TracebackType
 from typing import Annotated, Any, Final, Self, TypeVar
@@ -28,6 +25,7 @@ from xwhep.errors.jobs import UnavailableError
 from xwhep.pki.contexts import client_context
 from xwhep.pki.identity import Identity, explain
 from xwhep.protocol.base import shown_plainly
+from xwhep.world import REAL, World
 
 ReplyT = TypeVar("ReplyT", bound=BaseModel)
 T = TypeVar("T")
@@ -110,22 +108,27 @@ class Connection:
         *,
         patience_s: float = 0.0,
         timeout_s: float = 60.0,
-        jitter: RandomSource = random.random,
         explain: Explain | None = None,
+        world: World = REAL,
     ) -> None:
         self.url = url.rstrip("/")
         self._context = context
         self._patience_s = patience_s
         self._timeout = aiohttp.ClientTimeout(total=None, connect=timeout_s, sock_read=timeout_s)
-        self._jitter = jitter
         self._explain = explain
+        self.world = world
         self._session: aiohttp.ClientSession | None = None
 
     @classmethod
-    def of(cls, identity: Identity, clock: Callable[[], datetime], *, patience_s: float = 0.0) -> Self:
+    def of(cls, identity: Identity, *, patience_s: float = 0.0, world: World = REAL) -> Self:
         """Return a connection of a member to its dispatcher; a certificate that is refused is explained."""
-        context = client_context(identity)
-        return cls(identity.dispatcher, context, patience_s=patience_s, explain=lambda: explain(identity, clock()))
+        return cls(
+            identity.dispatcher,
+            client_context(identity),
+            patience_s=patience_s,
+            explain=lambda: explain(identity, world.now()),
+            world=world,
+        )
 
     async def __aenter__(self) -> Self:
         """Open the session; the first request opens the connection itself."""
@@ -226,17 +229,17 @@ class Connection:
 
     async def _patiently(self, once: Callable[[], Awaitable[T]]) -> T:
         """Do `once`, again while the dispatcher cannot be reached and patience lasts."""
-        deadline = time.monotonic() + self._patience_s
+        deadline = self.world.monotonic() + self._patience_s
         attempt = 0
         while True:
             try:
                 return await once()
             except UnavailableError:
-                pause = pause_before_retry(attempt, self._jitter)
-                if time.monotonic() + pause > deadline:
+                pause = pause_before_retry(attempt, self.world.chance)
+                if self.world.monotonic() + pause > deadline:
                     raise
                 attempt += 1
-                await asyncio.sleep(pause)
+                await self.world.sleep(pause)
 
 
 def _parse(reply: type[ReplyT], body: bytes) -> ReplyT:

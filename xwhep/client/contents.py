@@ -7,14 +7,12 @@ import hashlib
 import re
 from collections.abc import Callable
 from contextlib import AbstractContextManager
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Final
 
 from xwhep.client.owner import OwnerClient
 from xwhep.client.streams import CHUNK_BYTES, Moved
 from xwhep.errors.installations import LocalFileError
-from xwhep.ids import new_uid
 from xwhep.lifecycle import DataStatus
 from xwhep.protocol.base import check_relative_path
 from xwhep.protocol.data import BlobFields, DataView, RegisterData
@@ -51,6 +49,7 @@ class Uploads:
     def __init__(self, client: OwnerClient, watch: Watch) -> None:
         self._client = client
         self._watch = watch
+        self.world = client.world  #: of the program
         self._stored: dict[str, DataView] | None = None
 
     async def put(self, path: Path, name: str | None = None) -> DataView:
@@ -71,7 +70,7 @@ class Uploads:
         return stored[blob.digest]
 
     async def _send(self, path: Path, blob: BlobFields, name: str) -> DataView:
-        announced = RegisterData(uid=new_uid(datetime.now(UTC)), name=name, **blob.model_dump())
+        announced = RegisterData(uid=self.world.new_uid(), name=name, **blob.model_dump())
         data = await self._client.register_data(announced)
         if data.status is DataStatus.AVAILABLE:
             return data

@@ -9,7 +9,6 @@ expired: the request is signed with the member's key, and the dispatcher knows t
 from __future__ import annotations
 
 import asyncio
-import ssl
 from pathlib import Path
 from typing import TypeVar
 from urllib.parse import urlsplit
@@ -31,12 +30,13 @@ from xwhep.pki.keys import load_key, signing_request
 from xwhep.pki.tokens import JoinToken
 from xwhep.protocol.base import Name
 from xwhep.protocol.enrolment import AuthorityReply, CertificateReply, JoinRequest, RenewRequest
+from xwhep.world import REAL, World
 
 ReplyT = TypeVar("ReplyT", bound=BaseModel)
 _TIMEOUT_S = 30  #: for one question and its answer
 
 
-async def join(url: str, token: JoinToken, kind: Kind, name: str, folder: Path) -> Identity:
+async def join(url: str, token: JoinToken, kind: Kind, name: str, folder: Path, world: World = REAL) -> Identity:
     """Join the grid at `url` and keep the identity in `folder`, in place of one that may be there.
 
     A join that was cut short may be repeated with the same token: it sends the same key.
@@ -51,11 +51,11 @@ async def join(url: str, token: JoinToken, kind: Kind, name: str, folder: Path) 
     """
     address = dispatcher_address(url)
     _check_name(name)
-    context = anonymous_context(await _recognised_authority(address, token))
+    context = anonymous_context(await _recognised_authority(address, token, world))
     csr = signing_request(joining_key(folder))
     request = JoinRequest(secret=token.secret.hex(), kind=kind, name=name, csr=csr)
     try:
-        reply = await _ask(address, "/v1/join", CertificateReply, request, context)
+        reply = await _ask(Connection(address, context, world=world), "/v1/join", CertificateReply, request)
     except (UnavailableError, DispatcherNotVerifiedError):
         raise  # the request may have arrived: the next join sends the same key
     except XwhepError:
@@ -67,7 +67,7 @@ async def join(url: str, token: JoinToken, kind: Kind, name: str, folder: Path) 
         raise UnexpectedReplyError(address, str(error)) from error
 
 
-async def renew(identity: Identity) -> Identity:
+async def renew(identity: Identity, world: World = REAL) -> Identity:
     """Return the identity with a fresh certificate for the same key, stored; an expired one renews as well.
 
     Raises:
@@ -76,7 +76,8 @@ async def renew(identity: Identity) -> Identity:
     """
     request = RenewRequest(csr=signing_request(load_key(identity.key_path)))
     context = anonymous_context(identity.cas)
-    reply = await _ask(identity.dispatcher, "/v1/renew", CertificateReply, request, context)
+    way = Connection(identity.dispatcher, context, world=world)
+    reply = await _ask(way, "/v1/renew", CertificateReply, request)
     try:
         renewed = _believable(reply, identity.member.kind)
         return await asyncio.to_thread(update_identity, identity, *renewed)
@@ -111,9 +112,9 @@ def _check_name(name: str) -> None:
         raise InvalidFieldError("name", why) from error
 
 
-async def _recognised_authority(address: str, token: JoinToken) -> Bundle:
+async def _recognised_authority(address: str, token: JoinToken, world: World) -> Bundle:
     """Return the authority that the token names, fetched over a connection that is not trusted."""
-    reply = await _ask(address, "/v1/ca", AuthorityReply, None, unverified_context())
+    reply = await _ask(Connection(address, unverified_context(), world=world), "/v1/ca", AuthorityReply, None)
     try:
         offered = parse_bundle(reply.ca.encode())
     except ValueError as error:
@@ -141,12 +142,10 @@ def _believable(reply: CertificateReply, kind: Kind) -> tuple[x509.Certificate, 
     return certificate, cas
 
 
-async def _ask(
-    address: str, path: str, reply: type[ReplyT], message: BaseModel | None, context: ssl.SSLContext
-) -> ReplyT:
-    """Post `message`, or get the path when there is none, on a connection of its own, in bounded time."""
+async def _ask(way: Connection, path: str, reply: type[ReplyT], message: BaseModel | None) -> ReplyT:
+    """Post `message`, or get the path when there is none, on a connection for this alone, in bounded time."""
     try:
-        async with asyncio.timeout(_TIMEOUT_S), Connection(address, context) as connection:
+        async with way.world.timeout(_TIMEOUT_S), way as connection:
             return await connection.call("GET" if message is None else "POST", path, reply, message)
     except TimeoutError as error:
-        raise connection_error(address, error) from error
+        raise connection_error(way.url, error) from error

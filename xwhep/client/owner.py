@@ -27,6 +27,7 @@ class OwnerClient:
 
     def __init__(self, connection: Connection) -> None:
         self._connection = connection
+        self.world = connection.world  #: of the program
 
     async def whoami(self) -> WhoAmI:
         """Return who the dispatcher takes the caller for."""

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import AsyncIterator
-from datetime import datetime
 from pathlib import Path
 from typing import Final
 
@@ -14,6 +13,7 @@ from xwhep.client.owner import OwnerClient
 from xwhep.errors.jobs import UnavailableError
 from xwhep.pki.certificates import due_for_renewal
 from xwhep.pki.identity import Identity, explain, load_identity
+from xwhep.world import REAL, World
 
 LOGIN_COMMAND: Final = "xwhep login URL --token TOKEN"
 #: how long a request is repeated while the dispatcher does not answer, seconds
@@ -21,30 +21,30 @@ PATIENCE_S: Final = 5.0
 
 
 @contextlib.asynccontextmanager
-async def open_owner(folder: Path, now: datetime) -> AsyncIterator[OwnerClient]:
+async def open_owner(folder: Path, world: World = REAL) -> AsyncIterator[OwnerClient]:
     """Open the interface as the user whose identity is in `folder`.
 
     Raises:
         NotJoinedError, IdentityDamagedError: as `load_identity`.
         XwhepError: whatever the identity suffers from, where the dispatcher cannot be reached with it.
     """
-    identity = await fresh_identity(load_identity(folder, LOGIN_COMMAND), now)
-    async with Connection.of(identity, lambda: now, patience_s=PATIENCE_S) as connection:
+    identity = await fresh_identity(load_identity(folder, LOGIN_COMMAND), world)
+    async with Connection.of(identity, patience_s=PATIENCE_S, world=world) as connection:
         yield OwnerClient(connection)
 
 
-async def fresh_identity(identity: Identity, now: datetime) -> Identity:
+async def fresh_identity(identity: Identity, world: World = REAL) -> Identity:
     """Return the identity, renewed if that is due; one that still holds may be renewed another day.
 
     Raises:
         XwhepError: the identity has expired and could not be renewed, or its key is known no more.
     """
-    if not due_for_renewal(identity.certificate, now):
+    if not due_for_renewal(identity.certificate, world.now()):
         return identity
     try:
-        return await renew(identity)
+        return await renew(identity, world)
     except UnavailableError as error:
-        fault = explain(identity, now)
+        fault = explain(identity, world.now())
         if fault is not None:
             raise fault from error
         return identity

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Iterator
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated, Any, TypeVar
 from uuid import UUID
@@ -18,7 +17,6 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationErr
 from xwhep.client.contents import Uploads
 from xwhep.client.owner import OwnerClient
 from xwhep.errors.requests import InvalidFieldError, NotFoundError
-from xwhep.ids import new_uid
 from xwhep.protocol.apps import AppView, Limits
 from xwhep.protocol.base import Argument, Name, VariableName, check_relative_path
 from xwhep.protocol.jobs import Input, SubmitJob
@@ -168,7 +166,7 @@ class Preparation:
         app = await self._app(job.app)
         inputs = [split_input(text) for text in job.inputs]
         values: dict[str, Any] = {
-            "uid": new_uid(datetime.now(UTC)),
+            "uid": self._client.world.new_uid(),
             "app_uid": app.uid,
             "arguments": job.arguments,
             "environment": job.environment,

@@ -11,7 +11,6 @@ import contextlib
 import errno
 import hashlib
 import os
-import secrets
 from collections.abc import AsyncIterator, Callable, Iterator
 from pathlib import Path
 from typing import BinaryIO, Final
@@ -20,6 +19,7 @@ import aiohttp
 
 from xwhep.errors.jobs import DigestMismatchError
 from xwhep.errors.requests import TooLargeError
+from xwhep.files import fresh_name
 
 CHUNK_BYTES: Final = 128 * 1024
 
@@ -87,7 +87,7 @@ async def receive(content: AsyncIterator[bytes], destination: Path, digest: str)
         DigestMismatchError: the content is another one.
         OSError: it cannot be written.
     """
-    partial = destination.with_name(f".{secrets.token_hex(8)}.part")  # no name that other content could have
+    partial = destination.with_name(f".{fresh_name()}.part")  # no name that other content could have
     hasher = hashlib.sha256()
 
     def take(chunk: bytes) -> None:

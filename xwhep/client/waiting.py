@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
-import time
 from collections.abc import Awaitable, Callable, Sequence
 from typing import Final, TypeVar
 from uuid import UUID
@@ -13,6 +11,7 @@ from xwhep.errors.jobs import UnavailableError
 from xwhep.lifecycle import BatchStatus, is_final
 from xwhep.protocol.batches import BatchView
 from xwhep.protocol.jobs import JobView
+from xwhep.world import World
 
 T = TypeVar("T")
 
@@ -36,7 +35,7 @@ async def jobs_ended(
         seen(list(views.values()))
         return all(is_final(view.status) for view in views.values())
 
-    await _until(ask)
+    await _until(ask, client.world)
     return [views[uid] for uid in uids]
 
 
@@ -50,21 +49,21 @@ async def batch_ended(client: OwnerClient, uid: UUID, seen: Callable[[BatchView]
         seen(view)
         return view.status is not BatchStatus.RUNNING
 
-    await _until(ask)
+    await _until(ask, client.world)
     assert view is not None, "the batch was asked for at least once"
     return view
 
 
-async def _until(ask: Callable[[], Awaitable[bool]]) -> None:
+async def _until(ask: Callable[[], Awaitable[bool]], world: World) -> None:
     """Ask until the answer is yes, ever more slowly."""
-    pause_s, heard_at = FIRST_PAUSE_S, time.monotonic()
+    pause_s, heard_at = FIRST_PAUSE_S, world.monotonic()
     while True:
         try:
             if await ask():
                 return
-            heard_at = time.monotonic()
+            heard_at = world.monotonic()
         except UnavailableError:
-            if time.monotonic() - heard_at > SILENCE_S:
+            if world.monotonic() - heard_at > SILENCE_S:
                 raise
-        await asyncio.sleep(pause_s)
+        await world.sleep(pause_s)
         pause_s = min(LONGEST_PAUSE_S, pause_s * 1.5)
