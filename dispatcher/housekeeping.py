@@ -33,7 +33,7 @@ async def keep_leases(services: Services, every_s: float = FLUSH_S) -> None:
     """Write down what was heard of, then take back the leases that ended; for ever."""
     tended_at = services.now()
     while True:
-        await asyncio.sleep(every_s)
+        await services.world.sleep(every_s)
         try:
             tended_at = await tend_leases(services, tended_at)
         except XwhepError as error:
@@ -73,7 +73,7 @@ async def keep_certificate(
 ) -> None:
     """Renew the server's certificate when it is due; connections that are open keep the old one."""
     while True:
-        await asyncio.sleep(every_s)
+        await services.world.sleep(every_s)
         try:
             if await asyncio.to_thread(services.authority.ensure_server_certificate, folder, names, services.now()):
                 context.load_cert_chain(folder / "cert.pem", folder / "key.pem")
@@ -88,7 +88,7 @@ async def keep_store(services: Services, every_s: float = SWEEP_S) -> None:
     It begins anywhere, so that a dispatcher that is often started comes to all parts too.
     """
     for part in itertools.count(int(services.now().timestamp())):
-        await asyncio.sleep(every_s)
+        await services.world.sleep(every_s)
         try:
             await sweep_part(services, part % PARTS)
         except (XwhepError, OSError) as error:

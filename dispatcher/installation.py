@@ -31,6 +31,7 @@ from dispatcher.storage.database import Database
 from dispatcher.storage.schema import SCHEMA
 from dispatcher.storage.tables import App, Grid
 from dispatcher.usecases import members
+from dispatcher.usecases.members import Newcomer
 from xwhep.errors.installations import (
     AlreadyInstalledError,
     DatabaseDamagedError,
@@ -38,10 +39,10 @@ from xwhep.errors.installations import (
     NotInstalledError,
 )
 from xwhep.files import make_private_folder, replace_file
-from xwhep.ids import new_uid
 from xwhep.pki.identity import Identity, joining_key, store_identity
 from xwhep.pki.keys import public_key_digest
 from xwhep.rights import Role
+from xwhep.world import REAL, World
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,14 +94,15 @@ class Installation:
         """Return the grid's authority."""
         return authority.load(self.ca)
 
-    def open(self, kinds: Kinds, bounds: Bounds = DEFAULT_BOUNDS) -> Services:
+    def open(self, kinds: Kinds, bounds: Bounds = DEFAULT_BOUNDS, world: World = REAL) -> Services:
         """Return the parts of the dispatcher that lives here.
 
         Raises:
             NotInstalledError: none does.
             DatabaseMissingError, DatabaseDamagedError, SchemaMismatchError: as `open_database`.
         """
-        return Services(self.open_database(), BlobStore(self.folder / "blobs"), self.open_authority(), kinds, bounds)
+        store = BlobStore(self.folder / "blobs")
+        return Services(self.open_database(), store, self.open_authority(), kinds, bounds, world)
 
     def open_database(self) -> Database:
         """Return the database; a dispatcher may be running beside.
@@ -126,7 +128,7 @@ def _holds_grid(session: Session) -> bool:
     return SCHEMA.check(session.connection()) and session.exec(select(Grid)).first() is not None
 
 
-def install(folder: Path, names: Sequence[str], admin: tuple[Path, str, str], *, now: datetime) -> Identity:
+def install(folder: Path, names: Sequence[str], admin: tuple[Path, str, str], world: World = REAL) -> Identity:
     """Make a dispatcher and its first administrator.
 
     `admin` is the folder for the administrator's identity, the name, and the dispatcher's address as the administrator
@@ -143,28 +145,29 @@ def install(folder: Path, names: Sequence[str], admin: tuple[Path, str, str], *,
     make_private_folder(folder)
     for left in (installation.database, *folder.glob("grid.sqlite-*")):
         left.unlink(missing_ok=True)  # of an installation that was cut short
-    grid_uid = new_uid(now)
+    grid_uid, now = world.new_uid(), world.now()
     if not (installation.ca / "ca.pem").exists():
         authority.save(authority.create(grid_uid, now), installation.ca)
     grid_authority = authority.load(installation.ca)
     grid_authority.ensure_server_certificate(installation.server, names, now)
     database = Database(installation.database)
-    identity = database.run_now(_begin, grid_uid, grid_authority, admin, now=now)
+    identity = database.run_now(_begin, grid_uid, grid_authority, admin, world)
     database.close()
     replace_file(installation.names_file, json.dumps(list(names)).encode())
     return identity
 
 
 def _begin(
-    session: Session, grid_uid: UUID, grid_authority: Authority, admin: tuple[Path, str, str], *, now: datetime
+    session: Session, grid_uid: UUID, grid_authority: Authority, admin: tuple[Path, str, str], world: World
 ) -> Identity:
     """Write the first rows: the grid, its administrator, the app that it brings along."""
-    folder, name, url = admin
+    (folder, name, url), now = admin, world.now()
     SCHEMA.create(session.connection())
     session.add(Grid(uid=grid_uid, created_at=now))
     session.flush()
     key = joining_key(folder)
-    membership = members.add_member(session, name, public_key_digest(key), Role.ADMINISTRATOR, now=now)
+    newcomer = Newcomer(world.new_uid(), name, public_key_digest(key))
+    membership = members.add_member(session, newcomer, Role.ADMINISTRATOR, now=now)
     for kind in Kinds.load():
         if kind.built_in is not None:
             session.add(_built_in_app(kind.name, kind.built_in, membership.member.uid, now))

@@ -13,14 +13,13 @@ import logging
 import socket
 import ssl
 import sys
-import time
 from collections.abc import Callable
 from http import HTTPStatus
 from typing import Final
 
-from dispatcher.admission import Admission, Admitted, Bounds, address_group
-from dispatcher.peers import Peers
+from dispatcher.admission import Admission, Admitted, address_group
 from dispatcher.routes.door import problem
+from dispatcher.services import Services
 from xwhep.errors.base import XwhepError
 from xwhep.errors.jobs import BusyError
 
@@ -58,7 +57,7 @@ def raise_descriptors() -> int:
 class PacedLog:
     """Warnings that could come a thousand times a second: one of them a minute is written."""
 
-    def __init__(self, monotonic: Callable[[], float] = time.monotonic) -> None:
+    def __init__(self, monotonic: Callable[[], float]) -> None:
         self._monotonic = monotonic
         self._not_before = 0.0
         self._silent = 0
@@ -80,17 +79,17 @@ class Listener:
         listening: socket.socket,
         context: ssl.SSLContext,
         http: Callable[[], asyncio.Protocol],
-        peers: Peers,
-        bounds: Bounds,
+        services: Services,
     ) -> None:
         self._socket = listening
         self._context = context
         self._http = http
-        self._peers = peers
+        self._peers = services.peers
+        self._sleep = services.world.sleep
         self._handshakes: set[asyncio.Task[None]] = set()
         self._handshake_ended = asyncio.Event()
-        self._failures, self._refusals = PacedLog(), PacedLog()
-        self.admission = Admission(bounds)
+        self._failures, self._refusals = (PacedLog(services.world.monotonic) for _ in range(2))
+        self.admission = Admission(services.bounds)
 
     async def serve(self) -> None:
         """Accept connections; for ever."""
@@ -109,14 +108,14 @@ class Listener:
             self._handshake_ended.clear()
             await self._handshake_ended.wait()
         if number % BATCH == 0:
-            await asyncio.sleep(0)  # a connection that waits is accepted without a pause otherwise
+            await self._sleep(0)  # a connection that waits is accepted without a pause otherwise
 
     async def _accept(self) -> None:
         try:
             connection, peer = await asyncio.get_running_loop().sock_accept(self._socket)
         except OSError as error:
             self._failures.warning(f"no connection can be accepted now, trying again: {error.strerror}")
-            await asyncio.sleep(ACCEPT_PAUSE_S)
+            await self._sleep(ACCEPT_PAUSE_S)
             return
         try:
             admitted = self.admission.enter(address_group(peer[0]))

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Callable, Mapping
 from typing import Any
 
@@ -25,7 +24,8 @@ async def wait_for_lease(
     """
     abilities = services.kinds.abilities(message)
     profile = services.kinds.profile(message, abilities)
-    deadline = asyncio.get_running_loop().time() + message.wait_s
+    world = services.world
+    deadline = world.monotonic() + message.wait_s
     waiters, lease = services.waiters, None
     waiter, used = waiters.enter(), Waiter()
     try:
@@ -34,7 +34,7 @@ async def wait_for_lease(
             if lease is not None or waiters.closed:
                 break
             waiters.pass_on(used)  # what woke us fits somebody else, if anybody
-            async with asyncio.timeout_at(deadline):
+            async with world.timeout_at(deadline):
                 await waiter.woken.wait()
             waiter, used = waiters.enter(), waiter  # before looking again, or news may be missed
     except TimeoutError:

@@ -109,7 +109,7 @@ async def _serving(services: Services, installation: Installation, listening: so
     assert runner.server is not None, "it was set up"
     listening.listen(BACKLOG)
     listening.setblocking(False)  # noqa: FBT003 - the standard library's signature
-    listener = Listener(listening, context, runner.server, services.peers, services.bounds)
+    listener = Listener(listening, context, runner.server, services)
     tasks = [
         asyncio.create_task(task)
         for task in (

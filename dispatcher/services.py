@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-import time
-from collections.abc import Callable
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from datetime import datetime
 from uuid import UUID
 from weakref import WeakValueDictionary
 
@@ -21,11 +19,7 @@ from dispatcher.storage.blobs import BlobStore
 from dispatcher.storage.database import Database
 from dispatcher.wakeups import Waiters
 from dispatcher.wrong_tokens import WrongTokens
-
-
-def utc_now() -> datetime:
-    """Return the time, aware, in UTC."""
-    return datetime.now(UTC)
+from xwhep.world import REAL, World
 
 
 @dataclass(slots=True)
@@ -37,20 +31,25 @@ class Services:
     authority: Authority
     kinds: Kinds
     bounds: Bounds = DEFAULT_BOUNDS
-    now: Callable[[], datetime] = utc_now
+    world: World = REAL
     waiters: Waiters = field(default_factory=Waiters)
     heard: HeardBook = field(default_factory=HeardBook)
     #: held by whoever uploads for an attempt
     uploads: WeakValueDictionary[tuple[UUID, int], asyncio.Lock] = field(default_factory=WeakValueDictionary)
     #: held by whoever reads a JSON body of an identity
     bodies: WeakValueDictionary[UUID, asyncio.Semaphore] = field(default_factory=WeakValueDictionary)
-    wrong_tokens: WrongTokens = field(default_factory=lambda: WrongTokens(time.monotonic))
+    wrong_tokens: WrongTokens = field(init=False)
     polls: Holds[UUID] = field(init=False)
     peers: Peers = field(init=False)
 
     def __post_init__(self) -> None:
         self.polls = Holds("long polls of one identity", self.bounds.polls)
-        self.peers = Peers(self.database)
+        self.peers = Peers(self.database, self.world.monotonic)
+        self.wrong_tokens = WrongTokens(self.world.monotonic)
+
+    def now(self) -> datetime:
+        """Return the time, aware, in UTC."""
+        return self.world.now()
 
 
 SERVICES = web.AppKey("services", Services)

@@ -1,13 +1,13 @@
 """The ids of everything on the grid: UUIDs of RFC 9562, written as 36 characters.
 
 Clients make version 7 (version 4 is accepted). Version 8 is derived from what it names, so that who derives it again
-gets the same one; only the grid's own services make these. This module knows no clock.
+gets the same one; only the grid's own services make these. This module knows no clock and no chance: fresh ids come
+from `xwhep.world`.
 """
 
 from __future__ import annotations
 
 import re
-import secrets
 from datetime import UTC, datetime, timedelta
 from hashlib import sha256
 from typing import Final
@@ -28,11 +28,6 @@ def uuid7(now: datetime, random: bytes) -> UUID:
     """
     milliseconds = (now - _EPOCH) // timedelta(milliseconds=1)
     return _stamped(milliseconds.to_bytes(6, "big") + random, version=7)
-
-
-def new_uid(now: datetime) -> UUID:
-    """Return a fresh id; of two, the one made at least a millisecond later is the greater."""
-    return uuid7(now, secrets.token_bytes(10))
 
 
 def derived_uid(tag: str, *parts: bytes) -> UUID:

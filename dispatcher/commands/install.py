@@ -9,7 +9,6 @@ import click
 
 from dispatcher.config import DispatcherSettings
 from dispatcher.installation import install
-from dispatcher.services import utc_now
 from xwhep import config
 from xwhep.folders import home
 from xwhep.terminal.shell import Command
@@ -24,9 +23,7 @@ def init(names: tuple[str, ...], admin: str | None, port: int | None) -> None:
     settings = config.load(DispatcherSettings, {"port": port})
     reached = list(names) or ["localhost", "127.0.0.1", socket.gethostname().lower()]
     url = f"https://{_host_part(reached[0])}:{settings.port}"
-    identity = install(
-        home() / "dispatcher", reached, (home() / "user", admin or getpass.getuser(), url), now=utc_now()
-    )
+    identity = install(home() / "dispatcher", reached, (home() / "user", admin or getpass.getuser(), url))
     click.echo(f"A grid is made, in {home() / 'dispatcher'}. You are its administrator {identity.name}.")
     click.echo("Start it with `xwhep-dispatcher serve`; invite a volunteer with `xwhep-dispatcher token --kind host`.")
 

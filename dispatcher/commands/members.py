@@ -9,7 +9,6 @@ import click
 
 from dispatcher.installation import Installation
 from dispatcher.kinds.registry import Kinds
-from dispatcher.services import utc_now
 from dispatcher.usecases import members
 from xwhep.folders import home
 from xwhep.pki.certificates import certificate_digest
@@ -17,6 +16,7 @@ from xwhep.pki.tokens import make_token
 from xwhep.protocol.members import CreateToken, TokenReply
 from xwhep.rights import Role
 from xwhep.terminal.shell import Command, json_option, show
+from xwhep.world import REAL
 
 ROLES = [Role.HOST.value, Role.USER.value, Role.SERVICE.value, Role.ADMINISTRATOR.value]
 
@@ -33,7 +33,7 @@ def token(kind: str, uses: int, lifetime: int, group: str | None, as_json: bool)
     with contextlib.closing(installation.open_database()) as database:
         joined = make_token(certificate_digest(installation.open_authority().certificate))
         request = CreateToken(role=Role(kind), uses=uses, lifetime_s=lifetime, group=group)
-        expires_at = database.run_now(members.create_token, None, request, joined.secret_digest, now=utc_now())
+        expires_at = database.run_now(members.create_token, None, request, joined.secret_digest, now=REAL.now())
     show(TokenReply(token=str(joined), expires_at=expires_at), str(joined), as_json=as_json)
 
 
@@ -42,5 +42,5 @@ def token(kind: str, uses: int, lifetime: int, group: str | None, as_json: bool)
 def revoke(uid: UUID) -> None:
     """Revoke a host or a user, also while the dispatcher does not run."""
     with contextlib.closing(Installation(home() / "dispatcher").open_database()) as database:
-        member = database.run_now(members.revoke_member, Kinds.load(), uid, now=utc_now())
+        member = database.run_now(members.revoke_member, Kinds.load(), uid, now=REAL.now())
     click.echo(f"{member.name} is revoked; its certificate is refused from now on.")

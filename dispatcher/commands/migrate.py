@@ -5,12 +5,12 @@ from __future__ import annotations
 import click
 
 from dispatcher.installation import Installation
-from dispatcher.services import utc_now
 from dispatcher.storage.schema import SCHEMA
 from xwhep.folders import home
 from xwhep.lock import hold
 from xwhep.sql.command import migrate
 from xwhep.terminal.shell import Command, json_option
+from xwhep.world import REAL
 
 
 @click.command("migrate", cls=Command, example="xwhep-dispatcher migrate --yes")
@@ -25,4 +25,4 @@ def migrate_command(*, yes: bool, as_json: bool) -> None:
     installation = Installation(home() / "dispatcher")
     installation.check()
     with hold(installation.lock, "a dispatcher"):
-        migrate(SCHEMA, installation.database, yes=yes, as_json=as_json, now=utc_now())
+        migrate(SCHEMA, installation.database, yes=yes, as_json=as_json, now=REAL.now())

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import AsyncIterator
 
 from aiohttp import web
@@ -24,7 +23,7 @@ async def receive(call: Call, digest: str, size_bytes: int) -> None:
     """
     if call.request.content_length != size_bytes:
         raise BadRequestError(f"the content has {size_bytes} bytes by its announcement; Content-Length must say so too")
-    await call.services.blobs.receive(_chunks(call.request), digest, size_bytes)
+    await call.services.blobs.receive(_chunks(call), digest, size_bytes)
 
 
 def announced_size(call: Call, limit_bytes: int) -> int:
@@ -48,11 +47,11 @@ def send(call: Call, digest: str) -> web.FileResponse:
     return web.FileResponse(call.services.blobs.path(digest), chunk_size=CHUNK_BYTES, headers=headers)
 
 
-async def _chunks(request: web.Request) -> AsyncIterator[bytes]:
-    chunks = request.content.iter_chunked(CHUNK_BYTES)
+async def _chunks(call: Call) -> AsyncIterator[bytes]:
+    chunks = call.request.content.iter_chunked(CHUNK_BYTES)
     while True:
         try:
-            async with asyncio.timeout(IDLE_S):
+            async with call.services.world.timeout(IDLE_S):
                 chunk = await anext(chunks, None)
         except TimeoutError as error:
             raise BadRequestError(f"no more of the content came for {IDLE_S:.0f} seconds") from error

@@ -22,6 +22,7 @@ from xwhep.errors.jobs import BusyError
 from xwhep.errors.requests import BadRequestError, TooLargeError
 from xwhep.nesting import is_nested_deeper
 from xwhep.rights import Caller, Role
+from xwhep.world import World
 
 LOG = logging.getLogger("dispatcher")
 
@@ -83,16 +84,16 @@ class Call:
             TooLargeError, BadRequestError: see `read_body`.
         """
         if self._caller is None:
-            return await read_body(self.request, MAX_STRANGERS_BODY_BYTES)
+            return await read_body(self.request, MAX_STRANGERS_BODY_BYTES, self.services.world)
         bound = self.services.bounds.bodies
         turns = self.services.bodies.setdefault(self._caller.uid, asyncio.Semaphore(bound))
         try:
-            async with asyncio.timeout(BODY_S):
+            async with self.services.world.timeout(BODY_S):
                 await turns.acquire()
         except TimeoutError as error:
             raise BusyError("requests of one identity whose bodies are on their way", bound) from error
         try:
-            return await read_body(self.request, limit_bytes)
+            return await read_body(self.request, limit_bytes, self.services.world)
         finally:
             turns.release()
 
@@ -202,7 +203,7 @@ def render(message: BaseModel, status: int = 200) -> web.Response:
     return web.Response(text=message.model_dump_json(), status=status, content_type=JSON)
 
 
-async def read_body(request: web.Request, limit_bytes: int) -> bytes:
+async def read_body(request: web.Request, limit_bytes: int, world: World) -> bytes:
     """Return the body of a request.
 
     Raises:
@@ -212,7 +213,7 @@ async def read_body(request: web.Request, limit_bytes: int) -> bytes:
     if (request.content_length or 0) > limit_bytes:
         raise TooLargeError("the request's body", limit_bytes)
     try:
-        async with asyncio.timeout(BODY_S):
+        async with world.timeout(BODY_S):
             return await request.clone(client_max_size=limit_bytes).read()
     except TimeoutError as error:
         raise BadRequestError(f"the request's body did not arrive within {BODY_S:.0f} seconds") from error

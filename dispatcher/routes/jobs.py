@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import secrets
 
 from aiohttp import web
 
@@ -78,7 +77,7 @@ async def submit_batch(call: Call) -> web.Response:
     services = call.services
     message: SubmitBatch = await call.body(services.kinds.submit_batch())
     source = services.kinds.sources[message.kind]
-    begun = await asyncio.to_thread(source.begin, message, secrets.randbelow)
+    begun = await asyncio.to_thread(source.begin, message, services.world.randbelow)
     batch = await services.database.run(batches.submit, services.kinds, call.caller, message, begun, now=services.now())
     return render(batch, status=201)
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import logging
 from typing import Final
 
@@ -55,13 +54,11 @@ async def join(call: Call) -> web.Response:
     """
     message: JoinRequest = await call.body(JoinRequest)
     key = requested_key(message.csr)
-    newcomer = Newcomer(
-        secret_digest(bytes.fromhex(message.secret)), public_key_digest(key), message.kind, message.name
-    )
-    return _certified(call, key, await _let_join(call, newcomer))
+    newcomer = Newcomer(call.services.world.new_uid(), message.name, public_key_digest(key))
+    return _certified(call, key, await _let_join(call, newcomer, message))
 
 
-async def _let_join(call: Call, newcomer: Newcomer) -> Membership:
+async def _let_join(call: Call, newcomer: Newcomer, message: JoinRequest) -> Membership:
     """Make a newcomer a member; after wrong tokens from the same address only when its turn comes.
 
     Raises:
@@ -69,10 +66,11 @@ async def _let_join(call: Call, newcomer: Newcomer) -> Membership:
         TokenRefusedError, RevokedError: see `members.join`.
     """
     services, wrong_tokens = call.services, call.services.wrong_tokens
+    token_digest = secret_digest(bytes.fromhex(message.secret))
     address = address_group(call.request.remote or UNKNOWN_ADDRESS)
-    await asyncio.sleep(wrong_tokens.turn(address))
+    await services.world.sleep(wrong_tokens.turn(address))
     try:
-        return await services.database.run(members.join, newcomer, now=services.now())
+        return await services.database.run(members.join, newcomer, message.kind, token_digest, now=services.now())
     except TokenRefusedError:
         LOG.warning("a wrong join token came from %s, number %d of late", address, wrong_tokens.note(address))
         raise

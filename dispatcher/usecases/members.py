@@ -20,7 +20,6 @@ from dispatcher.usecases.own import own_rows
 from dispatcher.wakeups import ALL
 from xwhep.errors.identity import LastAdministratorError, RevokedError, TokenRefusedError, UnknownIdentityError
 from xwhep.errors.requests import NameTakenError, NotFoundError
-from xwhep.ids import new_uid
 from xwhep.members import Kind, Member
 from xwhep.protocol.base import Details, Page
 from xwhep.protocol.members import CreateGroup, CreateToken, GroupView, HostView, UserView, WhoAmI
@@ -38,12 +37,11 @@ KIND_OF_ROLE = {
 
 @dataclass(frozen=True, slots=True)
 class Newcomer:
-    """Who asks to join: the digest of the token's secret, of the own key, and what they want to be."""
+    """A member to be."""
 
-    token_digest: str
-    key_digest: str
-    kind: Kind
+    uid: UUID  #: fresh
     name: str
+    key_digest: str  #: of the own key
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,42 +119,44 @@ def create_token(
     return expires_at
 
 
-def join(session: Session, newcomer: Newcomer, *, now: datetime) -> Membership:
+def join(session: Session, newcomer: Newcomer, kind: Kind, token_digest: str, *, now: datetime) -> Membership:
     """Make a newcomer a member; a join sent again with the same key is the same join and uses nothing up.
+
+    `token_digest` is the digest of the token's secret.
 
     Raises:
         TokenRefusedError: the token is unknown, expired, used up, or for another kind of member.
         RevokedError: the key's owner was revoked.
     """
-    token = session.get(Token, newcomer.token_digest)
-    if token is None or token.expires_at <= now or KIND_OF_ROLE[token.role] is not newcomer.kind:
+    token = session.get(Token, token_digest)
+    if token is None or token.expires_at <= now or KIND_OF_ROLE[token.role] is not kind:
         raise TokenRefusedError
     if session.get(MemberKey, newcomer.key_digest) is not None:
         return renew(session, newcomer.key_digest)
     using = update(Token).where(col(Token.digest) == token.digest, col(Token.uses_left) > 0)
     if not changed(session, using.values(uses_left=col(Token.uses_left) - 1)):
         raise TokenRefusedError
-    return add_member(session, newcomer.name, newcomer.key_digest, token.role, invited_by=token, now=now)
+    return add_member(session, newcomer, token.role, invited_by=token, now=now)
 
 
 def add_member(
-    session: Session, name: str, key_digest: str, role: Role, *, invited_by: Token | None = None, now: datetime
+    session: Session, newcomer: Newcomer, role: Role, *, invited_by: Token | None = None, now: datetime
 ) -> Membership:
     """Add a member with its key; without a token it is the first administrator."""
-    uid = new_uid(now)
+    uid = newcomer.uid
     group_uid = None if invited_by is None else invited_by.group_uid
-    fields = {"uid": uid, "name": name, "group_uid": group_uid, "joined_at": now}
+    fields = {"uid": uid, "name": newcomer.name, "group_uid": group_uid, "joined_at": now}
     if role is Role.HOST:
         owner_uid = None if invited_by is None else invited_by.issuer_uid
         session.add(Host.model_validate({**fields, "owner_uid": owner_uid}))
-        key = MemberKey(digest=key_digest, host_uid=uid)
+        key = MemberKey(digest=newcomer.key_digest, host_uid=uid)
     else:
         session.add(User.model_validate({**fields, "role": role}))
-        key = MemberKey(digest=key_digest, user_uid=uid)
+        key = MemberKey(digest=newcomer.key_digest, user_uid=uid)
     session.flush()
     session.add(key)
     session.flush()
-    return Membership(Member(grid_uid(session), KIND_OF_ROLE[role], uid), name)
+    return Membership(Member(grid_uid(session), KIND_OF_ROLE[role], uid), newcomer.name)
 
 
 def renew(session: Session, key_digest: str) -> Membership:

@@ -8,7 +8,8 @@ from oracle.config import Folders
 from oracle.ledger.schema import SCHEMA
 from xwhep.lock import hold
 from xwhep.sql.command import migrate
-from xwhep.terminal.shell import Command, json_option, utc_now
+from xwhep.terminal.shell import Command, json_option
+from xwhep.world import REAL
 
 
 @click.command("migrate", cls=Command, example="xwhep-oracle migrate --yes")
@@ -22,4 +23,4 @@ def migrate_command(*, yes: bool, as_json: bool) -> None:
     """
     folders = Folders()
     with hold(folders.lock, "an oracle"):
-        migrate(SCHEMA, folders.ledger, yes=yes, as_json=as_json, now=utc_now())
+        migrate(SCHEMA, folders.ledger, yes=yes, as_json=as_json, now=REAL.now())

@@ -18,7 +18,8 @@ from xwhep.chain.accounts import keystore_address
 from xwhep.lock import is_held
 from xwhep.pki.identity import load_identity
 from xwhep.terminal.display import ago, facts, table
-from xwhep.terminal.shell import Command, json_option, show, utc_now
+from xwhep.terminal.shell import Command, json_option, show
+from xwhep.world import REAL
 
 
 class OracleStatus(BaseModel):
@@ -70,7 +71,7 @@ def _describe(status: OracleStatus) -> str:
 
 def _table(tasks: Sequence[OpenTask]) -> str:
     """Return the open tasks; the longest names, of batch and transaction, come last, and are in the JSON whole."""
-    now = utc_now()
+    now = REAL.now()
     return table(
         ("TASK", "STATE", "SINCE", "DEADLINE", "BATCH OR TRANSACTION"),
         [

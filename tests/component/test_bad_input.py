@@ -17,17 +17,17 @@ from uuid import UUID
 import pytest
 
 from dispatcher.routes import door
-from dispatcher.services import utc_now
 from tests.support.content import put, register
 from tests.support.grid import GridUnderTest, a_grid
 from tests.support.raw import Answer, RawClient, raw_client
 from xwhep.client.owner import OwnerClient
-from xwhep.ids import derived_uid, new_uid
+from xwhep.ids import derived_uid
 from xwhep.pki.contexts import anonymous_context
 from xwhep.protocol import attempts
 from xwhep.protocol.apps import AppView
 from xwhep.rights import Role
 from xwhep.vanity.split_key import keygen
+from xwhep.world import REAL
 
 #: with the checksum of EIP-55; source: its test cases
 REQUESTER = "0x5aAeb6053F3E94C9b9A09f33669435E7Ef1BeAed"
@@ -67,7 +67,7 @@ class Scene:
 
 
 def uid() -> str:
-    return str(new_uid(utc_now()))
+    return str(REAL.new_uid())
 
 
 def search(pattern: str = "1L", key: str | None = None, **changes: Any) -> dict[str, Any]:

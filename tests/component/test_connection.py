@@ -29,12 +29,12 @@ from xwhep.errors.identity import (
 )
 from xwhep.errors.jobs import LeaseLostError, StorageFullError, UnavailableError
 from xwhep.errors.requests import InvalidFieldError, TooLargeError
-from xwhep.ids import new_uid
 from xwhep.members import Kind
 from xwhep.pki.contexts import anonymous_context
 from xwhep.pki.identity import Identity
 from xwhep.protocol.base import Reply
 from xwhep.protocol.enrolment import JoinRequest
+from xwhep.world import REAL
 
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 SECRET = "0123456789abcdef" * 4
@@ -99,7 +99,7 @@ async def test_a_reply_is_read_whatever_a_newer_dispatcher_adds(ca: Authority, t
 
 @pytest.mark.parametrize(
     "error",
-    [LeaseLostError(new_uid(real_now()), 3), InvalidFieldError("jobs.0.uid", "no"), StorageFullError(5)],
+    [LeaseLostError(REAL.new_uid(), 3), InvalidFieldError("jobs.0.uid", "no"), StorageFullError(5)],
     ids=lambda error: error.code,
 )
 async def test_a_problem_document_becomes_the_error_that_it_was(

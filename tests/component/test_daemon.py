@@ -13,7 +13,6 @@ from uuid import UUID
 import psutil
 import pytest
 
-from dispatcher.services import utc_now
 from tests.support.grid import a_grid
 from tests.support.namespaces import needs_namespaces
 from tests.support.targets import of_pattern
@@ -34,7 +33,6 @@ from worker.status import read_status
 from xwhep.client.owner import OwnerClient
 from xwhep.errors.identity import RevokedError
 from xwhep.errors.machines import AlreadyRunningError
-from xwhep.ids import new_uid
 from xwhep.lifecycle import AttemptStatus, BatchStatus, Status
 from xwhep.pki.identity import load_identity
 from xwhep.protocol.batches import BatchView
@@ -42,6 +40,7 @@ from xwhep.protocol.jobs import Input
 from xwhep.protocol.members import HostView
 from xwhep.vanity.messages import SearchingHost, SearchView, SubmitSearch
 from xwhep.vanity.split_key import combine, keygen
+from xwhep.world import REAL
 
 GREETING = "#!/bin/sh\ncat data/in.txt\necho $1 >&2\nmkdir -p out/sub && echo left > out/sub/file\n"
 #: runs until the file that nobody makes is there: longer than any test
@@ -54,7 +53,7 @@ EASY, HARD = "1Lo", "1LoVELoVE"
 async def start_search(owner: OwnerClient, pattern: str) -> tuple[UUID, int]:
     """Submit a search; return its id and the requester's secret."""
     secret, public_key = keygen()
-    uid = new_uid(utc_now())
+    uid = REAL.new_uid()
     await owner.submit_batch(SubmitSearch(uid=uid, name="search", patterns=[pattern], public_key=public_key.hex()))
     return uid, secret
 

@@ -13,7 +13,6 @@ import pytest
 from sqlmodel import select
 
 from dispatcher.kinds.vanity_tables import VanityHost, VanityUnit
-from dispatcher.services import utc_now
 from dispatcher.storage.tables import Attempt, Fault, Host
 from tests.support.desk import poll_request
 from tests.support.grid import GridUnderTest, a_grid
@@ -28,12 +27,12 @@ from worker.trouble import Mailbox
 from xwhep.client.connection import Connection
 from xwhep.client.host import HostClient
 from xwhep.errors.jobs import UnavailableError
-from xwhep.ids import new_uid
 from xwhep.lifecycle import AttemptStatus
 from xwhep.protocol.attempts import AttemptReply, Lease, Report
 from xwhep.rights import Role
 from xwhep.vanity.messages import ReportShare, SubmitSearch, VanityWork
 from xwhep.vanity.split_key import keygen
+from xwhep.world import REAL
 
 
 class Forgetful(HostClient):
@@ -103,7 +102,7 @@ async def scene(tmp_path: Path) -> AsyncIterator[Scene]:
         alice = await stack.enter_async_context(grid.owner("alice"))
         connection = await stack.enter_async_context(grid.connect(await grid.member(Role.HOST, "bob")))
         key = keygen()[1].hex()
-        await alice.submit_batch(SubmitSearch(uid=new_uid(utc_now()), name="s", patterns=["1LoVELoVE"], public_key=key))
+        await alice.submit_batch(SubmitSearch(uid=REAL.new_uid(), name="s", patterns=["1LoVELoVE"], public_key=key))
         client = Forgetful(connection)
         for _ in range(3):  # one unit in three thousand has no share
             lease = await client.lease(poll_request("vanity", keys_per_s=1))

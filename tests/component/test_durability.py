@@ -14,7 +14,6 @@ from uuid import UUID
 import aiohttp
 
 from dispatcher.installation import Installation, install
-from dispatcher.services import utc_now
 from tests.support.content import register, submit
 from tests.support.desk import poll_request
 from tests.support.kinds import WORK
@@ -23,7 +22,6 @@ from xwhep.client.enrolment import join
 from xwhep.client.host import HostClient
 from xwhep.client.owner import OwnerClient
 from xwhep.errors.jobs import UnavailableError
-from xwhep.ids import new_uid
 from xwhep.lifecycle import DataStatus, Status
 from xwhep.members import Kind
 from xwhep.pki.contexts import client_context
@@ -33,6 +31,7 @@ from xwhep.protocol.attempts import AttemptProgress, FinishAttempt, Heartbeat, O
 from xwhep.protocol.data import RegisterData
 from xwhep.protocol.members import CreateToken
 from xwhep.rights import Role
+from xwhep.world import REAL
 
 ROOT = Path(__file__).parents[2]
 #: submissions that are acknowledged before the kill, of many more that are under way
@@ -66,7 +65,7 @@ class Process:
 @contextlib.asynccontextmanager
 async def a_process(folder: Path) -> AsyncIterator[tuple[Process, Identity]]:
     dispatcher = Process(folder / "dispatcher")
-    admin = install(dispatcher.folder, ["127.0.0.1"], (folder / "admin", "admin", "https://127.0.0.1:1"), now=utc_now())
+    admin = install(dispatcher.folder, ["127.0.0.1"], (folder / "admin", "admin", "https://127.0.0.1:1"))
     await dispatcher.start()
     try:
         yield dispatcher, admin
@@ -137,7 +136,7 @@ async def test_an_attempt_that_was_running_goes_on_and_finishes_under_its_number
 
 async def test_half_an_upload_is_invisible_and_swept(tmp_path: Path) -> None:
     content = b"x" * 1_000_000
-    uid, digest = new_uid(utc_now()), hashlib.sha256(content).hexdigest()
+    uid, digest = REAL.new_uid(), hashlib.sha256(content).hexdigest()
     half_is_sent = asyncio.Event()
 
     async def half() -> AsyncIterator[bytes]:

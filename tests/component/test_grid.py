@@ -7,7 +7,6 @@ from pathlib import Path
 
 import pytest
 
-from dispatcher.services import utc_now
 from tests.support.desk import poll_request
 from tests.support.grid import a_grid
 from tests.support.kinds import NATIVE, VANITY, searched
@@ -15,7 +14,6 @@ from tests.support.leases import first_hit
 from tests.support.targets import of_pattern
 from xwhep.client.owner import OwnerClient
 from xwhep.errors.jobs import FalseResultError, LeaseLostError
-from xwhep.ids import new_uid
 from xwhep.lifecycle import AttemptStatus, BatchStatus, Status
 from xwhep.protocol.apps import RegisterApp, Target
 from xwhep.protocol.attempts import AttemptProgress, FinishAttempt, Heartbeat, Outcome
@@ -27,13 +25,14 @@ from xwhep.vanity.errors import KeyUsedError
 from xwhep.vanity.messages import MAX_PATTERNS, SubmitSearch, VanityWork
 from xwhep.vanity.split_key import combine, keygen
 from xwhep.vanity.wanted import want_patterns
+from xwhep.world import REAL
 
 
 async def put(owner: OwnerClient, folder: Path, content: bytes) -> str:
     digest = hashlib.sha256(content).hexdigest()
     file = folder / digest
     file.write_bytes(content)
-    uid = new_uid(utc_now())
+    uid = REAL.new_uid()
     await owner.register_data(RegisterData(uid=uid, name="content", digest=digest, size_bytes=len(content)))
     await owner.store(uid, file, len(content))
     return digest
@@ -44,14 +43,14 @@ async def test_a_native_job_goes_the_whole_way(tmp_path: Path) -> None:
         program = await put(alice, tmp_path, b"#!/bin/sh\necho hello\n")
         app = await alice.register_app(
             RegisterApp(
-                uid=new_uid(utc_now()),
+                uid=REAL.new_uid(),
                 name="hello",
                 version="1",
                 kind=NATIVE,
                 targets=[Target(os=Os.LINUX, cpu=Cpu.ANY, blob=program, entry="hello.sh")],
             )
         )
-        job = SubmitJob(uid=new_uid(utc_now()), app_uid=app.uid, arguments=["a b", "--ro-bind"])
+        job = SubmitJob(uid=REAL.new_uid(), app_uid=app.uid, arguments=["a b", "--ro-bind"])
         await alice.submit_jobs(SubmitJobs(jobs=[job]))
         await alice.submit_jobs(SubmitJobs(jobs=[job]))
 
@@ -78,10 +77,10 @@ async def test_a_native_job_goes_the_whole_way(tmp_path: Path) -> None:
 async def test_a_search_ends_with_the_first_true_hit(tmp_path: Path) -> None:
     secret, public_key = keygen()
     async with a_grid(tmp_path) as grid, grid.owner("alice") as alice, grid.host("bob") as bob, grid.host("eve") as eve:
-        search = SubmitSearch(uid=new_uid(utc_now()), name="mine", patterns=["1L"], public_key=public_key.hex())
+        search = SubmitSearch(uid=REAL.new_uid(), name="mine", patterns=["1L"], public_key=public_key.hex())
         batch = await alice.submit_batch(search)
         with pytest.raises(KeyUsedError):
-            await alice.submit_batch(search.model_copy(update={"uid": new_uid(utc_now())}))
+            await alice.submit_batch(search.model_copy(update={"uid": REAL.new_uid()}))
         lease = await bob.lease(poll_request(VANITY))
         other = await eve.lease(poll_request(VANITY))
         assert lease is not None
@@ -107,7 +106,7 @@ async def test_a_search_ends_with_the_first_true_hit(tmp_path: Path) -> None:
 async def test_a_search_for_thousands_of_patterns_fits_in_its_messages(tmp_path: Path) -> None:
     patterns = [f"1{'ABCDEFGHJKLMNP'[n % 14]}{n:04}aa".replace("0", "x") for n in range(MAX_PATTERNS)]
     async with a_grid(tmp_path) as grid, grid.owner("alice") as alice, grid.host("bob") as bob:
-        search = SubmitSearch(uid=new_uid(utc_now()), name="mine", patterns=patterns, public_key=keygen()[1].hex())
+        search = SubmitSearch(uid=REAL.new_uid(), name="mine", patterns=patterns, public_key=keygen()[1].hex())
         batch = await alice.submit_batch(search)
         lease = await bob.lease(poll_request(VANITY))
         assert lease is not None

@@ -12,7 +12,6 @@ from pathlib import Path
 import pytest
 from sqlmodel import select
 
-from dispatcher.services import utc_now
 from dispatcher.storage.tables import Fault
 from tests.support.desk import poll_request
 from tests.support.grid import GridUnderTest, a_grid
@@ -24,13 +23,13 @@ from xwhep.client.owner import OwnerClient
 from xwhep.errors.base import XwhepError
 from xwhep.errors.jobs import FalseResultError, LeaseLostError
 from xwhep.errors.requests import InvalidFieldError, TooLargeError
-from xwhep.ids import new_uid
 from xwhep.protocol.apps import MIB, Limits, RegisterApp, Target
 from xwhep.protocol.attempts import FinishAttempt, Outcome
 from xwhep.protocol.base import Cpu, Os
 from xwhep.protocol.jobs import Output, SubmitJob, SubmitJobs
 from xwhep.vanity.messages import SubmitSearch, VanityWork
 from xwhep.vanity.split_key import keygen
+from xwhep.world import REAL
 
 LIMITS = Limits(disk_bytes=MIB, output_bytes=10, files=3)
 
@@ -59,9 +58,9 @@ class Scene:
         program.write_bytes(b"#!/bin/sh\n")
         stored = await Uploads(self.alice, lambda *_: contextlib.nullcontext(lambda _: None)).put(program)
         target = Target(os=Os.LINUX, cpu=Cpu.ANY, blob=stored.digest, entry="run.sh")
-        app = RegisterApp(uid=new_uid(utc_now()), name="app", version="1", kind=NATIVE, targets=[target], limits=LIMITS)
+        app = RegisterApp(uid=REAL.new_uid(), name="app", version="1", kind=NATIVE, targets=[target], limits=LIMITS)
         await self.alice.register_app(app)
-        await self.alice.submit_jobs(SubmitJobs(jobs=[SubmitJob(uid=new_uid(utc_now()), app_uid=app.uid)]))
+        await self.alice.submit_jobs(SubmitJobs(jobs=[SubmitJob(uid=REAL.new_uid(), app_uid=app.uid)]))
         return await self.lease(NATIVE)
 
     async def send(self, lease: AnyLease, content: bytes, name: str = "out/a") -> Output:
@@ -118,7 +117,7 @@ async def test_only_so_many_files_are_taken_and_each_of_them_again(scene: Scene)
 
 
 async def test_a_unit_of_a_search_leaves_no_files(scene: Scene) -> None:
-    search = SubmitSearch(uid=new_uid(utc_now()), name="s", patterns=["1LoVE"], public_key=keygen()[1].hex())
+    search = SubmitSearch(uid=REAL.new_uid(), name="s", patterns=["1LoVE"], public_key=keygen()[1].hex())
     await scene.alice.submit_batch(search)
     lease = await scene.lease(VANITY)
 
@@ -128,7 +127,7 @@ async def test_a_unit_of_a_search_leaves_no_files(scene: Scene) -> None:
 
 
 async def test_a_share_of_anothers_unit_is_false_and_goes_on_the_record_of_who_claims_it(scene: Scene) -> None:
-    search = SubmitSearch(uid=new_uid(utc_now()), name="s", patterns=["1Lo"], public_key=keygen()[1].hex())
+    search = SubmitSearch(uid=REAL.new_uid(), name="s", patterns=["1Lo"], public_key=keygen()[1].hex())
     await scene.alice.submit_batch(search)
     async with scene.grid.host("bob") as bob:
         bobs = await leased(bob, VANITY)

@@ -22,7 +22,6 @@ from dispatcher.installation import Installation, install
 from dispatcher.routes import content
 from dispatcher.scheduling.leases import LEASE
 from dispatcher.server import running
-from dispatcher.services import utc_now
 from dispatcher.storage.blobs import PARTS
 from dispatcher.storage.tables import Attempt, Host
 from tests.support.content import put, register, submit
@@ -37,6 +36,7 @@ from xwhep.pki.contexts import server_context, unverified_context
 from xwhep.protocol.attempts import AttemptProgress, Heartbeat
 from xwhep.protocol.jobs import Output
 from xwhep.rights import Role
+from xwhep.world import REAL, World
 
 
 def live(session: Session) -> list[Attempt]:
@@ -89,7 +89,7 @@ async def test_a_dispatcher_that_slept_blames_no_host(tmp_path: Path, caplog: py
     async with a_grid(tmp_path) as grid:
         await leased(grid, tmp_path)
         slept_at, woke_at = grid.services.now(), grid.services.now() + 10 * LEASE
-        grid.services.now = lambda: woke_at
+        grid.services.world = World(now=lambda: woke_at)
         await tend_leases(grid.services, slept_at)
         after = (await grid.services.database.read(live))[0]
 
@@ -156,7 +156,7 @@ async def test_a_renewed_certificate_is_shown_to_new_connections(tmp_path: Path)
         listener = await asyncio.start_server(lambda _reader, writer: writer.close(), "127.0.0.1", 0, ssl=context)
         port = listener.sockets[0].getsockname()[1]
         first = await shown_certificate(port)
-        grid.services.now = lambda: utc_now() + timedelta(days=31)
+        grid.services.world = World(now=lambda: REAL.now() + timedelta(days=31))
         task = asyncio.create_task(keep_certificate(grid.services, context, folder, ["localhost", "127.0.0.1"], 0.001))
         second = first
         async with asyncio.timeout(30):
@@ -197,7 +197,7 @@ def upload_under_way(installation: Installation) -> Path:
 
 async def test_a_second_server_on_the_port_touches_nothing(tmp_path: Path) -> None:
     async with a_grid(tmp_path / "one") as grid:
-        install(tmp_path / "two", ["localhost"], (tmp_path / "admin", "a", "https://127.0.0.1:1"), now=utc_now())
+        install(tmp_path / "two", ["localhost"], (tmp_path / "admin", "a", "https://127.0.0.1:1"))
         half = upload_under_way(Installation(tmp_path / "two"))
         with pytest.raises(PortTakenError, match="choose another with --port"):
             async with running(Installation(tmp_path / "two"), "127.0.0.1", grid.dispatcher.port):
@@ -296,10 +296,10 @@ async def test_content_that_nothing_names_goes_after_a_day_and_nothing_else(tmp_
     async with a_grid(tmp_path) as grid:
         late = await left_by_a_lost_lease(grid, tmp_path)
         named = files(grid) - {late}
-        grid.services.now = lambda: utc_now() + UNNAMED - timedelta(minutes=1)
+        grid.services.world = World(now=lambda: REAL.now() + UNNAMED - timedelta(minutes=1))
         early = await sweep_all(grid)
         assert late.exists()
-        grid.services.now = lambda: utc_now() + UNNAMED + timedelta(minutes=1)
+        grid.services.world = World(now=lambda: REAL.now() + UNNAMED + timedelta(minutes=1))
         deleted = await sweep_all(grid)
         left = files(grid)
 
@@ -312,7 +312,7 @@ async def test_content_that_arrives_again_while_the_store_is_tidied_up_stays(
 ) -> None:
     async with a_grid(tmp_path) as grid, grid.owner("carol") as carol:
         late = await left_by_a_lost_lease(grid, tmp_path)
-        long_ago = (utc_now() - 2 * UNNAMED).timestamp()
+        long_ago = (REAL.now() - 2 * UNNAMED).timestamp()
         os.utime(late, (long_ago, long_ago))
         read = grid.services.database.read
 
@@ -334,7 +334,7 @@ async def test_an_upload_under_way_is_not_tidied_up(tmp_path: Path) -> None:
         half = grid.installation.folder / "blobs" / "sha256" / "ab" / ".upload"
         half.parent.mkdir(parents=True, exist_ok=True)
         half.write_bytes(b"under way")
-        grid.services.now = lambda: utc_now() + 2 * UNNAMED
+        grid.services.world = World(now=lambda: REAL.now() + 2 * UNNAMED)
         deleted = await sweep_all(grid)
 
         assert deleted == 0
@@ -371,26 +371,26 @@ async def test_the_store_is_tidied_up_part_after_part_and_again_after_a_failure(
 
 def test_an_installation_is_made_once(tmp_path: Path) -> None:
     admin = (tmp_path / "admin", "admin", "https://127.0.0.1:1")
-    install(tmp_path / "dispatcher", ["localhost"], admin, now=utc_now())
+    install(tmp_path / "dispatcher", ["localhost"], admin)
 
     with pytest.raises(AlreadyInstalledError):
-        install(tmp_path / "dispatcher", ["localhost"], admin, now=utc_now())
+        install(tmp_path / "dispatcher", ["localhost"], admin)
 
 
 def test_an_installation_that_was_cut_short_is_made_again(tmp_path: Path) -> None:
     admin = (tmp_path / "admin", "admin", "https://127.0.0.1:1")
-    install(tmp_path / "dispatcher", ["localhost"], admin, now=utc_now())
+    install(tmp_path / "dispatcher", ["localhost"], admin)
     installation = Installation(tmp_path / "dispatcher")
     installation.names_file.unlink()
 
     with pytest.raises(NotInstalledError, match="run `xwhep-dispatcher init` first"):
         installation.open(KINDS)
-    install(tmp_path / "dispatcher", ["localhost"], admin, now=utc_now())
+    install(tmp_path / "dispatcher", ["localhost"], admin)
     installation.open(KINDS).database.close()
 
 
 def test_a_database_of_another_version_is_not_opened(tmp_path: Path) -> None:
-    install(tmp_path / "dispatcher", ["localhost"], (tmp_path / "admin", "a", "https://127.0.0.1:1"), now=utc_now())
+    install(tmp_path / "dispatcher", ["localhost"], (tmp_path / "admin", "a", "https://127.0.0.1:1"))
     installation = Installation(tmp_path / "dispatcher")
     services = installation.open(KINDS)
 

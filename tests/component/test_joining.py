@@ -12,7 +12,6 @@ import aiohttp
 import pytest
 
 from dispatcher import peers, wrong_tokens
-from dispatcher.services import utc_now
 from dispatcher.storage.database import Database
 from dispatcher.storage.tables import Token
 from dispatcher.usecases import members
@@ -32,6 +31,7 @@ from xwhep.pki.keys import signing_request
 from xwhep.protocol.attempts import AttemptProgress, Heartbeat
 from xwhep.protocol.jobs import SubmitJob, SubmitJobs
 from xwhep.rights import Role
+from xwhep.world import REAL, World
 
 
 async def test_a_token_is_stored_hashed_and_counts_its_uses(tmp_path: Path) -> None:
@@ -53,7 +53,7 @@ async def test_a_token_is_stored_hashed_and_counts_its_uses(tmp_path: Path) -> N
 async def test_an_expired_token_is_refused(tmp_path: Path) -> None:
     async with a_grid(tmp_path) as grid:
         token = await grid.token(Role.USER, lifetime_s=60)
-        grid.services.now = lambda: utc_now() + timedelta(seconds=61)
+        grid.services.world = World(now=lambda: REAL.now() + timedelta(seconds=61))
         with pytest.raises(TokenRefusedError):
             await join(grid.url, token, Kind.USER, "late", tmp_path / "late")
 
@@ -106,11 +106,11 @@ async def test_an_error_at_the_door_of_the_join_does_not_repeat_the_secret(tmp_p
 
 async def test_an_expired_identity_is_told_so_and_renews(tmp_path: Path) -> None:
     async with a_grid(tmp_path) as grid, raw_client(grid, await grid.member(Role.HOST, "bob")) as bob:
-        grid.services.now = lambda: utc_now() + timedelta(days=91)
+        grid.services.world = World(now=lambda: REAL.now() + timedelta(days=91))
         refused = await bob.ask("GET", "/v1/whoami")
-        grid.services.now = utc_now
+        grid.services.world = REAL
         identity = await grid.member(Role.HOST, "carol")
-        grid.services.now = lambda: utc_now() + timedelta(days=40)
+        grid.services.world = World(now=lambda: REAL.now() + timedelta(days=40))
         renewed = await renew(identity)
 
     assert refused.outcome == (401, "identity-expired")
@@ -162,7 +162,7 @@ async def test_a_revocation_by_a_command_beside_the_server_takes_effect_within_s
             user = OwnerClient(connection)
             await user.whoami()
             beside = Database(grid.installation.database)
-            beside.run_now(members.revoke_member, KINDS, alice.member.uid, now=utc_now())
+            beside.run_now(members.revoke_member, KINDS, alice.member.uid, now=REAL.now())
             beside.close()
             clock[0] += peers.BELIEVED_S
             with pytest.raises(RevokedError):
@@ -201,7 +201,7 @@ async def test_a_stranger_of_another_grid_does_not_get_through_the_handshake(tmp
 
 async def test_a_member_whose_row_is_not_there_is_unknown(tmp_path: Path) -> None:
     async with a_grid(tmp_path) as grid:
-        stranger = make_identity(grid.services.authority, tmp_path / "stranger", utc_now(), grid.url)
+        stranger = make_identity(grid.services.authority, tmp_path / "stranger", REAL.now(), grid.url)
         async with raw_client(grid, stranger) as client:
             answer = await client.ask("GET", "/v1/whoami")
 

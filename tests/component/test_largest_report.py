@@ -4,20 +4,19 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from dispatcher.services import utc_now
 from tests.support.desk import poll_request
 from tests.support.grid import a_grid
 from tests.support.kinds import NATIVE
 from tests.support.namespaces import needs_namespaces
 from tests.support.workers import put
 from worker.runs import native
-from xwhep.ids import new_uid
 from xwhep.lifecycle import Status
 from xwhep.protocol.apps import Limits, RegisterApp, Target
 from xwhep.protocol.attempts import Outcome
 from xwhep.protocol.base import Cpu, Os
 from xwhep.protocol.jobs import SubmitJob, SubmitJobs
 from xwhep.protocol.native import NativeWork
+from xwhep.world import REAL
 
 _FILES = 10_000
 _NAME = 100  #: characters; with `out/` before them 10,000 names are nearly 1 MiB
@@ -30,11 +29,9 @@ async def test_as_many_files_as_allowed_with_long_names_are_delivered(tmp_path: 
         blob = await put(alice, tmp_path, _SCRIPT.encode())
         target = Target(os=Os.LINUX, cpu=Cpu.ANY, blob=blob, entry="many")
         limits = Limits(files=_FILES)
-        app = RegisterApp(
-            uid=new_uid(utc_now()), name="many", version="1", kind=NATIVE, targets=[target], limits=limits
-        )
+        app = RegisterApp(uid=REAL.new_uid(), name="many", version="1", kind=NATIVE, targets=[target], limits=limits)
         await alice.register_app(app)
-        job = SubmitJob(uid=new_uid(utc_now()), app_uid=app.uid)
+        job = SubmitJob(uid=REAL.new_uid(), app_uid=app.uid)
         await alice.submit_jobs(SubmitJobs(jobs=[job]))
         lease = await bob.lease(poll_request(NATIVE))
         assert lease is not None

@@ -24,7 +24,6 @@ from dispatcher.admission import Bounds
 from dispatcher.installation import Installation, install
 from dispatcher.listener import LOG_EVERY_S, PacedLog
 from dispatcher.routes import door
-from dispatcher.services import utc_now
 from tests.support.desk import poll_request
 from tests.support.grid import GridUnderTest, a_grid
 from tests.support.kinds import NATIVE
@@ -227,7 +226,7 @@ async def test_the_dispatcher_stops_at_once_in_the_middle_of_handshakes(tmp_path
 def serving(home: Path, descriptors: int, **settings: int) -> Iterator[int]:
     """Serve as `xwhep-dispatcher` does, in a process with so many descriptors; the log goes to `home/log`."""
     names = ["localhost", "127.0.0.1"]
-    install(home / "dispatcher", names, (home / "user", "ann", "https://127.0.0.1:1"), now=utc_now())
+    install(home / "dispatcher", names, (home / "user", "ann", "https://127.0.0.1:1"))
     variables = {f"XWHEP_DISPATCHER__{key.upper()}": str(value) for key, value in settings.items()}
     command = [sys.executable, "-m", "dispatcher.cli", "serve", "--host", "127.0.0.1", "--port", "0"]
     with (

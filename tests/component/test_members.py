@@ -9,7 +9,6 @@ from pathlib import Path
 
 import pytest
 
-from dispatcher.services import utc_now
 from dispatcher.storage import blobs
 from dispatcher.storage.blobs import BlobStore
 from dispatcher.usecases import members
@@ -20,13 +19,13 @@ from xwhep.client.owner import OwnerClient
 from xwhep.errors.identity import LastAdministratorError
 from xwhep.errors.jobs import StorageFullError
 from xwhep.errors.requests import IdConflictError, NameTakenError, NotFoundError, TooLargeError
-from xwhep.ids import new_uid
 from xwhep.members import Kind
 from xwhep.pki.tokens import parse_token
 from xwhep.protocol.apps import RegisterApp
 from xwhep.protocol.members import CreateGroup, CreateToken
 from xwhep.rights import Role
 from xwhep.sql.columns import UtcDateTime
+from xwhep.world import REAL
 
 EMPTY = "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855"
 
@@ -44,7 +43,7 @@ async def grid(tmp_path: Path) -> AsyncIterator[GridUnderTest]:
 async def test_who_joins_with_a_token_of_a_group_is_in_it(grid: GridUnderTest, tmp_path: Path) -> None:
     async with grid.connect(grid.administrator()) as connection:
         admin = OwnerClient(connection)
-        group = await admin.create_group(CreateGroup(uid=new_uid(utc_now()), name="physics"))
+        group = await admin.create_group(CreateGroup(uid=REAL.new_uid(), name="physics"))
         reply = await admin.create_token(CreateToken(role=Role.USER, group="physics"))
         identity = await join(grid.url, parse_token(reply.token), Kind.USER, "alice", tmp_path / "alice")
         users = {user.uid: user async for user in admin.users()}
@@ -59,12 +58,12 @@ async def test_a_token_for_a_group_that_is_not_there_is_refused(grid: GridUnderT
 
 
 async def test_a_group_is_made_once_and_has_a_name_of_its_own(grid: GridUnderTest) -> None:
-    wanted = CreateGroup(uid=new_uid(utc_now()), name="physics")
+    wanted = CreateGroup(uid=REAL.new_uid(), name="physics")
     async with grid.connect(grid.administrator()) as connection:
         admin = OwnerClient(connection)
         first, second = await admin.create_group(wanted), await admin.create_group(wanted)
         with pytest.raises(NameTakenError):
-            await admin.create_group(CreateGroup(uid=new_uid(utc_now()), name="physics"))
+            await admin.create_group(CreateGroup(uid=REAL.new_uid(), name="physics"))
         with pytest.raises(IdConflictError):
             await admin.create_group(CreateGroup(uid=wanted.uid, name="biology"))
         groups = [group.name async for group in admin.groups()]
@@ -78,7 +77,7 @@ async def test_nobody_can_be_revoked_who_is_not_there(grid: GridUnderTest) -> No
         admin = OwnerClient(connection)
         for revoke in (admin.revoke_host, admin.revoke_user):
             with pytest.raises(NotFoundError, match="there is no member"):
-                await revoke(new_uid(utc_now()))
+                await revoke(REAL.new_uid())
 
 
 async def test_an_app_registered_again_is_the_same_app(grid: GridUnderTest, tmp_path: Path) -> None:
@@ -139,7 +138,7 @@ async def test_the_only_administrator_cannot_be_revoked(grid: GridUnderTest) -> 
         with pytest.raises(LastAdministratorError, match="xwhep-dispatcher token --kind administrator"):
             await admin.revoke_user(ann.member.uid)
         with pytest.raises(LastAdministratorError):
-            await grid.services.database.run(members.revoke_member, grid.services.kinds, ann.member.uid, now=utc_now())
+            await grid.services.database.run(members.revoke_member, grid.services.kinds, ann.member.uid, now=REAL.now())
         assert (await admin.whoami()).uid == ann.member.uid
     assert (LastAdministratorError.code, LastAdministratorError.http_status) == ("last-administrator", 409)
 

@@ -18,7 +18,6 @@ from sqlalchemy import select
 
 import dispatcher.cli
 import oracle.cli
-from dispatcher.services import utc_now
 from dispatcher.storage.schema import SCHEMA
 from oracle.config import Folders
 from oracle.ledger.file import Ledger
@@ -43,6 +42,7 @@ from xwhep.rights import Role
 from xwhep.sql.migrating import Migration
 from xwhep.sql.schema import Schema
 from xwhep.sql.sqlite import open_engine
+from xwhep.world import REAL
 
 ROOT = Path(__file__).parents[2]
 each_baseline = pytest.mark.parametrize(("name", "schema"), BASELINES.items(), ids=BASELINES)
@@ -134,7 +134,7 @@ def test_the_copy_has_what_is_only_in_the_log(tmp_path: Path) -> None:
         file_alone = (tmp_path / "file.sqlite", shutil.copyfile(file, tmp_path / "file.sqlite"))[0]
         before = content(file)
         migration = Migration(SCHEMA, file)
-        plan = migration.plan(now=utc_now())
+        plan = migration.plan(now=REAL.now())
         migration.run(plan, silent)
 
     assert plan.copy_file is not None
@@ -147,7 +147,6 @@ KILLED = """
 import os, signal, sys
 from functools import partial
 from pathlib import Path
-from dispatcher.services import utc_now
 from dispatcher.storage.schema import SCHEMA
 from xwhep.sql.migrating import Migration
 
@@ -159,7 +158,7 @@ def tell(told, moment, _part, _words):
 for moment, file in enumerate(sys.argv[1:], start=1):
     if os.fork() == 0:
         migration = Migration(SCHEMA, Path(file))
-        migration.run(migration.plan(now=utc_now()), partial(tell, [], moment))
+        migration.run(migration.plan(now=REAL.now()), partial(tell, [], moment))
         os._exit(1)
     assert os.waitstatus_to_exitcode(os.wait()[1]) == -signal.SIGKILL
 """
@@ -170,7 +169,7 @@ def test_a_migration_that_was_killed_has_not_begun_or_is_done(tmp_path: Path) ->
     restore("dispatcher-4", tmp_path / "model.sqlite")
     old = content(tmp_path / "model.sqlite")
     model = Migration(SCHEMA, tmp_path / "model.sqlite")
-    model.run(model.plan(now=utc_now()), lambda _part, words: told.append(words))
+    model.run(model.plan(now=REAL.now()), lambda _part, words: told.append(words))
     new = content(tmp_path / "model.sqlite")
     files = [tmp_path / f"killed-{moment}.sqlite" for moment in range(1, len(told) + 1)]
     for file in files:
@@ -277,7 +276,7 @@ def test_a_newer_database_is_refused(tmp_path: Path) -> None:
     migrated(newer, file)
 
     with pytest.raises(SchemaMismatchError, match=f"{newer.newest} and this program needs {SCHEMA.newest}; use the"):
-        Migration(SCHEMA, file).plan(now=utc_now())
+        Migration(SCHEMA, file).plan(now=REAL.now())
 
 
 def test_a_database_older_than_all_migrations_is_refused(tmp_path: Path) -> None:
@@ -288,15 +287,15 @@ def test_a_database_older_than_all_migrations_is_refused(tmp_path: Path) -> None
         connection.commit()
 
     with pytest.raises(SchemaMismatchError, match=r"schema version 3 .* use the version of xwhep that made it"):
-        Migration(SCHEMA, file).plan(now=utc_now())
+        Migration(SCHEMA, file).plan(now=REAL.now())
 
 
 def test_what_holds_no_tables_is_not_migrated(tmp_path: Path) -> None:
     with pytest.raises(DatabaseMissingError):
-        Migration(SCHEMA, tmp_path / "none.sqlite").plan(now=utc_now())
+        Migration(SCHEMA, tmp_path / "none.sqlite").plan(now=REAL.now())
     (tmp_path / "empty.sqlite").touch()
     with pytest.raises(DatabaseDamagedError, match="it has no tables"):
-        Migration(SCHEMA, tmp_path / "empty.sqlite").plan(now=utc_now())
+        Migration(SCHEMA, tmp_path / "empty.sqlite").plan(now=REAL.now())
 
     assert not (tmp_path / "none.sqlite").exists()
 

@@ -15,7 +15,6 @@ from sqlmodel import Session, select
 from dispatcher.housekeeping import tend_leases
 from dispatcher.kinds.vanity_tables import VanityHost, VanityUnit
 from dispatcher.scheduling.leases import FALSE_RESULTS_ALLOWED, LEASE, SAME_HOST_PAUSE
-from dispatcher.services import utc_now
 from dispatcher.storage.tables import Attempt, AttemptClaim, Fault
 from tests.support.content import put, register, submit
 from tests.support.desk import poll_request
@@ -26,7 +25,6 @@ from tests.support.raw import raw_client
 from xwhep.client.host import HostClient
 from xwhep.client.owner import OwnerClient
 from xwhep.errors.jobs import FalseResultError, LeaseLostError, ProtocolTooOldError
-from xwhep.ids import new_uid
 from xwhep.lifecycle import AttemptStatus, BatchStatus, Status
 from xwhep.protocol.apps import AppView
 from xwhep.protocol.attempts import AttemptProgress, AttemptReply, FinishAttempt, Heartbeat, Outcome
@@ -40,6 +38,7 @@ from xwhep.vanity.shares import SHARES_A_UNIT, keys_proven
 from xwhep.vanity.sizing import FIRST_UNIT_KEYS, TRUST, UNIT_S
 from xwhep.vanity.split_key import keygen
 from xwhep.vanity.units import keys_of
+from xwhep.world import REAL, World
 
 
 class Scene:
@@ -57,12 +56,12 @@ class Scene:
         return await self.stack.enter_async_context(self.grid.owner(name))
 
     async def search(self, pattern: str = "1L") -> BatchView:
-        request = SubmitSearch(uid=new_uid(utc_now()), name="mine", patterns=[pattern], public_key=keygen()[1].hex())
+        request = SubmitSearch(uid=REAL.new_uid(), name="mine", patterns=[pattern], public_key=keygen()[1].hex())
         return await self.alice.submit_batch(request)
 
     def pass_time(self, elapsed: timedelta) -> None:
         moment = self.grid.services.now() + elapsed
-        self.grid.services.now = lambda: moment
+        self.grid.services.world = World(now=lambda: moment)
 
     async def lose(self, elapsed: timedelta = LEASE) -> None:
         """Let the leases end, as the dispatcher's housekeeping would see it."""
@@ -336,8 +335,8 @@ async def test_a_job_that_failed_by_its_own_fault_is_not_tried_again(scene: Scen
 
 async def test_a_bag_ends_with_its_last_job_however_that_ends(scene: Scene) -> None:
     bob = await scene.host("bob")
-    jobs = [SubmitJob(uid=new_uid(utc_now()), app_uid=scene.app.uid) for _ in range(3)]
-    bag = await scene.alice.submit_batch(SubmitBag(uid=new_uid(utc_now()), name="bag", jobs=jobs))
+    jobs = [SubmitJob(uid=REAL.new_uid(), app_uid=scene.app.uid) for _ in range(3)]
+    bag = await scene.alice.submit_batch(SubmitBag(uid=REAL.new_uid(), name="bag", jobs=jobs))
     for outcome in (Outcome.FINISHED, Outcome.FINISHED):
         lease = await leased(bob)
         await bob.finish(lease.job_uid, lease.attempt, FinishAttempt(outcome=outcome))
@@ -354,8 +353,8 @@ async def test_a_bag_ends_with_its_last_job_however_that_ends(scene: Scene) -> N
 
 async def test_a_cancelled_bag_stops_all_its_jobs(scene: Scene) -> None:
     bob = await scene.host("bob")
-    jobs = [SubmitJob(uid=new_uid(utc_now()), app_uid=scene.app.uid) for _ in range(3)]
-    bag = await scene.alice.submit_batch(SubmitBag(uid=new_uid(utc_now()), name="bag", jobs=jobs))
+    jobs = [SubmitJob(uid=REAL.new_uid(), app_uid=scene.app.uid) for _ in range(3)]
+    bag = await scene.alice.submit_batch(SubmitBag(uid=REAL.new_uid(), name="bag", jobs=jobs))
     lease = await leased(bob)
     first = await scene.alice.cancel_batch(bag.uid)
     second = await scene.alice.cancel_batch(bag.uid)

@@ -18,12 +18,12 @@ from dispatcher.usecases import leasing, offers
 from dispatcher.usecases.leasing import Heard
 from tests.support.desk import Desk
 from tests.support.kinds import ALL_KINDS, KINDS
-from xwhep.ids import new_uid
 from xwhep.protocol.apps import Limits
 from xwhep.protocol.attempts import AttemptProgress
 from xwhep.protocol.base import Cpu, Os
 from xwhep.protocol.jobs import JobWork
 from xwhep.rights import Caller, Role
+from xwhep.world import REAL
 
 LINUX = Profile({kind: frozenset({"p2pkh-compressed"}) for kind in ALL_KINDS}, Os.LINUX, Cpu.X86_64)
 
@@ -42,7 +42,7 @@ def add_pending(desk: Desk, count: int) -> None:
 
     def add(session: Session) -> None:
         fields = session.exec(select(Job).limit(1)).one().model_dump() | {"work": JobWork(), "limits": Limits()}
-        session.connection().execute(insert(Job), [fields | {"uid": new_uid(desk.now)} for _ in range(count)])
+        session.connection().execute(insert(Job), [fields | {"uid": REAL.new_uid()} for _ in range(count)])
 
     desk.database.run_now(add)
 

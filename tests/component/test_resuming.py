@@ -10,7 +10,6 @@ from pathlib import Path
 import psutil
 
 from dispatcher.kinds.vanity_tables import VanityUnit
-from dispatcher.services import utc_now
 from dispatcher.storage.tables import Attempt, Host
 from dispatcher.usecases import leasing
 from tests.support.grid import GridUnderTest, a_grid
@@ -22,13 +21,13 @@ from worker.runs.vanity import Checkpoint
 from worker.spool import INTERRUPTED
 from worker.status import RunView, read_status
 from worker.vanity.process import search
-from xwhep.ids import new_uid
 from xwhep.lifecycle import AttemptStatus
 from xwhep.protocol.attempts import Lease, ProgressFields
 from xwhep.vanity.messages import ReportShare, SubmitSearch, VanityWork
 from xwhep.vanity.shares import keys_proven
 from xwhep.vanity.split_key import keygen
 from xwhep.vanity.units import keys_of
+from xwhep.world import REAL
 
 #: what no test finds
 HARD = "1LoVELoVE"
@@ -57,7 +56,7 @@ class Shares:
 async def begin_search(grid: GridUnderTest) -> None:
     async with grid.owner("alice") as alice:
         public_key = keygen()[1].hex()
-        search = SubmitSearch(uid=new_uid(utc_now()), name="search", patterns=[HARD], public_key=public_key)
+        search = SubmitSearch(uid=REAL.new_uid(), name="search", patterns=[HARD], public_key=public_key)
         await alice.submit_batch(search)
 
 
@@ -148,7 +147,7 @@ async def test_a_unit_whose_lease_was_lost_meanwhile_is_dropped_and_another_one_
         lease, _, _ = await kill_in_the_middle(folders)
         ref = Ref(lease.job_uid, lease.attempt)
 
-        later = utc_now() + timedelta(hours=1)
+        later = REAL.now() + timedelta(hours=1)
         await grid.services.database.run(leasing.expire, KINDS, now=later)
         lost, proven = await attempt_of(grid, ref), await keys_proven_of(grid, ref)
 

@@ -18,7 +18,6 @@ from tests.support.kinds import KINDS, AnyLease, searched
 from worker.vanity import reference
 from xwhep.errors.jobs import FalseResultError
 from xwhep.fast_secp256k1 import public_key_of
-from xwhep.ids import new_uid
 from xwhep.lifecycle import AttemptStatus, BatchStatus
 from xwhep.protocol.attempts import AttemptReply
 from xwhep.protocol.batches import BatchView
@@ -34,6 +33,7 @@ from xwhep.vanity.shares import keys_proven
 from xwhep.vanity.sizing import FIRST_UNIT_KEYS, UNIT_S
 from xwhep.vanity.split_key import Hit, combine, keygen
 from xwhep.vanity.units import Unit, keys_of
+from xwhep.world import REAL
 
 ALL_FORMS = frozenset(Form)
 
@@ -56,7 +56,7 @@ class Requester:
     @classmethod
     def of(cls, desk: Desk, *patterns: str, **wish: Any) -> Requester:
         secret, key = keygen()
-        uid = new_uid(desk.now)
+        uid = REAL.new_uid()
         request = SubmitSearch(uid=uid, name="search", patterns=list(patterns), public_key=key.hex(), **wish)
         begun = KINDS.sources[request.kind].begin(request, secrets.randbelow)
         batch = desk.database.run_now(batches.submit, KINDS, desk.owner, request, begun, now=desk.now)
@@ -94,7 +94,7 @@ class Volunteer:
 
     @classmethod
     def of(cls, desk: Desk, *, keys_per_s: float = 0) -> Volunteer:
-        host = desk.member(f"host-{new_uid(desk.now)}", Role.HOST)
+        host = desk.member(f"host-{REAL.new_uid()}", Role.HOST)
         lease = desk.lease(host, forms=ALL_FORMS, keys_per_s=keys_per_s)
         assert lease is not None
         assert isinstance(lease.work, VanityWork)

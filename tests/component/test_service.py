@@ -9,7 +9,6 @@ from uuid import UUID
 
 import pytest
 
-from dispatcher.services import utc_now
 from tests.support.content import register, submit
 from tests.support.grid import a_grid
 from tests.support.kinds import NATIVE, VANITY, searched
@@ -20,7 +19,7 @@ from tests.support.workers import a_worker, enrol, eventually, output, register_
 from xwhep.client.enrolment import join
 from xwhep.client.owner import OwnerClient
 from xwhep.errors.requests import IdConflictError, InvalidFieldError, NotFoundError
-from xwhep.ids import derived_uid, new_uid
+from xwhep.ids import derived_uid
 from xwhep.lifecycle import BatchStatus, DataStatus, Status
 from xwhep.members import Kind as MemberKind
 from xwhep.protocol.batches import BatchView, SubmitBag
@@ -30,6 +29,7 @@ from xwhep.rights import Role
 from xwhep.vanity.errors import KeyUsedError
 from xwhep.vanity.messages import SubmitSearch
 from xwhep.vanity.split_key import combine, keygen
+from xwhep.world import REAL
 
 REQUESTER = "0x5aaeb6053f3e94c9b9a09f33669435e7ef1beaed"
 #: counts the words of its standard input, as the second dapp's program does
@@ -131,7 +131,7 @@ async def test_nobody_else_takes_an_id_that_a_bridge_would_derive(tmp_path: Path
     async with a_grid(tmp_path) as grid, grid.owner("alice") as alice:
         app = await register(alice, tmp_path)
         search, bag = search_of(1, keygen()[1]), bag_of(2, app.uid)
-        fresh = {"uid": new_uid(utc_now()), "requester": None}
+        fresh = {"uid": REAL.new_uid(), "requester": None}
         async with grid.connect(grid.administrator()) as connection:
             for squatter in (alice, OwnerClient(connection)):
                 for squat in (
@@ -180,7 +180,7 @@ async def test_the_command_line_shows_who_asked_on_the_chain(tmp_path: Path) -> 
             grid.url, await grid.token(Role.SERVICE), MemberKind.SERVICE, "oracle", tmp_path / "home" / "user"
         )
         search = SubmitSearch(
-            uid=new_uid(utc_now()), name="s", requester=REQUESTER, patterns=["1L"], public_key=keygen()[1].hex()
+            uid=REAL.new_uid(), name="s", requester=REQUESTER, patterns=["1L"], public_key=keygen()[1].hex()
         )
         async with grid.connect(identity) as connection:
             await OwnerClient(connection).submit_batch(search)
@@ -218,7 +218,7 @@ async def test_a_service_reaches_no_job_data_or_batch_of_somebody_else(tmp_path:
     async with a_grid(tmp_path) as grid, grid.owner("alice") as alice, grid.owner("oracle", Role.SERVICE) as oracle:
         (job,) = await submit(alice, await register(alice, tmp_path))
         (data,) = [data async for data in alice.datas()]
-        search = SubmitSearch(uid=new_uid(utc_now()), name="s", patterns=["1L"], public_key=keygen()[1].hex())
+        search = SubmitSearch(uid=REAL.new_uid(), name="s", patterns=["1L"], public_key=keygen()[1].hex())
         await alice.submit_batch(search)
         for refused in (
             oracle.job(job.uid),

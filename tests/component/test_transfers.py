@@ -24,8 +24,8 @@ from xwhep.client import streams
 from xwhep.client.connection import Connection
 from xwhep.errors.jobs import DigestMismatchError, LeaseLostError, UnavailableError
 from xwhep.errors.requests import NotFoundError, TooLargeError
-from xwhep.ids import new_uid
 from xwhep.pki.contexts import anonymous_context
+from xwhep.world import REAL
 
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 CONTENT = bytes(range(256)) * 2000
@@ -231,7 +231,7 @@ async def test_an_upload_that_is_refused_before_its_end_says_why(ca: Authority, 
     (tmp_path / "a").write_bytes(bytes(size_bytes))
 
     async def refuse(request: web.Request) -> web.Response:
-        return problem(LeaseLostError(new_uid(real_now()), 1))
+        return problem(LeaseLostError(REAL.new_uid(), 1))
 
     async with connected(ca, tmp_path, refuse) as connection:
         with pytest.raises(LeaseLostError):

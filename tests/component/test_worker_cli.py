@@ -16,7 +16,6 @@ import psutil
 import pytest
 from click.testing import CliRunner, Result
 
-from dispatcher.services import utc_now
 from tests.support.grid import a_grid
 from worker.cli import program
 from worker.config import Folders
@@ -29,6 +28,7 @@ from xwhep.vanity.addresses import address, key_hash
 from xwhep.vanity.split_key import Hit, combine, keygen
 from xwhep.vanity.wanted import want_patterns
 from xwhep.vanity.wif import decode_wif
+from xwhep.world import REAL
 
 PATTERN = "1L"
 
@@ -119,7 +119,7 @@ async def test_status_says_what_the_worker_does(tmp_path: Path) -> None:
         kinds={"vanity": {"keys_proven": 4_476_343}, "rare": {"note": "says a word"}},
         running=[run, RunView(job_uid=UUID(int=6), attempt=1, kind="rare", measure="numbers", amount=9000)],
         undelivered=3,
-        updated_at=utc_now(),
+        updated_at=REAL.now(),
     )
 
     assert (silent := invoke("status", home=tmp_path / "home")).exit_code == 1

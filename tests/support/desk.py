@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import secrets
 import sqlite3
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
@@ -19,8 +18,9 @@ from dispatcher.storage.database import Database
 from dispatcher.storage.schema import SCHEMA
 from dispatcher.storage.tables import App, AppTarget, Grid
 from dispatcher.usecases import batches, jobs, leasing, members
+from dispatcher.usecases.members import Newcomer
 from tests.support.kinds import ALL_KINDS, KINDS, NATIVE, VANITY, AnyLease
-from xwhep.ids import new_uid, uuid7
+from xwhep.ids import uuid7
 from xwhep.protocol.apps import Limits
 from xwhep.protocol.attempts import PROTOCOL, LeaseRequest
 from xwhep.protocol.base import Cpu, Os
@@ -30,6 +30,7 @@ from xwhep.rights import Caller, Role
 from xwhep.vanity.addresses import Form
 from xwhep.vanity.messages import ANY_KERNELS, SubmitSearch, VanityAbility
 from xwhep.vanity.split_key import keygen
+from xwhep.world import REAL
 
 START = datetime(2026, 1, 1, tzinfo=UTC)
 
@@ -65,9 +66,9 @@ class Desk:
 
     def __post_init__(self) -> None:
         self.database = opened(self.file)
-        self.database.run_now(_begin, new_uid(self.now), self.now)
+        self.database.run_now(_begin, self.next_uid(), self.now)
         self.owner = self.member("owner", Role.USER)
-        self.app_uid = self.database.run_now(_native_app, self.owner, self.now)
+        self.app_uid = self.database.run_now(_native_app, self.next_uid(), self.owner, self.now)
 
     def reopen(self) -> None:
         """Stop and start again, as the server does."""
@@ -82,7 +83,9 @@ class Desk:
     def member(self, name: str, role: Role) -> Caller:
         """Return a new member."""
         digest = hashlib.sha256(name.encode()).hexdigest()
-        membership = self.database.run_now(members.add_member, name, digest, role, now=self.now)
+        membership = self.database.run_now(
+            members.add_member, Newcomer(self.next_uid(), name, digest), role, now=self.now
+        )
         return Caller(membership.member.uid, role, name)
 
     def next_uid(self) -> UUID:
@@ -103,7 +106,7 @@ class Desk:
         request = SubmitSearch(
             uid=self.next_uid(), name="search", patterns=list(patterns), public_key=key.hex(), **wanted
         )
-        begun = KINDS.sources[request.kind].begin(request, secrets.randbelow)
+        begun = KINDS.sources[request.kind].begin(request, REAL.randbelow)
         return self.database.run_now(batches.submit, KINDS, self.owner, request, begun, now=self.now)
 
     def lease(
@@ -120,12 +123,11 @@ def _begin(session: Session, grid_uid: UUID, now: datetime) -> None:
     session.add(Grid(uid=grid_uid, created_at=now))
     session.flush()
     digest = hashlib.sha256(b"admin").hexdigest()
-    admin = members.add_member(session, "admin", digest, Role.ADMINISTRATOR, now=now)
+    admin = members.add_member(session, Newcomer(uuid7(now, bytes(10)), "admin", digest), Role.ADMINISTRATOR, now=now)
     _add_app(session, APP_UID, admin.member.uid, VANITY, now)
 
 
-def _native_app(session: Session, owner: Caller, now: datetime) -> UUID:
-    uid = new_uid(now)
+def _native_app(session: Session, uid: UUID, owner: Caller, now: datetime) -> UUID:
     _add_app(session, uid, owner.uid, NATIVE, now)
     session.add(AppTarget(app_uid=uid, os=Os.LINUX, cpu=Cpu.ANY, blob="0" * 64, entry="run.sh"))
     return uid

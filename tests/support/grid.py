@@ -12,7 +12,7 @@ from dispatcher.admission import DEFAULT_BOUNDS, Bounds
 from dispatcher.installation import Installation, install
 from dispatcher.kinds.registry import BUILT_IN
 from dispatcher.server import Running, running
-from dispatcher.services import Services, utc_now
+from dispatcher.services import Services
 from dispatcher.usecases import members
 from tests.support.kinds import WORK
 from xwhep.client.connection import Connection
@@ -95,6 +95,6 @@ async def a_grid(
     installation = Installation(folder / "dispatcher")
     if not installation.names_file.exists():
         names = ["localhost", "127.0.0.1"]
-        install(installation.folder, names, (folder / "admin", "admin", f"https://127.0.0.1:{port}"), now=utc_now())
+        install(installation.folder, names, (folder / "admin", "admin", f"https://127.0.0.1:{port}"))
     async with running(installation, "127.0.0.1", port, bounds=bounds, kinds=kinds) as dispatcher:
         yield GridUnderTest(folder, installation, dispatcher)

@@ -8,12 +8,12 @@ from pathlib import Path
 from typing import Any, Final
 
 from dispatcher.installation import Installation, install
-from dispatcher.services import utc_now
 from dispatcher.storage.schema import SCHEMA as DISPATCHER
 from oracle.ledger.schema import SCHEMA as ORACLE
 from xwhep.sql.migrating import Migration
 from xwhep.sql.schema import Schema
 from xwhep.sql.sqlite import tables_as_text
+from xwhep.world import REAL
 
 HOMES: Final = Path(__file__).parents[1] / "data" / "homes"
 #: the programs with a database, and the oldest database of each
@@ -32,9 +32,7 @@ def restore(name: str, file: Path) -> None:
 def old_installation(home: Path) -> Installation:
     """Return a dispatcher's folder with the database of its first version."""
     installation = Installation(home / "dispatcher")
-    install(
-        installation.folder, ["localhost", "127.0.0.1"], (home / "admin", "a", "https://127.0.0.1:1"), now=utc_now()
-    )
+    install(installation.folder, ["localhost", "127.0.0.1"], (home / "admin", "a", "https://127.0.0.1:1"))
     for file in installation.folder.glob("grid.sqlite*"):
         file.unlink()
     restore("dispatcher-4", installation.database)
@@ -44,7 +42,7 @@ def old_installation(home: Path) -> Installation:
 def migrated(schema: Schema, file: Path) -> None:
     """Migrate a database as the command does."""
     migration = Migration(schema, file)
-    migration.run(migration.plan(now=utc_now()), lambda _part, _words: None)
+    migration.run(migration.plan(now=REAL.now()), lambda _part, _words: None)
 
 
 def content(file: Path) -> Rows:

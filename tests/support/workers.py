@@ -11,7 +11,6 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 from pathlib import Path
 from uuid import UUID
 
-from dispatcher.services import utc_now
 from tests.support.grid import GridUnderTest
 from tests.support.kernels import share_kernels
 from worker.agent.decisions import SAVE_S
@@ -21,7 +20,6 @@ from worker.offers import Offer
 from worker.runs.registry import load
 from xwhep.client.enrolment import join
 from xwhep.client.owner import OwnerClient
-from xwhep.ids import new_uid
 from xwhep.members import Kind as MemberKind
 from xwhep.pki.identity import load_identity
 from xwhep.protocol.apps import RegisterApp, Target
@@ -29,6 +27,7 @@ from xwhep.protocol.base import Cpu, Os
 from xwhep.protocol.data import RegisterData
 from xwhep.protocol.jobs import Input, JobView, SubmitJob, SubmitJobs
 from xwhep.rights import Role
+from xwhep.world import REAL
 
 ROOT = Path(__file__).parents[2]
 #: how long a test waits for what should take a second, on a noisy machine
@@ -100,7 +99,7 @@ async def put(owner: OwnerClient, folder: Path, content: bytes) -> str:
     digest = hashlib.sha256(content).hexdigest()
     file = folder / digest
     await asyncio.to_thread(file.write_bytes, content)
-    uid = new_uid(utc_now())
+    uid = REAL.new_uid()
     await owner.register_data(RegisterData(uid=uid, name="content", digest=digest, size_bytes=len(content)))
     await owner.store(uid, file, len(content))
     return digest
@@ -110,13 +109,13 @@ async def register_script(owner: OwnerClient, folder: Path, script: str, name: s
     """Register a native app that is a script; return its id."""
     blob = await put(owner, folder, script.encode())
     target = Target(os=Os.LINUX, cpu=Cpu.ANY, blob=blob, entry="bin/script.sh")
-    app = RegisterApp(uid=new_uid(utc_now()), name=name, version="1", kind="native", targets=[target])
+    app = RegisterApp(uid=REAL.new_uid(), name=name, version="1", kind="native", targets=[target])
     return (await owner.register_app(app)).uid
 
 
 async def submit(owner: OwnerClient, app_uid: UUID, *arguments: str, inputs: list[Input] | None = None) -> UUID:
     """Submit a job; return its id."""
-    job = SubmitJob(uid=new_uid(utc_now()), app_uid=app_uid, arguments=list(arguments), inputs=inputs or [])
+    job = SubmitJob(uid=REAL.new_uid(), app_uid=app_uid, arguments=list(arguments), inputs=inputs or [])
     await owner.submit_jobs(SubmitJobs(jobs=[job]))
     return job.uid
 

@@ -9,13 +9,13 @@ import pytest
 from dispatcher.kinds.registry import Kinds
 from xwhep.cli.batch_display import KINDS, Display, display
 from xwhep.cli.vanity.searches import describe_difficulty, describe_search, expectation, search_progress
-from xwhep.ids import new_uid
 from xwhep.lifecycle import BatchStatus, Status
 from xwhep.protocol.batches import BatchView
 from xwhep.terminal.display import WIDTH, ago, amount, duration, facts, percent, safe, safe_lines, size, table
 from xwhep.vanity.addresses import Form
 from xwhep.vanity.messages import HitView, SearchView
 from xwhep.vanity.wanted import want_ending, want_expression, want_patterns
+from xwhep.world import REAL
 
 NOW = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)
 
@@ -208,8 +208,8 @@ def test_an_easy_pattern_needs_one_key() -> None:
 def a_batch(kind: str, jobs: dict[Status, int], search: SearchView | None = None) -> BatchView:
     return BatchView(
         name="sweep",
-        uid=new_uid(NOW),
-        owner_uid=new_uid(NOW),
+        uid=REAL.new_uid(),
+        owner_uid=REAL.new_uid(),
         kind=kind,
         status=BatchStatus.RUNNING,
         submitted_at=NOW,

@@ -11,7 +11,8 @@ from xwhep.errors.machines import NotRunningError
 from xwhep.lock import is_held
 from xwhep.pki.identity import load_identity
 from xwhep.terminal.display import amount, facts, moment, percent
-from xwhep.terminal.shell import Command, json_option, remark, show, utc_now
+from xwhep.terminal.shell import Command, json_option, remark, show
+from xwhep.world import REAL
 
 
 @click.command("pause", cls=Command, example="xwhep-worker pause")
@@ -63,7 +64,7 @@ def _describe(status: WorkerStatus) -> str:
             known = amount(value) if isinstance(value, int | float) else value
             lines.append((f"{kind}: {fact.replace('_', ' ')}", known))
     lines.append(("undelivered", status.undelivered))
-    lines.append(("as of", moment(status.updated_at, utc_now())))
+    lines.append(("as of", moment(status.updated_at, REAL.now())))
     return facts(lines)
 
 

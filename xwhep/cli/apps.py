@@ -15,7 +15,8 @@ from xwhep.client.specifications import find_app
 from xwhep.protocol.apps import AppView
 from xwhep.terminal.display import ago, facts, moment, shorten, size, table
 from xwhep.terminal.progress import bar
-from xwhep.terminal.shell import Group, json_option, show, utc_now
+from xwhep.terminal.shell import Group, json_option, show
+from xwhep.world import REAL
 
 
 @click.group(cls=Group)
@@ -49,7 +50,7 @@ async def _register(client: OwnerClient, described: AppDescription, folder: Path
 async def list_(client: OwnerClient, name: str | None, *, as_json: bool) -> None:
     """List the apps that you may use, newest first."""
     found = [app async for app in client.apps(name)]
-    now = utc_now()
+    now = REAL.now()
     rows = [(app.uid, shorten(app.version, 12), app.kind, ago(app.registered_at, now), app.name) for app in found]
     show(found, table(("UID", "VERSION", "KIND", "REGISTERED", "NAME"), rows), as_json=as_json)
 
@@ -72,7 +73,7 @@ def _describe(app: AppView) -> str:
             ("name", app.name),
             ("version", app.version),
             ("kind", app.kind),
-            ("registered", moment(app.registered_at, utc_now())),
+            ("registered", moment(app.registered_at, REAL.now())),
             ("time", f"{limits.wall_s} s on the clock, {limits.cpu_s} s of the processor"),
             ("memory", size(limits.memory_bytes)),
             ("disk", size(limits.disk_bytes)),

@@ -14,12 +14,12 @@ from xwhep.client.contents import Uploads, fetch_outputs
 from xwhep.client.owner import OwnerClient
 from xwhep.client.specifications import JobSpecification, Preparation
 from xwhep.client.waiting import batch_ended
-from xwhep.ids import new_uid
 from xwhep.lifecycle import BatchStatus, Status
 from xwhep.protocol.batches import BatchView, SubmitBag
 from xwhep.terminal.display import ago, facts, moment, table
 from xwhep.terminal.progress import bar, described_bar
-from xwhep.terminal.shell import REFUSED, Group, json_option, remark, show, utc_now
+from xwhep.terminal.shell import REFUSED, Group, json_option, remark, show
+from xwhep.world import REAL
 
 
 @click.group(cls=Group)
@@ -50,7 +50,7 @@ async def _submit(
 ) -> None:
     preparation = Preparation(client, Uploads(client, bar), base)
     jobs = [await preparation.prepare(job) for job in wanted]
-    batch = await client.submit_batch(SubmitBag(uid=new_uid(utc_now()), name=name, jobs=jobs))
+    batch = await client.submit_batch(SubmitBag(uid=REAL.new_uid(), name=name, jobs=jobs))
     if wait:
         await _await_end(client, batch.uid, as_json=as_json)
     else:
@@ -63,7 +63,7 @@ async def _submit(
 async def list_(client: OwnerClient, *, as_json: bool) -> None:
     """List your batches, newest first."""
     found = [batch async for batch in client.batches()]
-    now = utc_now()
+    now = REAL.now()
     rows = [(batch.uid, batch.kind, batch.status, ago(batch.submitted_at, now), batch.name) for batch in found]
     show(found, table(("UID", "KIND", "STATUS", "SUBMITTED", "NAME"), rows), as_json=as_json)
 
@@ -133,7 +133,7 @@ async def _await_end(client: OwnerClient, uid: UUID, *, as_json: bool) -> None:
 
 def describe_batch(batch: BatchView) -> str:
     """Return a batch for people."""
-    now = utc_now()
+    now = REAL.now()
     counts = ", ".join(f"{count:,} {status}" for status, count in batch.jobs.items() if count)
     head = facts(
         [

@@ -16,7 +16,8 @@ from xwhep.lifecycle import DataStatus
 from xwhep.protocol.data import DataView
 from xwhep.terminal.display import ago, facts, moment, size, table
 from xwhep.terminal.progress import bar
-from xwhep.terminal.shell import Group, Split, json_option, remark, show, utc_now
+from xwhep.terminal.shell import Group, Split, json_option, remark, show
+from xwhep.world import REAL
 
 
 @click.group(cls=Group)
@@ -44,7 +45,7 @@ async def put(client: OwnerClient, file: Path, name: str | None, *, as_json: boo
 async def list_(client: OwnerClient, *, as_json: bool) -> None:
     """List your data, newest first."""
     stored = [entry async for entry in client.datas()]
-    now = utc_now()
+    now = REAL.now()
     rows = [(d.uid, size(d.size_bytes), d.status, ago(d.registered_at, now), d.name) for d in stored]
     show(stored, table(("UID", "SIZE", "STATUS", "REGISTERED", "NAME"), rows), as_json=as_json)
 
@@ -91,6 +92,6 @@ def _describe(entry: DataView) -> str:
             ("size", f"{size(entry.size_bytes)} ({entry.size_bytes:,} bytes)"),
             ("SHA-256", entry.digest),
             ("status", entry.status),
-            ("registered", moment(entry.registered_at, utc_now())),
+            ("registered", moment(entry.registered_at, REAL.now())),
         ]
     )

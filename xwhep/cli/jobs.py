@@ -22,7 +22,8 @@ from xwhep.lifecycle import AttemptStatus, Status, is_final
 from xwhep.protocol.jobs import AttemptView, JobView, SubmitJobs, WaitingView
 from xwhep.terminal.display import ago, facts, moment, percent, safe_lines, size, span, table
 from xwhep.terminal.progress import bar, described_bar
-from xwhep.terminal.shell import REFUSED, Group, Split, json_option, remark, show, utc_now
+from xwhep.terminal.shell import REFUSED, Group, Split, json_option, remark, show
+from xwhep.world import REAL
 
 PAIR = Split(split_pair)
 
@@ -72,7 +73,7 @@ async def _submit(client: OwnerClient, wanted: JobSpecification, *, wait: bool, 
 async def list_(client: OwnerClient, status: str | None, *, as_json: bool) -> None:
     """List your jobs, newest first."""
     found = [job async for job in client.jobs(status=status)]
-    now = utc_now()
+    now = REAL.now()
     rows = [
         (job.uid, job.status, ago(job.submitted_at, now), span(job.submitted_at, job.ended_at, now)) for job in found
     ]
@@ -171,7 +172,7 @@ def _is_live(attempt: AttemptView) -> bool:
 
 def describe_job(job: JobView) -> str:
     """Return a job for people, with its attempts and outputs."""
-    now = utc_now()
+    now = REAL.now()
     parts = [
         facts(
             [
@@ -202,5 +203,5 @@ def _waiting(waiting: WaitingView, now: datetime) -> str:
 def _attempt_row(attempt: AttemptView) -> tuple[object, ...]:
     done = "-" if attempt.fraction is None else percent(attempt.fraction)
     exit_status = "-" if attempt.exit_status is None else attempt.exit_status
-    took = span(attempt.leased_at, attempt.ended_at, utc_now())
+    took = span(attempt.leased_at, attempt.ended_at, REAL.now())
     return attempt.number, attempt.status, done, exit_status, took, attempt.reason or ""

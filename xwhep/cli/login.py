@@ -20,7 +20,8 @@ from xwhep.members import Kind
 from xwhep.pki.identity import load_identity
 from xwhep.pki.tokens import parse_token
 from xwhep.terminal.display import facts, moment
-from xwhep.terminal.shell import Command, json_option, remark, show, utc_now
+from xwhep.terminal.shell import Command, json_option, remark, show
+from xwhep.world import REAL
 
 
 def read_token(text: str | None) -> str:
@@ -53,7 +54,9 @@ def login(url: str, token: str | None, name: str | None, *, force: bool) -> None
     if not force and _is_there():
         raise LocalFileError(str(folder), "there is an identity already; say --force to replace it")
     identity = asyncio.run(join(url, parse_token(read_token(token)), Kind.USER, name or user_name(), folder))
-    remark(f"you are {identity.name} at {identity.dispatcher}; certificate until {moment(identity.ends_at, utc_now())}")
+    remark(
+        f"you are {identity.name} at {identity.dispatcher}; certificate until {moment(identity.ends_at, REAL.now())}"
+    )
 
 
 def _is_there() -> bool:

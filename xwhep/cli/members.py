@@ -12,11 +12,11 @@ from xwhep.cli.on_grid import on_grid
 from xwhep.client.owner import OwnerClient
 from xwhep.client.specifications import check_name
 from xwhep.errors.requests import NotFoundError
-from xwhep.ids import new_uid
 from xwhep.protocol.members import CreateGroup, CreateToken, HostView
 from xwhep.rights import Role
 from xwhep.terminal.display import ago, amount, facts, moment, table
-from xwhep.terminal.shell import Group, Split, json_option, remark, show, utc_now
+from xwhep.terminal.shell import Group, Split, json_option, remark, show
+from xwhep.world import REAL
 
 NAME = Split(check_name)
 
@@ -32,7 +32,7 @@ def hosts() -> None:
 async def list_hosts(client: OwnerClient, *, as_json: bool) -> None:
     """List the hosts."""
     found = [host async for host in client.hosts()]
-    now = utc_now()
+    now = REAL.now()
     rows = [(host.uid, _state(host), _seen(host, now), _proven(host), host.name) for host in found]
     show(found, table(("UID", "STATE", "SEEN", "KEYS PROVEN", "NAME"), rows), as_json=as_json)
 
@@ -71,7 +71,7 @@ def users() -> None:
 async def list_users(client: OwnerClient, *, as_json: bool) -> None:
     """List the users."""
     found = [user async for user in client.users()]
-    now = utc_now()
+    now = REAL.now()
     rows = [
         (user.uid, user.role if user.revoked_at is None else "revoked", ago(user.joined_at, now), user.name)
         for user in found
@@ -100,7 +100,7 @@ def groups() -> None:
 async def list_groups(client: OwnerClient, *, as_json: bool) -> None:
     """List the groups."""
     found = [group async for group in client.groups()]
-    now = utc_now()
+    now = REAL.now()
     rows = [(group.uid, ago(group.created_at, now), group.name) for group in found]
     show(found, table(("UID", "CREATED", "NAME"), rows), as_json=as_json)
 
@@ -111,7 +111,7 @@ async def list_groups(client: OwnerClient, *, as_json: bool) -> None:
 @on_grid
 async def create_group(client: OwnerClient, name: str, *, as_json: bool) -> None:
     """Create a group."""
-    group = await client.create_group(CreateGroup(uid=new_uid(utc_now()), name=name))
+    group = await client.create_group(CreateGroup(uid=REAL.new_uid(), name=name))
     show(group, str(group.uid), as_json=as_json)
 
 
@@ -137,7 +137,7 @@ async def create_token(client: OwnerClient, role: str, uses: int, group: str | N
     message = CreateToken(role=Role(role), uses=uses, group=group)
     made = await client.create_token(message)
     show(made, made.token, as_json=as_json)
-    remark(f"expires {moment(made.expires_at, utc_now())}")
+    remark(f"expires {moment(made.expires_at, REAL.now())}")
 
 
 def _state(host: HostView) -> str:
@@ -166,7 +166,7 @@ def _seen(host: HostView, now: datetime) -> str:
 
 
 def _describe(host: HostView) -> str:
-    now = utc_now()
+    now = REAL.now()
     return facts(
         [
             ("uid", host.uid),

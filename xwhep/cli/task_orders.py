@@ -22,11 +22,12 @@ from xwhep.cli.task_keys import first_path, fresh_task_part, rename
 from xwhep.errors.chain import DeploymentFileError, NodeUnavailableError, NoRlcError
 from xwhep.errors.requests import InvalidFieldError, TooLargeError
 from xwhep.terminal.display import amount, facts, moment
-from xwhep.terminal.shell import Group, json_option, remark, show, utc_now
+from xwhep.terminal.shell import Group, json_option, remark, show
 from xwhep.vanity.errors import PatternError
 from xwhep.vanity.key_files import write_part
 from xwhep.vanity.patterns import Pattern, parse_pattern
 from xwhep.vanity.requester import point_of
+from xwhep.world import REAL
 
 if TYPE_CHECKING:
     from xwhep.chain.accounts import Account
@@ -91,7 +92,7 @@ def vanity(pattern: str, *, key_file: Path | None, deadline: str, as_json: bool,
     wanted = parse_pattern(pattern)
     if not 2 <= len(pattern) <= MAX_PATTERN:
         raise PatternError(pattern, f"the contract takes 2 to {MAX_PATTERN} letters")
-    until = parse_deadline(deadline, utc_now())
+    until = parse_deadline(deadline, REAL.now())
     settings = settings_of(options)
     _submit_vanity(settings, open_account(settings), wanted, until, key_file, as_json=as_json)
 
@@ -126,7 +127,7 @@ def wordcount(file: BinaryIO, *, deadline: str, as_json: bool, **options: Any) -
         raise TooLargeError("the text", MAX_TEXT)
     if not text:
         raise InvalidFieldError("file", "there is no text in it")
-    until = parse_deadline(deadline, utc_now())
+    until = parse_deadline(deadline, REAL.now())
     settings = settings_of(options)
     order = Order("wordcount", "WordcountTask", text, until, (("text", f"{len(text)} bytes"),))
     _submit(settings, open_account(settings), order, as_json=as_json)
@@ -155,7 +156,7 @@ async def _check(hub: Hub, account: Account, order: Order) -> int:
                 ("price", rlc_text(price)),
                 ("account", account.address),
                 ("it has", f"{rlc_text(balance)}, {ether_text(ether)} for gas"),
-                ("deadline", moment(order.deadline, utc_now())),
+                ("deadline", moment(order.deadline, REAL.now())),
                 ("then", f"the hub {hub.deployment.hub} holds the price: the provider's once done, else yours again"),
             ]
         )

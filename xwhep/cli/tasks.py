@@ -24,7 +24,8 @@ from xwhep.cli.task_views import callback_of, describe, view_of, with_result
 from xwhep.cli.task_watch import settled
 from xwhep.errors.chain import NoSuchTaskError, NotRefundableYetError, TaskSettledError
 from xwhep.terminal.display import moment
-from xwhep.terminal.shell import REFUSED, Group, json_option, remark, show, utc_now
+from xwhep.terminal.shell import REFUSED, Group, json_option, remark, show
+from xwhep.world import REAL
 
 if TYPE_CHECKING:
     from xwhep.chain.accounts import Account
@@ -84,8 +85,8 @@ async def _watch(hub: Hub, number: int, key_file: Path | None, *, as_json: bool)
         update={"confirmed": True, "callback": await callback_of(hub, state, events)}
     )
     view = with_result(view, events, key_file, combine=True)
-    text = view.address or (None if view.report is None else describe(view, utc_now()))
-    show(view, text or describe(view, utc_now()), as_json=as_json)
+    text = view.address or (None if view.report is None else describe(view, REAL.now()))
+    show(view, text or describe(view, REAL.now()), as_json=as_json)
     if view.key_file is not None:
         remark(f"the private key is in {view.key_file}")
     elif view.address is not None:
@@ -113,7 +114,7 @@ async def _show(hub: Hub, number: int, *, as_json: bool) -> None:
     confirmed = bool(events) and events[-1].position.block_number <= head - hub.deployment.confirmations
     told = {"confirmed": confirmed, "callback": await callback_of(hub, state, events)}
     view = with_result(view.model_copy(update=told), events, None, combine=False)
-    show(view, describe(view, utc_now()), as_json=as_json)
+    show(view, describe(view, REAL.now()), as_json=as_json)
 
 
 class Paid(BaseModel):
@@ -144,7 +145,7 @@ async def _refund(hub: Hub, account: Account, number: int, *, as_json: bool) -> 
         raise TaskSettledError(number, state.status)
     newest = await hub.node.block(await hub.node.head())
     if newest is not None and newest.timestamp <= state.deadline:
-        raise NotRefundableYetError(number, moment(datetime.fromtimestamp(state.deadline, UTC), utc_now()))
+        raise NotRefundableYetError(number, moment(datetime.fromtimestamp(state.deadline, UTC), REAL.now()))
     before = await hub.credit(state.requester)
     receipt = await send(hub, account, hub.refund(number))
     paid = Paid(

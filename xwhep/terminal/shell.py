@@ -10,7 +10,6 @@ import contextlib
 import sys
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from importlib import import_module
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -198,8 +197,3 @@ def remark_once() -> Callable[[str], None]:
             remark(text)
 
     return say
-
-
-def utc_now() -> datetime:
-    """Return the time: command lines are shells, which may read the clock."""
-    return datetime.now(UTC)

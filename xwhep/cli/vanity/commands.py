@@ -30,18 +30,18 @@ from xwhep.client.owner import OwnerClient
 from xwhep.client.waiting import batch_ended
 from xwhep.errors.base import XwhepError
 from xwhep.errors.jobs import NoResultError, UnavailableError
-from xwhep.ids import new_uid
 from xwhep.protocol.batches import BatchView
 from xwhep.secp256k1 import encode
 from xwhep.terminal.display import amount
 from xwhep.terminal.progress import described_bar
-from xwhep.terminal.shell import REFUSED, Group, json_option, remark, remark_once, show, utc_now
+from xwhep.terminal.shell import REFUSED, Group, json_option, remark, remark_once, show
 from xwhep.vanity.addresses import Form, Network
 from xwhep.vanity.chances import keys_for
 from xwhep.vanity.key_files import PartKey, key_path, write_part
 from xwhep.vanity.messages import SearchView, SubmitSearch, WishFields, search_of
 from xwhep.vanity.requester import find, finish, fresh_part, parse_public_key, read_hit
 from xwhep.vanity.wanted import Wanted
+from xwhep.world import REAL
 
 KEY_FILE = click.Path(dir_okay=False, path_type=Path)
 
@@ -195,7 +195,7 @@ def search(texts: tuple[str, ...], *, public_key: str | None, key_file: Path | N
 @on_grid
 async def _search(client: OwnerClient, order: Order, *, wait: bool, timeout: float | None, as_json: bool) -> None:  # noqa: ASYNC109 - the option's name
     await client.whoami()  # a dispatcher that is away is found out before a key is made
-    uid = new_uid(utc_now())
+    uid = REAL.new_uid()
     path = order.key_file or key_path(str(uid))
     part = _fresh_part(path) if order.public_key is None else None
     public_key = part.public_key if part is not None else str(order.public_key)
