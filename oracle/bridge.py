@@ -10,9 +10,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
-import random
-import time
-from typing import Final, Protocol
+from typing import Final, NamedTuple, Protocol
 
 from oracle.ledger import tasks
 from oracle.ledger.file import Ledger
@@ -26,6 +24,7 @@ from xwhep.errors.chain import NodeUnavailableError
 from xwhep.errors.jobs import UnavailableError
 from xwhep.errors.ledgers import LedgerBusyError, LedgerFullError
 from xwhep.terminal.display import safe
+from xwhep.world import REAL, World
 
 log = logging.getLogger(__name__)
 
@@ -57,26 +56,25 @@ class TransactionKeeper(Protocol):
         """Send again what is in no block, raise fees, and note what became of the others."""
 
 
+class Parts(NamedTuple):
+    """What a bridge drives."""
+
+    chain: ChainReader
+    steps: StepTaker
+    transactions: TransactionKeeper
+
+
 class Bridge:
     """One oracle at work: it decides when each part does its work, and knows no chain and no grid itself."""
 
-    def __init__(
-        self,
-        ledger: Ledger,
-        chain: ChainReader,
-        steps: StepTaker,
-        transactions: TransactionKeeper,
-        margins: Margins,
-        quotas: Quotas,
-    ) -> None:
+    def __init__(self, ledger: Ledger, parts: Parts, margins: Margins, quotas: Quotas, world: World = REAL) -> None:
         self._ledger = ledger
-        self._chain = chain
-        self._steps = steps
-        self._transactions = transactions
+        self._chain, self._steps, self._transactions = parts
+        self._world = world
         self._margins = margins
         self._quotas = quotas
         self._now = 0  #: the chain's time, of its newest block
-        self._backoff: Backoff[tuple[Key, Step] | str] = Backoff(random.random)
+        self._backoff: Backoff[tuple[Key, Step] | str] = Backoff(world.chance)
         self._slots = asyncio.Semaphore(AT_A_TIME)
         self._at_work: dict[Key, asyncio.Task[None]] = {}
         self._away: set[str] = set()  #: whose absence was told, by the code of the error
@@ -99,7 +97,7 @@ class Bridge:
                     await self._turn(group)
                 except XwhepError as error:
                     self._failed(_LEDGER, "the ledger", error)  # all else has its own place
-                await asyncio.sleep(poll_s)
+                await self._world.sleep(poll_s)
 
     async def _turn(self, group: asyncio.TaskGroup) -> None:
         """Read what is new on the chain, begin what is to be done on the grid, and see to the transactions."""
@@ -108,7 +106,7 @@ class Bridge:
         to_do = self._ledger.run(tasks.due, self._margins, self._quotas, now=self._now)
         self._is_back(LedgerBusyError.code, LedgerFullError.code)
         self._backoff.keep([*to_do, _CHAIN, _OUTBOX])
-        ready = [item for item in to_do if self._backoff.is_due(item, time.monotonic())]
+        ready = [item for item in to_do if self._backoff.is_due(item, self._world.monotonic())]
         for key, step in ready:
             if step in _OF_THE_LEDGER:  # before anything that may take its time: deadlines do not wait
                 await self._take_if_next(key, step)
@@ -127,7 +125,7 @@ class Bridge:
 
     async def _read(self) -> bool:
         """Follow the chain; False if its node is of no use now."""
-        if not self._backoff.is_due(_CHAIN, time.monotonic()):
+        if not self._backoff.is_due(_CHAIN, self._world.monotonic()):
             return False
         try:
             self._now = (await self._chain.follow()).timestamp
@@ -138,7 +136,7 @@ class Bridge:
         return True
 
     async def _see_to_transactions(self) -> None:
-        if self._backoff.is_due(_OUTBOX, time.monotonic()):
+        if self._backoff.is_due(_OUTBOX, self._world.monotonic()):
             try:
                 await self._transactions.step(now=self._now)
             except (XwhepError, OSError) as error:
@@ -161,7 +159,7 @@ class Bridge:
     async def _next_step(self, key: Key) -> bool:
         """Take the step that a task needs now, if it is one to take here; True if another may follow at once."""
         found = self._ledger.run(tasks.step_of, key, self._margins, now=self._now)
-        if found is None or found[1] is Step.SEND or not self._backoff.is_due((key, found[1]), time.monotonic()):
+        if found is None or found[1] is Step.SEND or not self._backoff.is_due((key, found[1]), self._world.monotonic()):
             return False
         return await self._take(*found)
 
@@ -183,7 +181,7 @@ class Bridge:
         return pause_s == AT_ONCE
 
     def _went_well(self, what: tuple[Key, Step] | str, pause_s: float, code: str | None = None) -> None:
-        self._backoff.went_well(what, pause_s, time.monotonic())
+        self._backoff.went_well(what, pause_s, self._world.monotonic())
         if code is not None:
             self._is_back(code)
 
@@ -195,7 +193,7 @@ class Bridge:
 
     def _failed(self, what: tuple[Key, Step] | str, doing: str, error: XwhepError | OSError) -> None:
         """Tell people of a failure, of one that all tasks share only once, and pause."""
-        pause_s = self._backoff.failed(what, time.monotonic())
+        pause_s = self._backoff.failed(what, self._world.monotonic())
         shared = error.code if isinstance(error, _SHARED) else None
         if shared is None:
             log.warning("%s: %s; tried again in %.0f s", doing, safe(str(error)), pause_s)

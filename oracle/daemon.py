@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Final
 
-from oracle.bridge import Bridge
+from oracle.bridge import Bridge, Parts
 from oracle.config import INIT_COMMAND, SEARCH, Folders, OracleSettings
 from oracle.follower import Follower
 from oracle.grid import GridAccount, open_grid
@@ -35,6 +35,7 @@ from xwhep.folders import config_file
 from xwhep.ids import parse_uid
 from xwhep.lock import hold
 from xwhep.pki.identity import load_identity
+from xwhep.world import REAL, World
 
 log = logging.getLogger(__name__)
 
@@ -108,7 +109,7 @@ async def serve_until_signal(place: Place) -> None:
         await serve(place, stop)
 
 
-async def serve(place: Place, stop: asyncio.Event) -> None:
+async def serve(place: Place, stop: asyncio.Event, world: World = REAL) -> None:
     """Run the oracle until it is told to stop.
 
     Raises:
@@ -123,14 +124,15 @@ async def serve(place: Place, stop: asyncio.Event) -> None:
     terms = place.terms
     with hold(folders.lock, "an oracle"), contextlib.closing(Ledger(folders.ledger)) as ledger:
         ledger.bind(place.subject)
-        async with Node.open(place.settings.rpc_url) as node, open_grid(identity, folders.scratch) as grid:
+        async with Node.open(place.settings.rpc_url) as node, open_grid(identity, folders.scratch, world) as grid:
             hub = Hub(node, place.deployment)
-            if await _chain_is_right(hub, stop):
+            if await _chain_is_right(hub, stop, world):
                 await _tell_start(place, hub, grid)
                 outbox = _outbox(place, ledger, hub)
                 steps = Steps(ledger, hub, grid, outbox, terms, place.quotas)
-                follower = Follower(ledger, node, hub, confirmations=place.confirmations)
-                bridge = Bridge(ledger, follower, steps, outbox, place.margins, place.quotas)
+                follower = Follower(ledger, node, hub, confirmations=place.confirmations, world=world)
+                parts = Parts(follower, steps, outbox)
+                bridge = Bridge(ledger, parts, place.margins, place.quotas, world)
                 await bridge.run(stop, place.settings.poll_s)
     log.info("stopped; what is under way is taken up at the next start")
 
@@ -140,7 +142,7 @@ def _outbox(place: Place, ledger: Ledger, hub: Hub) -> Outbox:
     return Outbox(ledger, hub, place.account, policy, place.confirmations)
 
 
-async def _chain_is_right(hub: Hub, stop: asyncio.Event) -> bool:
+async def _chain_is_right(hub: Hub, stop: asyncio.Event, world: World) -> bool:
     """Wait for the node, and check that its chain is the deployment's; False if stopped meanwhile.
 
     A machine that starts may start the oracle before the node.
@@ -156,7 +158,7 @@ async def _chain_is_right(hub: Hub, stop: asyncio.Event) -> bool:
         else:
             return True
         with contextlib.suppress(TimeoutError):
-            async with asyncio.timeout(_RETRY_S):
+            async with world.timeout(_RETRY_S):
                 await stop.wait()
     return False
 

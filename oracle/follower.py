@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import time
 from collections.abc import Callable, Sequence
 from typing import Final
 
@@ -20,6 +19,7 @@ from xwhep.chain.hub import Hub
 from xwhep.chain.node import Node
 from xwhep.chain.values import Block, SubmittedTask
 from xwhep.errors.chain import NodeUnavailableError, WrongChainError
+from xwhep.world import REAL, World
 
 log = logging.getLogger(__name__)
 
@@ -39,7 +39,7 @@ class Follower:
         hub: Hub,
         *,
         confirmations: int | None,
-        clock: Callable[[], float] = time.monotonic,
+        world: World = REAL,
     ) -> None:
         """Stay `confirmations` blocks behind the head; None: read what the chain calls finalized."""
         self._ledger = ledger
@@ -47,7 +47,7 @@ class Follower:
         self._hub = hub
         self._confirmations = confirmations
         self._limit = FAR  # halved when a node fails to serve so many blocks at once
-        self._pulse = _Pulse(clock)
+        self._pulse = _Pulse(world.monotonic)
 
     async def follow(self) -> Block:
         """Read everything that can be read now, each range in one transaction, and return the head of the chain.

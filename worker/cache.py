@@ -13,14 +13,16 @@ import hashlib
 import os
 import shutil
 import stat
-import time
 from collections import defaultdict
 from collections.abc import Awaitable, Callable
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import NamedTuple, TypeAlias
+from typing import Final, NamedTuple, TypeAlias
 
 from xwhep.files import make_private_folder
+from xwhep.world import REAL, World
 
+_EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 #: fetches content of a digest into a file that appears whole, checked, or not at all
 Fetch: TypeAlias = Callable[[str, Path], Awaitable[None]]
 
@@ -36,10 +38,11 @@ class _Stamp(NamedTuple):
 class Cache:
     """The content below one folder, of at most `limit_bytes` between two uses."""
 
-    def __init__(self, folder: Path, limit_bytes: int) -> None:
+    def __init__(self, folder: Path, limit_bytes: int, world: World = REAL) -> None:
         make_private_folder(folder)
         self._folder = folder
         self._limit_bytes = limit_bytes
+        self._world = world
         self._checked: dict[str, _Stamp] = {}
         self._locks: defaultdict[str, asyncio.Lock] = defaultdict(asyncio.Lock)
         for partial in folder.glob("*.part"):
@@ -57,7 +60,7 @@ class Cache:
             if not await asyncio.to_thread(self._is_good, digest):
                 await fetch(digest, kept)
                 await asyncio.to_thread(self._accept, digest)
-            await asyncio.to_thread(_share, kept, destination)
+            await asyncio.to_thread(_share, kept, destination, self._world.now())
         await asyncio.to_thread(self._trim)
 
     def _accept(self, digest: str) -> None:
@@ -102,9 +105,10 @@ def _stamp(path: Path) -> _Stamp:
     return _Stamp(found.st_ino, found.st_size, found.st_mtime_ns)
 
 
-def _share(kept: Path, destination: Path) -> None:
+def _share(kept: Path, destination: Path, now: datetime) -> None:
     """Link or copy a file and note that it was used now, in its time of access, which the restart survives."""
-    os.utime(kept, ns=(time.time_ns(), kept.stat().st_mtime_ns))
+    now_ns = (now - _EPOCH) // timedelta(microseconds=1) * 1000
+    os.utime(kept, ns=(now_ns, kept.stat().st_mtime_ns))
     try:
         destination.hardlink_to(kept)
     except FileExistsError:

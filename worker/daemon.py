@@ -5,13 +5,10 @@ from __future__ import annotations
 import asyncio
 import logging
 import os
-import random
 import signal
 import ssl
-import time
 from collections.abc import Coroutine
 from contextlib import ExitStack, suppress
-from datetime import UTC, datetime
 from typing import Any, Final, TypeVar
 
 from worker.agent import events
@@ -36,6 +33,7 @@ from xwhep.lock import hold
 from xwhep.pki.certificates import due_for_renewal
 from xwhep.pki.contexts import client_context, show_renewed
 from xwhep.pki.identity import Identity, load_identity
+from xwhep.world import REAL, World
 
 log = logging.getLogger(__name__)
 
@@ -49,7 +47,7 @@ PAUSE_CHECK_S: Final = 0.2
 STATUS_PAUSE_S: Final = 0.5
 
 
-async def serve(settings: WorkerSettings, folders: Folders) -> None:
+async def serve(settings: WorkerSettings, folders: Folders, world: World = REAL) -> None:
     """Run the worker until it is stopped by a signal.
 
     Raises:
@@ -67,21 +65,24 @@ async def serve(settings: WorkerSettings, folders: Folders) -> None:
             return
         if not offer.usable:
             raise NothingToRunError
-        identity = await _renew_if_due(identity)
-        await Daemon(settings, folders, identity, offer).run()
+        identity = await _renew_if_due(identity, world)
+        await Daemon(settings, folders, identity, offer, world).run()
 
 
 class Daemon:
     """One worker from its start to its end."""
 
-    def __init__(self, settings: WorkerSettings, folders: Folders, identity: Identity, offer: Offer) -> None:
+    def __init__(
+        self, settings: WorkerSettings, folders: Folders, identity: Identity, offer: Offer, world: World = REAL
+    ) -> None:
         self._settings = settings
         self._folders = folders
         self._identity = identity
+        self._world = world
         self._kinds = offer.kinds
         usable = {name: self._kinds[name].traits() for name in offer.usable}
-        self._agent = Agent(Bounds(settings.slots, usable, settings.spool_bytes), random.random)
-        self._mailbox = Mailbox()
+        self._agent = Agent(Bounds(settings.slots, usable, settings.spool_bytes), world.chance)
+        self._mailbox = Mailbox(world)
         self._deadline: float | None = None  #: when stopping must be over
         self._was_away = False
         self._status_at = 0.0  #: when the status file may be written again
@@ -94,12 +95,15 @@ class Daemon:
             XwhepError: the dispatcher refuses this worker for good.
         """
         spool = Spool(self._folders.attempts, self._kinds)
-        kept = await asyncio.to_thread(spool.recover, datetime.now(UTC))
+        kept = await asyncio.to_thread(spool.recover, self._world.now())
         self._tell_kept(kept)
-        cache = Cache(self._folders.cache, self._settings.cache_bytes)
+        cache = Cache(self._folders.cache, self._settings.cache_bytes, self._world)
         context = client_context(self._identity)
         with _signals(self.stop):
-            async with Connection(self._identity.dispatcher, context) as connection, asyncio.TaskGroup() as tasks:
+            async with (
+                Connection(self._identity.dispatcher, context, world=self._world) as connection,
+                asyncio.TaskGroup() as tasks,
+            ):
                 client = HostClient(connection, self._kinds.work)
                 shell = Shell(client, spool, cache, self._kinds, self._mailbox, tasks)
                 others = [tasks.create_task(work) for work in (self._keep_certificate(context), self._heed_pauses())]
@@ -117,7 +121,7 @@ class Daemon:
         """Stop in good order; the second time, at once."""
         if self._deadline is None:
             log.info("stopping and giving back what runs; once more stops at once")
-            self._deadline = time.monotonic() + self._settings.stop_s
+            self._deadline = self._world.monotonic() + self._settings.stop_s
             self._mailbox.tell(events.ShutdownRequested)
         else:
             self._deadline = 0.0
@@ -131,18 +135,18 @@ class Daemon:
             self._tell_people(shell)
 
     def _is_over(self) -> bool:
-        overdue = self._deadline is not None and time.monotonic() >= self._deadline
+        overdue = self._deadline is not None and self._world.monotonic() >= self._deadline
         return self._agent.is_done() or overdue or self._mailbox.fatal is not None
 
     async def _next_event(self, *, is_busy: bool) -> Event:
         looked_at = self._status_at if is_busy or self._is_status_old else None
         times = [moment for moment in (self._agent.wake_at(), self._deadline, looked_at) if moment is not None]
-        timeout_s = max(0.0, min(times) - time.monotonic()) if times else None
+        timeout_s = max(0.0, min(times) - self._world.monotonic()) if times else None
         try:
-            async with asyncio.timeout(timeout_s):
+            async with self._world.timeout(timeout_s):
                 return await self._mailbox.events.get()
         except TimeoutError:
-            return events.TimePassed(time.monotonic())
+            return events.TimePassed(self._world.monotonic())
 
     async def _heed_pauses(self) -> None:
         """Look again and again whether the volunteer has paused the worker."""
@@ -153,7 +157,7 @@ class Daemon:
                 was_on = is_on
                 log.info("paused; `xwhep-worker resume` lets it go on" if is_on else "no longer paused")
                 self._mailbox.tell(events.Paused, is_on)
-            await asyncio.sleep(PAUSE_CHECK_S)
+            await self._world.sleep(PAUSE_CHECK_S)
 
     # --- for people
 
@@ -170,9 +174,9 @@ class Daemon:
         if away != self._was_away:
             self._was_away = away
             log.info("the dispatcher is away; results are kept" if away else "the dispatcher is there again")
-        self._is_status_old = time.monotonic() < self._status_at
+        self._is_status_old = self._world.monotonic() < self._status_at
         if not self._is_status_old:
-            self._status_at = time.monotonic() + STATUS_PAUSE_S
+            self._status_at = self._world.monotonic() + STATUS_PAUSE_S
             with suppress(OSError):  # a full disk shows elsewhere
                 write_status(self._folders.status, self._status(shell))
 
@@ -189,7 +193,7 @@ class Daemon:
             kinds={name: self._kinds[name].facts() for name in sorted(self._agent.bounds.kinds)},
             running=[self._view(live) for live in shell.runs.values()],
             undelivered=sum(held.phase is Phase.ENDED for held in self._agent.held.values()),
-            updated_at=datetime.now(UTC),
+            updated_at=self._world.now(),
         )
 
     def _view(self, live: LiveAttempt) -> RunView:
@@ -209,10 +213,10 @@ class Daemon:
         while True:
             self._mailbox.unreachable.clear()
             with suppress(TimeoutError):
-                async with asyncio.timeout(RENEWAL_CHECK_S):
+                async with self._world.timeout(RENEWAL_CHECK_S):
                     await self._mailbox.unreachable.wait()
             try:
-                renewed = await _renew_if_due(self._identity)
+                renewed = await _renew_if_due(self._identity, self._world)
             except XwhepError as error:
                 self._mailbox.fatal = error
                 self._mailbox.tell(events.TimePassed)
@@ -220,7 +224,7 @@ class Daemon:
             if renewed is not self._identity:
                 self._identity = renewed
                 show_renewed(context, renewed)
-            await asyncio.sleep(1)  # while the dispatcher is away this is asked often
+            await self._world.sleep(1)  # while the dispatcher is away this is asked often
 
 
 async def _unless_stopped(work: Coroutine[Any, Any, T]) -> T | None:
@@ -234,16 +238,16 @@ async def _unless_stopped(work: Coroutine[Any, Any, T]) -> T | None:
     return task.result()
 
 
-async def _renew_if_due(identity: Identity) -> Identity:
+async def _renew_if_due(identity: Identity, world: World) -> Identity:
     """Return the identity, renewed if a third of its life is over and the dispatcher can be reached.
 
     Raises:
         XwhepError: the dispatcher refuses to renew it, for good.
     """
-    if not due_for_renewal(identity.certificate, datetime.now(UTC)):
+    if not due_for_renewal(identity.certificate, world.now()):
         return identity
     try:
-        renewed = await renew(identity)
+        renewed = await renew(identity, world)
     except XwhepError as error:
         if is_fatal(error):
             raise

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import random
 from collections.abc import Coroutine
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -187,7 +186,7 @@ class Shell:
     async def _beat(self, refs: tuple[Ref, ...]) -> None:
         heartbeat = Heartbeat(attempts=[self._progress(ref) for ref in refs])
         try:
-            async with asyncio.timeout(BEAT_TIMEOUT_S):
+            async with self._mailbox.world.timeout(BEAT_TIMEOUT_S):
                 reply = await self._client.heartbeat(heartbeat)
         except (XwhepError, TimeoutError) as error:
             self._mailbox.note(error, "sending a heartbeat")
@@ -246,11 +245,12 @@ class Shell:
         return Assignment(live.lease, place, provide, live, live.brake, live.reached)
 
     async def _fetch(self, ref: Ref, digest: str, destination: Path) -> None:
+        world = self._mailbox.world
         for attempt in range(FETCH_TRIES):
             try:
                 await self._client.fetch(*ref, digest, destination)
             except UnavailableError:
-                await asyncio.sleep(pause_before_retry(attempt, random.random))
+                await world.sleep(pause_before_retry(attempt, world.chance))
             else:
                 return
         await self._client.fetch(*ref, digest, destination)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import time
 from collections.abc import Callable
 from typing import Final
 
@@ -12,6 +11,7 @@ from worker.agent.events import Event
 from xwhep.errors.base import RemoteError, XwhepError
 from xwhep.errors.jobs import UnavailableError
 from xwhep.errors.machines import MachineError
+from xwhep.world import REAL, World
 
 log = logging.getLogger(__name__)
 
@@ -46,14 +46,15 @@ def told(error: XwhepError | OSError) -> str:
 class Mailbox:
     """What the tasks of the shell tell the daemon."""
 
-    def __init__(self) -> None:
+    def __init__(self, world: World = REAL) -> None:
+        self.world = world  #: of the program
         self.events: asyncio.Queue[Event] = asyncio.Queue()
         self.unreachable = asyncio.Event()  #: the dispatcher did not answer; perhaps for this machine's certificate
         self.fatal: XwhepError | None = None  #: what ends the worker
 
     def tell(self, make: Callable[..., Event], *values: object) -> None:
         """Tell the agent what happened, now."""
-        self.events.put_nowait(make(time.monotonic(), *values))
+        self.events.put_nowait(make(self.world.monotonic(), *values))
 
     def note(self, error: XwhepError | TimeoutError, doing: str) -> None:
         """Sort what went wrong with a request: what passes, what ends the worker, and what a person should see."""

@@ -17,6 +17,7 @@ from oracle.settlement.requests import Subject
 from oracle.settlement.scan_ranges import BLOCKS_KEPT
 from tests.support.small_chain import CHAIN_ID, GENESIS, HUB, SmallChain, SmallHub, SmallNode, submitted
 from xwhep.errors.chain import NodeUnavailableError
+from xwhep.world import World
 
 
 class Scene:
@@ -31,7 +32,9 @@ class Scene:
         self.follower = self.follow_with(confirmations=1)
 
     def follow_with(self, confirmations: int | None) -> Follower:
-        return Follower(self.ledger, self.node, self.hub, confirmations=confirmations, clock=lambda: self.clock_s)
+        return Follower(
+            self.ledger, self.node, self.hub, confirmations=confirmations, world=World(monotonic=lambda: self.clock_s)
+        )
 
     def mine(self, count: int) -> None:
         for _ in range(count):

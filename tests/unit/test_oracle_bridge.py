@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 from sqlalchemy import text
 
-from oracle.bridge import AT_A_TIME, Bridge
+from oracle.bridge import AT_A_TIME, Bridge, Parts
 from oracle.ledger.file import Ledger
 from oracle.ledger.tables import Key, Task
 from oracle.ledger.tasks import change
@@ -84,7 +84,7 @@ class Bench:
         self.ledger = Ledger(folder / "ledger.sqlite")
         self.ledger.bind(SUBJECT)
         self.clock, self.script = Clock(), Script(self.ledger)
-        self.bridge = Bridge(self.ledger, self.clock, self.script, Silence(), MARGINS, Quotas(100, 100))
+        self.bridge = Bridge(self.ledger, Parts(self.clock, self.script, Silence()), MARGINS, Quotas(100, 100))
 
     def add(self, *tasks: Task) -> list[Key]:
         keys = [(task.id, task.commitment) for task in tasks]

@@ -20,6 +20,7 @@ from typing import Any
 from worker.sandbox.model import Ended, Limits, Program, Reason
 from worker.sandbox.syscalls import supports
 from xwhep.errors.machines import CannotContainError
+from xwhep.world import REAL
 
 log = logging.getLogger(__name__)
 
@@ -263,7 +264,8 @@ def _hang_up(supervisor: asyncio.subprocess.Process) -> None:
 
 async def _end_of(supervisor: asyncio.subprocess.Process) -> None:
     try:
-        await asyncio.wait_for(supervisor.wait(), _KILL_S)
+        async with REAL.timeout(_KILL_S):  # what is another process does not live in a simulated time
+            await supervisor.wait()
     except TimeoutError:
         supervisor.kill()
         await supervisor.wait()

@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 import asyncio
-import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Final
-from uuid import uuid4
 
 from pydantic import BaseModel
 
@@ -19,6 +17,7 @@ from xwhep.vanity.messages import ReportShare, VanityWork, unit_fields
 from xwhep.vanity.patterns import parse_pattern
 from xwhep.vanity.targets import target_of
 from xwhep.vanity.units import MAX_STEPS, Unit
+from xwhep.world import REAL
 
 #: what the time is told for
 EXAMPLE: Final = "1LoVE"
@@ -47,7 +46,7 @@ class _Meter:
     marks: list[tuple[int, float]] = field(default_factory=list)
 
     def progress(self, progress: ProgressFields) -> None:
-        self.marks = [*self.marks[:1], (progress.amount, time.monotonic())]
+        self.marks = [*self.marks[:1], (progress.amount, REAL.monotonic())]
 
     def compiling(self) -> None:
         """Compiled it is; a kernel that vanished meanwhile costs the trial ten seconds."""
@@ -96,9 +95,10 @@ async def _keys_per_s(threads: int, seconds: float) -> float:
     searches = [asyncio.create_task(process.search(_work(number), meter)) for number, meter in enumerate(meters)]
     try:
         while min(meter.seconds for meter in meters) < seconds:
-            done, _ = await asyncio.wait(searches, timeout=0.2, return_when=asyncio.FIRST_COMPLETED)
-            for search in done:
-                search.result()  # one that ends by itself has failed
+            await REAL.sleep(0.2)
+            for search in searches:
+                if search.done():
+                    search.result()  # one that ends by itself has failed
     finally:
         for search in searches:
             search.cancel()
@@ -107,5 +107,5 @@ async def _keys_per_s(threads: int, seconds: float) -> float:
 
 
 def _work(number: int) -> VanityWork:
-    unit = Unit(uuid4(), number, MAX_STEPS, G, _NOTHING)
+    unit = Unit(REAL.new_uid(), number, MAX_STEPS, G, _NOTHING)
     return VanityWork(**unit_fields(unit), batch_uid=unit.batch)

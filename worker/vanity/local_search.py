@@ -10,7 +10,7 @@ import itertools
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any, Final
-from uuid import UUID, uuid4
+from uuid import UUID
 
 from worker.vanity import process
 from xwhep.protocol.attempts import ProgressFields
@@ -19,6 +19,7 @@ from xwhep.vanity.messages import ReportShare, VanityWork, unit_fields
 from xwhep.vanity.split_key import Hit, check, hit_public_key
 from xwhep.vanity.units import Unit
 from xwhep.vanity.wanted import Wanted
+from xwhep.world import REAL
 
 #: of one unit: about half a minute of one processor
 STEPS: Final = 1024
@@ -107,7 +108,7 @@ async def search(
     """
     hit: asyncio.Future[Hit] = asyncio.get_running_loop().create_future()
     found = Found(order, slots, show, compiling, hit)
-    batch_uid, numbers = uuid4(), itertools.count()
+    batch_uid, numbers = REAL.new_uid(), itertools.count()
     searchers = [asyncio.create_task(_search_units(found, batch_uid, numbers, nice)) for _ in range(slots)]
     try:
         waited_for: list[asyncio.Future[Any]] = [hit, *searchers]

@@ -28,6 +28,7 @@ from xwhep.vanity.addresses import Form
 from xwhep.vanity.errors import SearchFailedError
 from xwhep.vanity.messages import ReportShare, UnitFields, VanityWork
 from xwhep.vanity.units import keys_of
+from xwhep.world import REAL
 
 log = logging.getLogger(__name__)
 
@@ -204,7 +205,7 @@ class _Child:
         while True:
             turns = brake.turns
             try:
-                async with asyncio.timeout(SILENCE_S):  # wait_for of Python 3.11 may swallow a cancellation (bpo-37658)
+                async with REAL.timeout(SILENCE_S):  # wait_for of Python 3.11 may swallow a cancellation (bpo-37658)
                     return await self._stdout.readline()
             except TimeoutError:
                 if not brake.is_on and brake.turns == turns:
@@ -214,7 +215,7 @@ class _Child:
         """Tell the child to stop, and after a grace make it; on return it is gone, and so is what it had to say."""
         self.stdin.close()
         try:
-            async with asyncio.timeout(GRACE_S):
+            async with REAL.timeout(GRACE_S):
                 await self._gone()
         except TimeoutError:
             self._process.kill()

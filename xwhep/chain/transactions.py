@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import contextlib
 import itertools
 from collections.abc import Callable
@@ -20,6 +19,7 @@ from xwhep.errors.chain import (
     TransactionFailedError,
     TransactionPendingError,
 )
+from xwhep.world import REAL, World
 
 _TIMEOUT_S: Final = 300.0
 _FIRST_POLL_S: Final = 0.1
@@ -82,6 +82,7 @@ async def perform(
     *,
     sending: Callable[[SignedTransaction], None] = lambda _: None,
     timeout_s: float = _TIMEOUT_S,
+    world: World = REAL,
 ) -> Receipt:
     """Send a transaction and return its receipt once it is in a block, with success.
 
@@ -99,8 +100,8 @@ async def perform(
     transaction = await prepare(node, account, call)
     sending(transaction)
     try:
-        async with asyncio.timeout(timeout_s):
-            receipt = await _carry(node, account, transaction)
+        async with world.timeout(timeout_s):
+            receipt = await _carry(node, account, transaction, world)
     except TimeoutError as error:
         raise TransactionPendingError("0x" + transaction.hash.hex(), timeout_s) from error
     if not receipt.succeeded:
@@ -108,7 +109,7 @@ async def perform(
     return receipt
 
 
-async def _carry(node: Node, account: Account, transaction: SignedTransaction) -> Receipt:
+async def _carry(node: Node, account: Account, transaction: SignedTransaction, world: World) -> Receipt:
     """Give a transaction to the node and return its receipt; wait for a node that goes away meanwhile.
 
     Raises:
@@ -125,7 +126,7 @@ async def _carry(node: Node, account: Account, transaction: SignedTransaction) -
                     raise
             if (receipt := await node.receipt(transaction.hash)) is not None:
                 return receipt
-        await asyncio.sleep(min(_FIRST_POLL_S * 1.5 ** min(tries, 20), _LAST_POLL_S))
+        await world.sleep(min(_FIRST_POLL_S * 1.5 ** min(tries, 20), _LAST_POLL_S))
     raise AssertionError("counting has no end")
 
 

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import asyncio
 import os
-import time
 from collections.abc import Callable, Coroutine, Mapping
 from functools import wraps
 from pathlib import Path
@@ -24,6 +23,7 @@ from xwhep.chain.values import Address, Call, Receipt, parse_address
 from xwhep.errors.chain import KeystoreError
 from xwhep.extras import needing
 from xwhep.terminal.shell import Split, remark
+from xwhep.world import REAL
 
 if TYPE_CHECKING:
     from xwhep.chain.accounts import Account
@@ -175,7 +175,7 @@ async def send(hub: Hub, account: Account, call: Call, *, first: Callable[[], No
         first()
         remark(f"sending transaction 0x{transaction.hash.hex()}, waiting for its block")
 
-    started = time.monotonic()
+    started = REAL.monotonic()
     receipt = await perform(hub.node, account, call, sending=tell)
-    remark(f"in block {receipt.block_number} after {time.monotonic() - started:.0f} s, for {receipt.gas_used:,} gas")
+    remark(f"in block {receipt.block_number} after {REAL.monotonic() - started:.0f} s, for {receipt.gas_used:,} gas")
     return receipt

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from typing import TYPE_CHECKING, Final
 
 from xwhep.chain.values import SettledTask, TaskState, TaskStatus
@@ -10,6 +9,7 @@ from xwhep.cli.task_views import Events
 from xwhep.errors.chain import NodeUnavailableError, NoSuchTaskError, TaskExpiredError
 from xwhep.terminal.progress import described_bar
 from xwhep.terminal.shell import remark
+from xwhep.world import REAL
 
 if TYPE_CHECKING:
     from xwhep.chain.hub import Hub
@@ -45,7 +45,7 @@ async def settled(hub: Hub, number: int) -> tuple[TaskState, Events]:
                 if events is not None:
                     return state, events
                 advance(0.0, "for the oracle" if state.status is TaskStatus.PENDING else "for confirmation")
-            await asyncio.sleep(pause_s)
+            await REAL.sleep(pause_s)
 
 
 async def _look(hub: Hub, number: int) -> tuple[TaskState, Events | None]:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import secrets
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
@@ -12,6 +11,7 @@ from xwhep.demo.grid_story import DEVELOPER, START_S, Grid, token
 from xwhep.demo.processes import Part, Stage
 from xwhep.demo.telling import Teller
 from xwhep.files import PRIVATE, replace_file
+from xwhep.world import REAL
 
 ORACLE: Final = "oracle"
 YOU: Final = "you"
@@ -32,7 +32,7 @@ def tell_chain(teller: Teller, grid: Grid) -> Chain:
     """Start a chain, deploy the contracts, and start the oracle."""
     teller.head("Three get an account on Ethereum: the developer, the oracle, and you.")
     password = teller.stage.folder / "password"
-    replace_file(password, secrets.token_hex(16).encode(), PRIVATE)
+    replace_file(password, REAL.token_bytes(16).hex().encode(), PRIVATE)
     developer = teller.run(DEVELOPER, ["xwhep", "tasks", "init", "--password-file", str(password)])
     oracle = _oracle_joins(teller, grid, password)
     you = teller.run(YOU, ["xwhep", "tasks", "init", "--password-file", str(password)])

@@ -7,13 +7,13 @@ import os
 import re
 import subprocess
 import sys
-import time
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
 
 from xwhep.errors.installations import DemoError
+from xwhep.world import REAL
 
 #: the module behind each command line; a process is started by it, so that no PATH is needed
 PROGRAMS: Final = {
@@ -40,16 +40,16 @@ class Part:
         Raises:
             DemoError: it ended, or took too long.
         """
-        deadline = time.monotonic() + patience_s
+        deadline = REAL.monotonic() + patience_s
         while True:
             text = self.log.read_text(encoding="utf-8", errors="replace")
             if found := re.search(pattern, text):
                 return found
             if self.process.poll() is not None:
                 raise DemoError(f"{self.name} ended with exit status {self.process.returncode}", _tail(text))
-            if time.monotonic() > deadline:
+            if REAL.monotonic() > deadline:
                 raise DemoError(f"{self.name} took longer than {patience_s:.0f} seconds", _tail(text))
-            time.sleep(LOOK_S)
+            REAL.pause(LOOK_S)
 
 
 @dataclass(slots=True)

@@ -22,6 +22,7 @@ from xwhep.devchain import tied
 from xwhep.devchain.backend import BLOCK_S, FUND_WEI
 from xwhep.devchain.json_rpc import INTERNAL_ERROR, RpcError
 from xwhep.errors.chain import DevelopmentChainError
+from xwhep.world import REAL
 
 #: how long anvil may take to start and to answer, seconds; a call may run long in the EVM
 START_S: Final = 30.0
@@ -105,7 +106,7 @@ async def running_anvil(program: str, fund: Sequence[str], block_s: float | None
 async def _address(stdout: asyncio.StreamReader) -> str:
     """Return where anvil listens, which it says after a page of decoration."""
     try:
-        async with asyncio.timeout(START_S):
+        async with REAL.timeout(START_S):
             async for line in stdout:
                 if found := LISTENING.match(line):
                     return found[1].decode()
@@ -122,7 +123,7 @@ async def _drain(stdout: asyncio.StreamReader) -> None:
 
 async def _end(process: Process) -> None:
     try:
-        async with asyncio.timeout(STOP_S):
+        async with REAL.timeout(STOP_S):
             await process.wait()
     except TimeoutError:
         process.kill()

@@ -7,7 +7,6 @@ that it is JSON, which a page cannot send to a foreign origin without asking fir
 
 from __future__ import annotations
 
-import asyncio
 import contextlib
 import json
 import logging
@@ -34,6 +33,7 @@ from xwhep.devchain.json_rpc import (
     shown,
 )
 from xwhep.errors.installations import PortTakenError
+from xwhep.world import REAL
 
 LOG = logging.getLogger("xwhep.chain")
 
@@ -83,7 +83,7 @@ class Door:
         if request.content_type != JSON:
             return _refusal(415, f"the body must be JSON; send it with Content-Type: {JSON}")
         try:
-            async with asyncio.timeout(BODY_S):
+            async with REAL.timeout(BODY_S):
                 body = parse(await request.read())
         except TimeoutError:
             return _refusal(408, "the body did not come in time")

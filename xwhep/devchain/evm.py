@@ -6,7 +6,6 @@ directly, since eth-tester takes 0.1 s a transaction and knows neither a pool no
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterable
 from typing import Any, Final
 
@@ -47,9 +46,9 @@ _BLOB_TYPE: Final = 3
 class Builder:
     """A block that is being built."""
 
-    def __init__(self, chain: MiningChainAPI, parent: BlockHeaderAPI, timestamp: int) -> None:
+    def __init__(self, chain: MiningChainAPI, parent: BlockHeaderAPI, timestamp: int, mix: bytes) -> None:
         self._chain = chain
-        self._header = _child(chain, parent, timestamp=timestamp, mix_hash=os.urandom(32))
+        self._header = _child(chain, parent, timestamp=timestamp, mix_hash=mix)
         self._vm: VirtualMachineAPI = chain.get_vm(self._header)
         # what each block does before its transactions, as EIP-2935 and EIP-4788 ask
         self._vm.block_preprocessing(self._vm.get_block())  # type: ignore[attr-defined] # since Cancun
@@ -104,9 +103,9 @@ class Evm:
         """The chain's number, that of eth-tester's chains."""
         return self._chain.chain_id
 
-    def builder(self, parent: BlockHeaderAPI, timestamp: int) -> Builder:
+    def builder(self, parent: BlockHeaderAPI, timestamp: int, mix: bytes) -> Builder:
         """Return the beginning of a block on `parent`; its time must be later."""
-        return Builder(self._chain, parent, timestamp)
+        return Builder(self._chain, parent, timestamp, mix)
 
     def next_base_fee_wei(self, parent: BlockHeaderAPI) -> int:
         """Return what each gas costs at least in the block after `parent`. Source: EIP-1559."""

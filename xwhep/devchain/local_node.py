@@ -6,7 +6,6 @@ It does one thing at a time and belongs to one thread. Of all here only the maki
 from __future__ import annotations
 
 import inspect
-import time
 from collections.abc import Callable, Sequence
 from importlib import metadata
 from typing import Any, Final
@@ -23,6 +22,7 @@ from xwhep.devchain.fees import TIP_WEI, fee_history
 from xwhep.devchain.history import Block, History, remembered, unknown
 from xwhep.devchain.json_rpc import INVALID_PARAMS, METHOD_NOT_FOUND, RpcError
 from xwhep.devchain.pool import Account, Pool
+from xwhep.world import REAL, World
 
 #: how long a block's transactions may run: others wait for the next block, and who asks something need not wait long
 WORK_S: Final = 0.5
@@ -31,8 +31,9 @@ WORK_S: Final = 0.5
 class LocalNode:
     """The chain and its pool."""
 
-    def __init__(self, fund: Sequence[bytes]) -> None:
-        self._evm = Evm(fund, FUND_WEI, int(time.time()))
+    def __init__(self, fund: Sequence[bytes], world: World = REAL) -> None:
+        self._world = world
+        self._evm = Evm(fund, FUND_WEI, self._clock_s())
         self._pool = Pool()
         self._history = History([remembered(self._evm.genesis)])
         self._ahead_s = 0  #: how far the chain's clock is before ours
@@ -82,8 +83,8 @@ class LocalNode:
             ValidationError: one of `transactions` is not valid there.
         """
         parent = self._history.head.header
-        now = int(time.time()) + self._ahead_s
-        builder = self._evm.builder(parent, max(parent.timestamp + 1, now))
+        now = self._clock_s() + self._ahead_s
+        builder = self._evm.builder(parent, max(parent.timestamp + 1, now), self._world.token_bytes(32))
         if transactions is None:
             self._fill(builder)
         for transaction in transactions or ():
@@ -112,10 +113,13 @@ class LocalNode:
             self.mine([*first, *(block.signed if again else ())])
             first = []
 
+    def _clock_s(self) -> int:
+        return int(self._world.now().timestamp())
+
     def _fill(self, builder: Builder) -> None:
-        until = time.monotonic() + WORK_S
+        until = self._world.monotonic() + WORK_S
         for transaction in self._pool.ready(builder.nonce, builder.base_fee_wei):
-            if not builder.fits(transaction) or time.monotonic() > until:
+            if not builder.fits(transaction) or self._world.monotonic() > until:
                 return
             try:
                 builder.add(transaction)

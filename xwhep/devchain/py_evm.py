@@ -16,6 +16,7 @@ from typing import Any, ParamSpec, TypeVar
 from xwhep.devchain.backend import BLOCK_S
 from xwhep.devchain.local_node import LocalNode
 from xwhep.errors.chain import DevelopmentChainError
+from xwhep.world import REAL, World
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -26,8 +27,8 @@ class PyEvm:
 
     name = "py-evm"
 
-    def __init__(self, node: LocalNode, thread: ThreadPoolExecutor) -> None:
-        self._node, self._thread = node, thread
+    def __init__(self, node: LocalNode, thread: ThreadPoolExecutor, world: World) -> None:
+        self._node, self._thread, self._world = node, thread, world
         self.mining: asyncio.Future[None] = asyncio.get_running_loop().create_future()  #: ends only if it fails
 
     async def answer(self, method: str, params: list[Any]) -> Any:
@@ -47,17 +48,16 @@ class PyEvm:
 
     async def mine_each(self, block_s: float) -> None:
         """Make a block each `block_s` seconds; where one took longer, the next comes at the next full period."""
-        loop = asyncio.get_running_loop()
-        start = loop.time()
+        start = self._world.monotonic()
         while True:
-            done = (loop.time() - start) // block_s
-            await asyncio.sleep(start + (done + 1) * block_s - loop.time())
+            done = (self._world.monotonic() - start) // block_s
+            await self._world.sleep(start + (done + 1) * block_s - self._world.monotonic())
             await self.run(self._node.mine)
 
 
 @contextlib.asynccontextmanager
 async def running_py_evm(
-    fund: Sequence[str], block_s: float | None = BLOCK_S
+    fund: Sequence[str], block_s: float | None = BLOCK_S, world: World = REAL
 ) -> AsyncIterator[tuple[PyEvm, LocalNode]]:
     """Run a chain while the context lasts, with ether for `fund` and a block each `block_s` seconds (None: no blocks).
 
@@ -67,9 +67,9 @@ async def running_py_evm(
     check_hashes()
     with ThreadPoolExecutor(1, thread_name_prefix="py-evm") as thread:
         node = await asyncio.get_running_loop().run_in_executor(
-            thread, LocalNode, [bytes.fromhex(address[2:]) for address in fund]
+            thread, LocalNode, [bytes.fromhex(address[2:]) for address in fund], world
         )
-        chain = PyEvm(node, thread)
+        chain = PyEvm(node, thread, world)
         if block_s is not None:
             chain.mining = asyncio.create_task(chain.mine_each(block_s))
         try:

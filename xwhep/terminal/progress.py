@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import contextlib
 import sys
-import time
 from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, Final
 
 import click
 
 from xwhep.terminal.display import safe
+from xwhep.world import REAL
 
 if TYPE_CHECKING:
     from click._termui_impl import ProgressBar  # what click.progressbar returns has no public name
@@ -38,7 +38,7 @@ def described_bar(label: str) -> Iterator[Callable[[float, str], None]]:
     The bar never goes back. Words take the place of the estimate of the time left, which misleads where progress is a
     matter of luck.
     """
-    started = time.monotonic()
+    started = REAL.monotonic()
     words = ""
     shown: ProgressBar[str] | None = None
     with contextlib.ExitStack() as stack:
@@ -46,7 +46,7 @@ def described_bar(label: str) -> Iterator[Callable[[float, str], None]]:
         def advance(part: float, description: str) -> None:
             nonlocal words, shown
             words = safe(description)
-            if shown is None and sys.stderr.isatty() and time.monotonic() - started > PATIENCE_S:
+            if shown is None and sys.stderr.isatty() and REAL.monotonic() - started > PATIENCE_S:
                 shown = stack.enter_context(_progressbar(label, lambda: words))
             if shown is not None:
                 shown.update(max(0, round(_STEPS * min(1.0, part)) - shown.pos))

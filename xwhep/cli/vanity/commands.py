@@ -241,7 +241,7 @@ def _request(uid: UUID, order: Order, public_key: str) -> SubmitSearch:
 async def _watch(client: OwnerClient, uid: UUID, timeout_s: float | None, go_on: str) -> BatchView:
     """Return the search once it has ended; say how to go on when nobody waits any longer."""
     try:
-        async with asyncio.timeout(timeout_s):
+        async with client.world.timeout(timeout_s):
             with described_bar("searching") as advance:
                 return await batch_ended(client, uid, _reporter(advance))
     except TimeoutError:
