@@ -59,18 +59,24 @@ class _Answer:
 class Database:
     """The tables of one dispatcher, in an SQLite file."""
 
-    def __init__(self, file: Path) -> None:
+    def __init__(self, file: Path, *, threaded: bool = True) -> None:
+        """Open a file; if not `threaded`, each use case runs, and is committed, in the thread that asks for it.
+
+        The transactions are the same; a simulation needs them in one order.
+        """
         self._file = file
         self._engine = open_engine(file, connections=1)
         self._read_engine = open_engine(file, begin="BEGIN", connections=READERS)
         self._orders: queue.SimpleQueue[_Order | None] = queue.SimpleQueue()
         self._closing = threading.Lock()  # held to order and to close: no order slips in behind the last
         self._closed = False
+        self._serving: int | None = None  #: the thread that runs use cases now
         #: called in the writer's thread with how many attempts became wanted by what was just committed
         self.on_ready: Callable[[int], None] = lambda _: None
-        self._readers = ThreadPoolExecutor(READERS, thread_name_prefix="reader")
-        self._writer = threading.Thread(target=self._write_all, name="writer", daemon=True)
-        self._writer.start()
+        self._readers = ThreadPoolExecutor(READERS, thread_name_prefix="reader") if threaded else None
+        self._writer = threading.Thread(target=self._write_all, name="writer", daemon=True) if threaded else None
+        if self._writer is not None:
+            self._writer.start()
 
     @property
     def engine(self) -> Engine:
@@ -94,6 +100,8 @@ class Database:
 
         if self._closed:
             raise _stopping()
+        if self._readers is None:
+            return self._read(work)
         return await asyncio.get_running_loop().run_in_executor(self._readers, self._read, work)
 
     def close(self) -> None:
@@ -101,18 +109,23 @@ class Database:
         with self._closing:
             self._closed = True
             self._orders.put(None)
-        self._writer.join()
-        self._readers.shutdown()
+        if self._writer is not None:
+            self._writer.join()
+        if self._readers is not None:
+            self._readers.shutdown()
         self._engine.dispose()
         self._read_engine.dispose()
 
     def _order(self, work: Callable[[Session], Any]) -> Future[Any]:
-        assert threading.current_thread() is not self._writer, "a use case that orders another would wait for itself"
+        assert threading.get_ident() != self._serving, "a use case that orders another would wait for itself"
         order = _Order(work)
         with self._closing:
             if self._closed:
                 raise _stopping()
-            self._orders.put(order)
+            if self._writer is not None:
+                self._orders.put(order)
+        if self._writer is None:
+            self._serve([order])
         return order.future
 
     @contextlib.contextmanager
@@ -127,9 +140,7 @@ class Database:
     def _write_all(self) -> None:
         """Serve orders until told to stop; the writer thread's life."""
         while (first := self._orders.get()) is not None:
-            group = [first, *self._waiting()]
-            # a caller that gave up before its use case began changes nothing; one that gives up now is too late
-            self._commit([order for order in group if order.future.set_running_or_notify_cancel()])
+            self._serve([first, *self._waiting()])
 
     def _waiting(self) -> Iterator[_Order]:
         """Yield what may share the next commit."""
@@ -142,6 +153,14 @@ class Database:
                 self._orders.put(None)
                 return
             yield following
+
+    def _serve(self, orders: list[_Order]) -> None:
+        self._serving = threading.get_ident()
+        try:
+            # a caller that gave up before its use case began changes nothing; one that gives up now is too late
+            self._commit([order for order in orders if order.future.set_running_or_notify_cancel()])
+        finally:
+            self._serving = None
 
     def _commit(self, group: list[_Order]) -> None:
         """Run a group in one transaction; whoever waits is answered after the commit."""

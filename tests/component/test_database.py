@@ -19,6 +19,7 @@ from sqlmodel import Session, col, select
 
 from dispatcher.storage.database import Database
 from dispatcher.storage.tables import METADATA, MatchClass
+from dispatcher.usecases.access import announce
 from xwhep.errors.identity import ForbiddenError
 from xwhep.errors.jobs import StorageFullError, UnavailableError
 from xwhep.vanity.errors import KeyUsedError
@@ -217,6 +218,72 @@ async def test_what_was_ordered_before_the_close_is_done_and_what_comes_after_is
 async def test_a_use_case_cannot_order_another_and_wait_for_it(database: Database) -> None:
     with pytest.raises(AssertionError, match="would wait for itself"):
         await database.run(lambda _session: database.run_now(write, "a"))
+
+
+# --- without threads
+
+
+@pytest.fixture
+def inline(tmp_path: Path) -> Iterator[Database]:
+    database = Database(tmp_path / "inline.sqlite", threaded=False)
+    METADATA.create_all(database.engine)
+    yield database
+    database.close()
+
+
+async def test_without_threads_all_runs_in_the_thread_that_asks(inline: Database) -> None:
+    def here(_session: Session) -> int:
+        return threading.get_ident()
+
+    assert {await inline.run(here), inline.run_now(here), await inline.read(here)} == {threading.get_ident()}
+    assert not [thread for thread in threading.enumerate() if thread.name.startswith(("writer", "reader"))]
+
+
+async def test_without_threads_transactions_are_the_same(inline: Database) -> None:
+    await inline.run(write, "a")
+    with pytest.raises(ForbiddenError):
+        await inline.run(write_and_fail, "b")
+    with pytest.raises(KeyUsedError):
+        inline.run_now(write_and_refuse, "c")
+
+    assert await inline.read(names) == ["a", "c"]
+
+
+async def test_without_threads_new_work_is_announced_after_the_commit(inline: Database, tmp_path: Path) -> None:
+    seen: list[list[str]] = []
+    beside = Database(tmp_path / "inline.sqlite", threaded=False)
+    inline.on_ready = lambda count: seen.append([str(count), *beside.run_now(names)])
+
+    def want(session: Session) -> None:
+        write(session, "a")
+        announce(session, 3)
+
+    await inline.run(want)
+    beside.close()
+
+    assert seen == [["3", "a"]]
+
+
+async def test_without_threads_a_use_case_cannot_order_another_either(inline: Database) -> None:
+    def nested(_session: Session) -> None:
+        inline.run_now(names)
+
+    with pytest.raises(AssertionError, match="would wait for itself"):
+        await inline.run(nested)
+
+
+async def test_without_threads_a_closed_database_refuses(tmp_path: Path) -> None:
+    database = Database(tmp_path / "grid.sqlite", threaded=False)
+    METADATA.create_all(database.engine)
+    database.close()
+
+    with pytest.raises(UnavailableError):
+        await database.run(write, "a")
+    with pytest.raises(UnavailableError):
+        await database.read(names)
+
+
+# --- the file
 
 
 def test_a_database_opens_in_a_folder_of_any_name(tmp_path: Path) -> None:
