@@ -20,7 +20,6 @@ from tests.support.workers import PATIENCE_S, ended_job, enrol
 from xwhep.client.connection import Connection
 from xwhep.client.host import HostClient
 from xwhep.client.owner import OwnerClient
-from xwhep.ids import new_uid
 from xwhep.lifecycle import BatchStatus, Status
 from xwhep.pki.contexts import client_context
 from xwhep.protocol.apps import RegisterApp
@@ -28,6 +27,7 @@ from xwhep.protocol.jobs import SubmitJob, SubmitJobs
 from xwhep.rights import Role
 from xwhep.vanity.messages import SubmitSearch
 from xwhep.vanity.split_key import keygen
+from xwhep.world import REAL
 
 #: what the first app is made of: its wing, its modules, its arithmetic and its kernels
 OF_THE_FIRST_APP: Final = re.compile(
@@ -90,7 +90,7 @@ async def test_a_dispatcher_without_the_first_app_serves_a_grid_that_had_it(tmp_
         alice, bob = await grid.member(Role.USER, "alice"), await grid.member(Role.HOST, "bob")
         async with grid.connect(alice) as owners, grid.connect(bob) as hosts:
             _, key = keygen()
-            uid = new_uid(grid.services.now())
+            uid = REAL.new_uid()
             search = SubmitSearch(uid=uid, name="search", patterns=["1LoVE"], public_key=key.hex())
             await OwnerClient(owners).submit_batch(search)
             assert await HostClient(hosts, WORK).lease(poll_request(keys_per_s=1e6)) is not None
@@ -122,9 +122,8 @@ async def test_a_worker_without_the_first_app_works(tmp_path: Path) -> None:
         await enrol(grid, tmp_path / "bob")
         kinds = {"XWHEP_WORKER__KINDS": json.dumps(["native", f"{OF_OURS}.on_worker"])}
         async with started("xwhep-worker", "run", home=tmp_path / "bob", **kinds) as worker:
-            now = grid.services.now()
-            app = await owner.register_app(RegisterApp(uid=new_uid(now), name="primes", version="1", kind="primes"))
-            job = SubmitJob(uid=new_uid(now), app_uid=app.uid, arguments=["100"])
+            app = await owner.register_app(RegisterApp(uid=REAL.new_uid(), name="primes", version="1", kind="primes"))
+            job = SubmitJob(uid=REAL.new_uid(), app_uid=app.uid, arguments=["100"])
             await owner.submit_jobs(SubmitJobs(jobs=[job]))
             done = await ended_job(owner, job.uid)
             stopped = await worker.stops()

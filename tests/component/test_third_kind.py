@@ -20,13 +20,13 @@ from xwhep.client.host import HostClient
 from xwhep.client.owner import OwnerClient
 from xwhep.errors.jobs import FalseResultError
 from xwhep.errors.requests import InvalidFieldError
-from xwhep.ids import new_uid
 from xwhep.lifecycle import AttemptStatus, Status
 from xwhep.protocol.apps import RegisterApp, Target
 from xwhep.protocol.attempts import PROTOCOL, FinishAttempt, LeaseRequest, Outcome
 from xwhep.protocol.base import Cpu, Os
 from xwhep.protocol.jobs import SubmitJob, SubmitJobs
 from xwhep.rights import Role
+from xwhep.world import REAL
 
 #: farther than any test counts
 ENDLESS: Final = "999999999"
@@ -133,9 +133,9 @@ def test_a_kind_in_a_configuration_that_cannot_be_loaded_is_one_sentence(lab: La
 async def test_only_hosts_with_the_feature_get_jobs_and_a_false_report_is_on_the_record(tmp_path: Path) -> None:
     async with a_grid(tmp_path, kinds=KINDS) as grid, grid.owner("alice") as alice:
         async with grid.connect(await grid.member(Role.HOST, "bob")) as connection:
-            host, now = HostClient(connection, PrimesWork), grid.services.now()
-            app = await alice.register_app(RegisterApp(uid=new_uid(now), name="primes", version="1", kind="primes"))
-            job = SubmitJob(uid=new_uid(now), app_uid=app.uid, arguments=["9"])
+            host = HostClient(connection, PrimesWork)
+            app = await alice.register_app(RegisterApp(uid=REAL.new_uid(), name="primes", version="1", kind="primes"))
+            job = SubmitJob(uid=REAL.new_uid(), app_uid=app.uid, arguments=["9"])
             await alice.submit_jobs(SubmitJobs(jobs=[job]))
 
             narrow = await host.lease(poll(primes={"bits": 32}))
@@ -163,9 +163,9 @@ async def test_a_run_that_outlives_its_kind_still_ends(tmp_path: Path) -> None:
     async with a_grid(tmp_path, kinds=KINDS) as grid:
         alice, bob = await grid.member(Role.USER, "alice"), await grid.member(Role.HOST, "bob")
         async with grid.connect(alice) as owners, grid.connect(bob) as hosts:
-            now, owner = grid.services.now(), OwnerClient(owners)
-            app = await owner.register_app(RegisterApp(uid=new_uid(now), name="primes", version="1", kind="primes"))
-            job = SubmitJob(uid=new_uid(now), app_uid=app.uid, arguments=["9"])
+            owner = OwnerClient(owners)
+            app = await owner.register_app(RegisterApp(uid=REAL.new_uid(), name="primes", version="1", kind="primes"))
+            job = SubmitJob(uid=REAL.new_uid(), app_uid=app.uid, arguments=["9"])
             await owner.submit_jobs(SubmitJobs(jobs=[job]))
             lease = await HostClient(hosts, PrimesWork).lease(poll(primes={"bits": 64}))
     assert lease is not None
@@ -181,7 +181,7 @@ async def test_a_run_that_outlives_its_kind_still_ends(tmp_path: Path) -> None:
 async def test_the_kind_says_what_an_app_of_it_may_state(tmp_path: Path) -> None:
     target = Target(os=Os.LINUX, cpu=Cpu.ANY, blob="0" * 64, entry="run.sh")
     async with a_grid(tmp_path, kinds=KINDS) as grid, grid.owner("alice") as alice:
-        uid = new_uid(grid.services.now())
+        uid = REAL.new_uid()
         with pytest.raises(InvalidFieldError, match="targets: an app of kind primes has no program"):
             await alice.register_app(RegisterApp(uid=uid, name="p", version="1", kind="primes", targets=[target]))
 
