@@ -21,6 +21,7 @@ from xwhep.protocol.attempts import Report, Work
 from xwhep.protocol.base import Page
 from xwhep.protocol.batches import SubmitBatch
 from xwhep.vanity.messages import ReportShare
+from xwhep.world import REAL
 
 UID = UUID("0197a000-0000-7000-8000-000000000001")
 CLIENTS = (OwnerClient, HostClient)
@@ -44,6 +45,8 @@ class Asked(Exception):  # noqa: N818 - what ends a call before anything is sent
 
 class Recorder:
     """Stands where the connection is, and tells what it is asked."""
+
+    world = REAL
 
     async def call(self, method: str, path: str, reply: Any, body: Any = None, **_: Any) -> Any:
         raise Asked(method, path, None if body is None else type(body), reply)
