@@ -8,7 +8,7 @@ from datetime import datetime
 from typing import Any, Final
 from uuid import UUID
 
-from sqlalchemy import update
+from sqlalchemy import bindparam, update
 from sqlmodel import Session, col, select
 
 from dispatcher.kinds.contract import Handing
@@ -37,6 +37,22 @@ from xwhep.rights import Caller
 
 #: ids that one query names, well under the number of values that a statement may have
 IDS_A_QUERY: Final = 1000
+#: statements of each heartbeat and each flush, built once: building one costs as much as running it
+_LIVE_OF_HOST: Final = select(Attempt.job_uid, Attempt.number).where(
+    Attempt.host_uid == bindparam("host"), col(Attempt.ended_at).is_(None)
+)
+_LIVE_OF_HOSTS: Final = (
+    select(Attempt, Job)
+    .join(Job, col(Job.uid) == col(Attempt.job_uid))
+    .where(col(Attempt.host_uid).in_(bindparam("hosts", expanding=True)), col(Attempt.ended_at).is_(None))
+)
+_SEEN: Final = update(Host).where(col(Host.uid) == bindparam("host")).values(seen_at=bindparam("at"))
+_SILENT: Final = (
+    select(Attempt.job_uid, Attempt.number)
+    .where(col(Attempt.ended_at).is_(None), col(Attempt.lease_ends_at) < bindparam("now"))
+    .order_by(col(Attempt.lease_ends_at))
+    .limit(bindparam("at_most"))
+)
 #: how often something is looked for anew because another host was faster
 TRIES: Final = 100
 
@@ -107,10 +123,7 @@ def sorted_out(
     session: Session, caller: Caller, reports: Iterable[AttemptProgress]
 ) -> tuple[list[AttemptProgress], list[AttemptRef]]:
     """Return which reports are of live attempts of the host, and which attempts it must stop. Only reads."""
-    live = select(Attempt.job_uid, Attempt.number).where(
-        Attempt.host_uid == caller.uid, col(Attempt.ended_at).is_(None)
-    )
-    known = set(session.exec(live))
+    known = set(session.exec(_LIVE_OF_HOST, params={"host": caller.uid}))
     believed, stop = [], []
     for report in reports:
         if (report.job_uid, report.attempt) in known:
@@ -134,16 +147,13 @@ def prolong(session: Session, heard: Sequence[Heard], hosts: dict[UUID, datetime
     reports = {(report.host_uid, report.progress.job_uid, report.progress.attempt): report for report in heard}
     reporting = list({report.host_uid for report in heard})
     for some in _in_parts(reporting):
-        live = select(Attempt, Job).join(Job, col(Job.uid) == col(Attempt.job_uid))
-        live = live.where(col(Attempt.host_uid).in_(some), col(Attempt.ended_at).is_(None))
-        for attempt, job in session.exec(live).all():
+        for attempt, job in session.exec(_LIVE_OF_HOSTS, params={"hosts": some}).all():
             report = reports.get((attempt.host_uid, attempt.job_uid, attempt.number))
             if report is not None and may_go_on(attempt.leased_at, job.limits.wall_s, report.at):
                 lease_ends_at = max(attempt.lease_ends_at, lease_end(report.at))
                 keep_progress(session, attempt, report.progress, job, lease_ends_at=lease_ends_at)
-    for some in _in_parts(list(hosts)):
-        for uid in some:
-            changed(session, update(Host).where(col(Host.uid) == uid).values(seen_at=hosts[uid]))
+    if hosts:
+        session.connection().execute(_SEEN, [{"host": uid, "at": hosts[uid]} for uid in hosts])
 
 
 def _in_parts(uids: Sequence[UUID]) -> Iterator[Sequence[UUID]]:
@@ -178,13 +188,10 @@ def progress_of(attempt: Attempt, progress: ProgressFields, job: Job) -> dict[st
 
 def expire(session: Session, kinds: Kinds, *, now: datetime, at_most: int = 1000) -> int:
     """Take back the leases that have ended; return how many."""
-    silent = select(Attempt.job_uid, Attempt.number).where(
-        col(Attempt.ended_at).is_(None), col(Attempt.lease_ends_at) < now
-    )
-    found = session.exec(silent.order_by(col(Attempt.lease_ends_at)).limit(at_most)).all()
+    found = session.exec(_SILENT, params={"now": now, "at_most": at_most}).all()
     reason = "the host fell silent and the lease ended"
     ends = [AttemptEnd(uid, number, AttemptStatus.LOST, reason, silent_since=now) for uid, number in found]
-    return len(settle(session, kinds, ends, now=now))
+    return len(settle(session, kinds, ends, now=now)) if ends else 0
 
 
 def prolong_all(session: Session, *, now: datetime) -> int:
