@@ -44,9 +44,9 @@ def poll_request(
     return LeaseRequest(protocol=PROTOCOL, os=Os.LINUX, cpu=Cpu.X86_64, kinds=wanted, wait_s=wait_s)
 
 
-def opened(file: Path) -> Database:
+def opened(file: Path, *, threaded: bool = True) -> Database:
     """Return the database in a file; without waiting for the disk, since no test here cuts the power."""
-    database = Database(file)
+    database = Database(file, threaded=threaded)
 
     @event.listens_for(database.engine, "connect")
     def _hurry(connection: sqlite3.Connection, _record: object) -> None:
