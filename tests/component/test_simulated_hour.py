@@ -139,7 +139,7 @@ class Player:
         return self._desk.database.run_now(is_over)
 
     def _job(self, uid: UUID) -> JobView:
-        return self._desk.database.run_now(jobs.show, self._desk.owner, uid, now=self._world.now())
+        return self._desk.database.run_now(jobs.show, KINDS, self._desk.owner, uid, now=self._world.now())
 
     def _batch(self, uid: UUID) -> BatchView:
         return self._desk.database.run_now(batches.show, KINDS, self._desk.owner, uid)
