@@ -149,6 +149,7 @@ from functools import partial
 from pathlib import Path
 from dispatcher.storage.schema import SCHEMA
 from xwhep.sql.migrating import Migration
+from xwhep.world import REAL
 
 def tell(told, moment, _part, _words):
     told.append(None)
