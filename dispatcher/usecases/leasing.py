@@ -8,6 +8,7 @@ from datetime import datetime
 from typing import Any, Final
 from uuid import UUID
 
+import sqlalchemy
 from sqlalchemy import bindparam, update
 from sqlmodel import Session, col, select
 
@@ -41,10 +42,30 @@ IDS_A_QUERY: Final = 1000
 _LIVE_OF_HOST: Final = select(Attempt.job_uid, Attempt.number).where(
     Attempt.host_uid == bindparam("host"), col(Attempt.ended_at).is_(None)
 )
-_LIVE_OF_HOSTS: Final = (
-    select(Attempt, Job)
+#: in columns: rows of the session would be older than what is written beside it
+_LIVE_OF_HOSTS: Final[sqlalchemy.Executable] = (
+    sqlalchemy.select(
+        col(Attempt.job_uid),
+        col(Attempt.number),
+        col(Attempt.host_uid),
+        col(Attempt.leased_at),
+        col(Attempt.lease_ends_at),
+        col(Attempt.amount),
+        col(Attempt.fraction),
+        col(Job.limits),
+        col(Job.amount).label("job_amount"),
+    )
     .join(Job, col(Job.uid) == col(Attempt.job_uid))
     .where(col(Attempt.host_uid).in_(bindparam("hosts", expanding=True)), col(Attempt.ended_at).is_(None))
+)
+_PROLONGED: Final = (
+    update(Attempt)
+    .where(
+        col(Attempt.job_uid) == bindparam("job"),
+        col(Attempt.number) == bindparam("attempt"),
+        col(Attempt.status) == AttemptStatus.LEASED,
+    )
+    .values({name: bindparam(f"new_{name}") for name in ("fraction", "amount", "amount_per_s", "lease_ends_at")})
 )
 _SEEN: Final = update(Host).where(col(Host.uid) == bindparam("host")).values(seen_at=bindparam("at"))
 _SILENT: Final = (
@@ -146,14 +167,23 @@ def prolong(session: Session, heard: Sequence[Heard], hosts: dict[UUID, datetime
     """Prolong the leases of attempts that were heard of, keep their progress, and note which hosts were seen."""
     reports = {(report.host_uid, report.progress.job_uid, report.progress.attempt): report for report in heard}
     reporting = list({report.host_uid for report in heard})
+    prolonged, connection = [], session.connection()
     for some in _in_parts(reporting):
-        for attempt, job in session.exec(_LIVE_OF_HOSTS, params={"hosts": some}).all():
-            report = reports.get((attempt.host_uid, attempt.job_uid, attempt.number))
-            if report is not None and may_go_on(attempt.leased_at, job.limits.wall_s, report.at):
-                lease_ends_at = max(attempt.lease_ends_at, lease_end(report.at))
-                keep_progress(session, attempt, report.progress, job, lease_ends_at=lease_ends_at)
+        for live in connection.execute(_LIVE_OF_HOSTS, {"hosts": some}):
+            report = reports.get((live.host_uid, live.job_uid, live.number))
+            if report is not None and may_go_on(live.leased_at, live.limits.wall_s, report.at):
+                prolonged.append(_prolonged(live, report))
+    if prolonged:
+        connection.execute(_PROLONGED, prolonged)
     if hosts:
-        session.connection().execute(_SEEN, [{"host": uid, "at": hosts[uid]} for uid in hosts])
+        connection.execute(_SEEN, [{"host": uid, "at": hosts[uid]} for uid in hosts])
+
+
+def _prolonged(live: sqlalchemy.Row[Any], report: Heard) -> dict[str, Any]:
+    values = progress_of(live, report.progress, live.job_amount)
+    values["lease_ends_at"] = max(live.lease_ends_at, lease_end(report.at))
+    new = {f"new_{name}": value for name, value in values.items()}
+    return {"job": live.job_uid, "attempt": live.number, **new}
 
 
 def _in_parts(uids: Sequence[UUID]) -> Iterator[Sequence[UUID]]:
@@ -161,25 +191,25 @@ def _in_parts(uids: Sequence[UUID]) -> Iterator[Sequence[UUID]]:
     return (uids[start : start + IDS_A_QUERY] for start in range(0, len(uids), IDS_A_QUERY))
 
 
-def keep_progress(session: Session, attempt: Attempt, progress: ProgressFields, job: Job, **values: Any) -> bool:
-    """Write down how far a live attempt is, with further values; tell whether it is still live."""
+def keep_progress(session: Session, attempt: Attempt, progress: ProgressFields, job: Job) -> bool:
+    """Write down how far a live attempt is; tell whether it is still live."""
     live = (
         col(Attempt.job_uid) == attempt.job_uid,
         col(Attempt.number) == attempt.number,
         col(Attempt.status) == AttemptStatus.LEASED,
     )
-    return bool(
-        changed(session, update(Attempt).where(*live).values({**progress_of(attempt, progress, job), **values}))
-    )
+    return bool(changed(session, update(Attempt).where(*live).values(progress_of(attempt, progress, job.amount))))
 
 
-def progress_of(attempt: Attempt, progress: ProgressFields, job: Job) -> dict[str, Any]:
+def progress_of(
+    before: ProgressFields | sqlalchemy.Row[Any], progress: ProgressFields, job_amount: int | None
+) -> dict[str, Any]:
     """Return how far an attempt is, as columns; what it did never shrinks, and is never more than its job has.
 
-    A message without a fraction does not change it: a report is of something else.
+    `before` is how far it was. A message without a fraction does not change it: a report is of something else.
     """
-    amount = max(attempt.amount, believed_amount(progress.amount, job.amount))
-    fraction = attempt.fraction if progress.fraction is None else progress.fraction
+    amount = max(before.amount, believed_amount(progress.amount, job_amount))
+    fraction = before.fraction if progress.fraction is None else progress.fraction
     return {"fraction": fraction, "amount": amount, "amount_per_s": progress.amount_per_s}
 
 

@@ -191,7 +191,7 @@ def finish(
     (concluded,) = kind.conclude([(case, end)], now)
     outputs = _candidates(session, case, kind, end, concluded.status)
     reported = {
-        **progress_of(case.attempt, end, case.job),
+        **progress_of(case.attempt, end, case.job.amount),
         "result_digest": digest,
         "exit_status": end.exit_status,
         "cpu_s": end.cpu_s,
