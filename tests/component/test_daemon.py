@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import os
 import signal
 import subprocess
@@ -332,9 +333,14 @@ async def test_a_worker_that_is_stopped_while_it_compiles_leaves_no_process(tmp_
 
         async with a_worker_process(tmp_path / "bob") as process:
 
+            def is_compiler(child: psutil.Process) -> bool:
+                with contextlib.suppress(psutil.NoSuchProcess):  # also one that has ended and was not waited for yet
+                    return "worker.vanity" in child.cmdline()
+                return False
+
             def compilers() -> list[psutil.Process]:
                 children = psutil.Process(process.pid).children(recursive=True)
-                return [child for child in children if "worker.vanity" in child.cmdline()]
+                return [child for child in children if is_compiler(child)]
 
             async def compiles() -> bool:
                 return bool(await asyncio.to_thread(compilers))
