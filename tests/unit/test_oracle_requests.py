@@ -278,6 +278,12 @@ def test_a_batch_without_the_result_of_a_search_is_no_answer() -> None:
     assert keys_tried(ended(None, is_search=False)) is None
 
 
+def test_an_account_of_a_search_that_cannot_be_understood_is_no_answer() -> None:
+    batch = ended(None).model_copy(update={"details": {"difficulty": "none"}})
+
+    assert judged(batch) == failed(FailureReason.FALSE_RESULT)
+
+
 def test_a_bag_takes_its_answer_from_its_only_job() -> None:
     request = request_of(a_task(), TERMS)
 
