@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import datetime
+from typing import Any
 from uuid import UUID
 
 from sqlmodel import Session, col, select
@@ -42,6 +43,7 @@ def submit(
     if len({request.uid for request in requests}) != len(requests):
         raise InvalidFieldError("jobs.uid", "two jobs of one request have the same id")
     check_content(session, caller, [digest for request in requests for digest in _content(request)], "inputs.digest")
+    common = {"owner_uid": caller.uid, "batch_uid": batch_uid, "submitted_at": now}
     classes: dict[UUID, tuple[App, int]] = {}
     jobs, fresh = [], []
     for request in requests:
@@ -51,24 +53,25 @@ def submit(
             raise IdConflictError("job", request.uid)  # in a batch a job is another than alone
         if job is None:
             app, match_class = _app_class(session, kinds, caller, request.app_uid, classes)
-            job = Job(
-                uid=request.uid,
-                owner_uid=caller.uid,
-                app_uid=app.uid,
-                batch_uid=batch_uid,
-                match_class=match_class,
-                work=JobWork(**request.model_dump(include=set(JobWork.model_fields))),
-                limits=_limits(request, app),
-                attempts_allowed=kinds.of(app.kind).attempts_allowed,
-                body_digest=digest,
-                submitted_at=now,
-            )
+            job = _job(request, app, match_class=match_class, body_digest=digest, **common)
+            job.attempts_allowed = kinds.of(app.kind).attempts_allowed
             fresh.append(job)
         jobs.append(job)
     session.add_all(fresh)
     session.flush()
     announce(session, len(fresh))
     return JobsView(jobs=[JobSummary.model_validate(job) for job in jobs])
+
+
+def _job(request: SubmitJob, app: App, **fields: Any) -> Job:
+    """Return the row of a job that is submitted to an app, with further columns."""
+    return Job(
+        uid=request.uid,
+        app_uid=app.uid,
+        work=JobWork(**request.model_dump(include=set(JobWork.model_fields))),
+        limits=_limits(request, app),
+        **fields,
+    )
 
 
 def _content(request: SubmitJob) -> list[str]:
