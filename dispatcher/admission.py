@@ -28,7 +28,7 @@ _NETWORK_BITS: Final = 64
 
 
 @dataclass(frozen=True, slots=True)
-class Bounds:
+class PeerBounds:
     """How many of each are open at the same time."""
 
     connections: int = 0  #: in all; 0: by the descriptors of the process
@@ -41,7 +41,7 @@ class Bounds:
     polls: int = 16  #: long polls of one identity; a worker has one
     bodies: int = 8  #: JSON bodies of one identity on their way, 1 MiB each; the next ones wait
 
-    def within(self, descriptors: int) -> Bounds:
+    def within(self, descriptors: int) -> PeerBounds:
         """Return the bounds of a process with so many descriptors.
 
         A connection may have a file open besides, so half of the descriptors are for connections. One address or one
@@ -58,7 +58,7 @@ class Bounds:
         )
 
 
-DEFAULT_BOUNDS: Final = Bounds()
+DEFAULT_BOUNDS: Final = PeerBounds()
 
 
 def address_group(address: str) -> str:
@@ -84,7 +84,7 @@ class Admitted:
 class Admission:
     """The open connections of this process."""
 
-    def __init__(self, bounds: Bounds) -> None:
+    def __init__(self, bounds: PeerBounds) -> None:
         self._bounds = bounds
         self._addresses: Counter[str] = Counter()
         self._identities: Counter[str] = Counter()

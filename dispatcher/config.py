@@ -6,7 +6,7 @@ from typing import Annotated, ClassVar
 
 from pydantic import Field
 
-from dispatcher.admission import DEFAULT_BOUNDS, Bounds
+from dispatcher.admission import DEFAULT_BOUNDS, PeerBounds
 from xwhep.config import KindPath, Settings
 
 
@@ -30,9 +30,9 @@ class DispatcherSettings(Settings):
     #: requests of one identity whose bodies are on their way at the same time; others wait
     bodies_per_identity: Annotated[int, Field(ge=1)] = DEFAULT_BOUNDS.bodies
 
-    def bounds(self) -> Bounds:
+    def bounds(self) -> PeerBounds:
         """Return how many of each may be open."""
-        return Bounds(
+        return PeerBounds(
             connections=self.connections or 0,
             per_address=self.connections_per_address,
             per_identity=self.connections_per_identity,

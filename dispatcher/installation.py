@@ -21,7 +21,7 @@ from uuid import UUID
 from sqlmodel import Session, select
 
 from dispatcher import authority
-from dispatcher.admission import DEFAULT_BOUNDS, Bounds
+from dispatcher.admission import DEFAULT_BOUNDS, PeerBounds
 from dispatcher.authority import Authority
 from dispatcher.kinds.contract import BuiltInApp
 from dispatcher.kinds.registry import Kinds
@@ -94,7 +94,7 @@ class Installation:
         """Return the grid's authority."""
         return authority.load(self.ca)
 
-    def open(self, kinds: Kinds, bounds: Bounds = DEFAULT_BOUNDS, world: World = REAL) -> Services:
+    def open(self, kinds: Kinds, bounds: PeerBounds = DEFAULT_BOUNDS, world: World = REAL) -> Services:
         """Return the parts of the dispatcher that lives here.
 
         Raises:

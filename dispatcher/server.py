@@ -13,7 +13,7 @@ from typing import Any
 
 from aiohttp import web
 
-from dispatcher.admission import DEFAULT_BOUNDS, Bounds
+from dispatcher.admission import DEFAULT_BOUNDS, PeerBounds
 from dispatcher.housekeeping import keep_certificate, keep_leases, keep_store
 from dispatcher.installation import Installation
 from dispatcher.kinds.registry import BUILT_IN, Kinds
@@ -61,7 +61,7 @@ async def running(
     host: str,
     port: int,
     *,
-    bounds: Bounds = DEFAULT_BOUNDS,
+    bounds: PeerBounds = DEFAULT_BOUNDS,
     kinds: Iterable[str] = BUILT_IN,
 ) -> AsyncIterator[Running]:
     """Serve while the context lasts, the kinds of app with these names.

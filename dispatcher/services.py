@@ -10,7 +10,7 @@ from weakref import WeakValueDictionary
 
 from aiohttp import web
 
-from dispatcher.admission import DEFAULT_BOUNDS, Bounds, Holds
+from dispatcher.admission import DEFAULT_BOUNDS, Holds, PeerBounds
 from dispatcher.authority import Authority
 from dispatcher.heard import HeardBook
 from dispatcher.kinds.registry import Kinds
@@ -30,7 +30,7 @@ class Services:
     blobs: BlobStore
     authority: Authority
     kinds: Kinds
-    bounds: Bounds = DEFAULT_BOUNDS
+    bounds: PeerBounds = DEFAULT_BOUNDS
     world: World = REAL
     waiters: Waiters = field(default_factory=Waiters)
     heard: HeardBook = field(default_factory=HeardBook)

@@ -14,7 +14,7 @@ from pydantic import BaseModel, ValidationError
 
 from worker.agent import events
 from worker.agent.events import Cause, Ref
-from worker.runs.registry import Kinds
+from worker.runs.registry import Runners
 from worker.spool import Spool
 from worker.trouble import Mailbox, code_of, is_fatal, status_of, told
 from xwhep.client.host import HostClient
@@ -38,7 +38,7 @@ def lost(reason: str, progress: ProgressFields) -> FinishAttempt:
 class Delivery:
     """What is kept of the attempts of one worker, and the way of it to the dispatcher."""
 
-    def __init__(self, client: HostClient, spool: Spool, kinds: Kinds, mailbox: Mailbox) -> None:
+    def __init__(self, client: HostClient, spool: Spool, kinds: Runners, mailbox: Mailbox) -> None:
         self._client = client
         self._kinds = kinds
         self._spool = spool

@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 from dataclasses import dataclass
 
-from worker.runs.registry import Kinds
+from worker.runs.registry import Runners
 from xwhep.errors.base import XwhepError
 
 log = logging.getLogger(__name__)
@@ -15,11 +15,11 @@ log = logging.getLogger(__name__)
 class Offer:
     """What a worker tells the dispatcher that it can do."""
 
-    kinds: Kinds  #: all that are loaded: what an earlier worker left may be of any
+    kinds: Runners  #: all that are loaded: what an earlier worker left may be of any
     usable: frozenset[str]  #: names of those that this machine can run
 
 
-async def find_offer(kinds: Kinds) -> Offer:
+async def find_offer(kinds: Runners) -> Offer:
     """Return which of these kinds this machine can run; the log says why not the others."""
     usable = set()
     for name, runner in sorted(kinds.items()):

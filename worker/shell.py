@@ -21,7 +21,7 @@ from worker.cache import Cache
 from worker.delivery import Delivery, lost
 from worker.probe import operating_system, processor
 from worker.runs.contract import Assignment, Workplace
-from worker.runs.registry import Kinds
+from worker.runs.registry import Runners
 from worker.spool import Spool
 from worker.trouble import Mailbox, told
 from xwhep.client.connection import pause_before_retry
@@ -86,7 +86,7 @@ class Shell:
     """Performs instructions; what came of them is in the mailbox."""
 
     def __init__(
-        self, client: HostClient, spool: Spool, cache: Cache, kinds: Kinds, mailbox: Mailbox, tasks: asyncio.TaskGroup
+        self, client: HostClient, spool: Spool, cache: Cache, kinds: Runners, mailbox: Mailbox, tasks: asyncio.TaskGroup
     ) -> None:
         self._client = client
         self._spool = spool

@@ -28,7 +28,7 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 
 from worker.agent.events import AnyLease, Kept, Ref, ref_of
 from worker.runs.contract import Workplace
-from worker.runs.registry import Kinds
+from worker.runs.registry import Runners
 from xwhep.files import PRIVATE, make_private_folder, replace_file, sync_folder
 from xwhep.protocol.attempts import FinishAttempt, Outcome, Report
 
@@ -50,7 +50,7 @@ class _KeptEnd(FinishAttempt):
 class Spool:
     """The attempts below one folder, of one worker, which knows these kinds."""
 
-    def __init__(self, folder: Path, kinds: Kinds) -> None:
+    def __init__(self, folder: Path, kinds: Runners) -> None:
         self._folder = folder
         self._kinds = kinds
         make_private_folder(folder)

@@ -29,7 +29,7 @@ class Policy:
 
 
 @dataclass(frozen=True, slots=True)
-class Outcome:
+class JudgedAttempt:
     """How one attempt is or has ended."""
 
     number: int
@@ -45,7 +45,7 @@ class Judgement:
     wanted: int = 0  #: how many more attempts may be leased now
 
 
-def judge(policy: Policy, attempts: Sequence[Outcome]) -> Judgement:
+def judge(policy: Policy, attempts: Sequence[JudgedAttempt]) -> Judgement:
     """Return what all attempts of a job so far say about it."""
     for attempt in sorted(attempts, key=lambda one: one.number):
         if attempt.status is AttemptStatus.FINISHED:

@@ -17,7 +17,7 @@ from sqlmodel import Session, col, select
 
 from dispatcher.kinds.contract import Case
 from dispatcher.kinds.registry import Kinds
-from dispatcher.scheduling.judge import Finding, Judgement, Outcome, Policy, judge
+from dispatcher.scheduling.judge import Finding, JudgedAttempt, Judgement, Policy, judge
 from dispatcher.storage.tables import Attempt, AttemptClaim, Batch, Job
 from dispatcher.usecases.access import announce, changed
 from dispatcher.usecases.own import apply, by_kind, load_cases
@@ -101,10 +101,10 @@ def _judged(session: Session, uids: Collection[UUID]) -> tuple[list[Decision], s
     decisions, unclear = [], set()
     columns = (Job.uid, Job.status, Job.attempts_made, Job.attempts_allowed)
     jobs = session.exec(select(*columns).where(col(Job.uid).in_(uids), col(Job.status).in_(OPEN))).all()
-    outcomes: dict[UUID, list[Outcome]] = {uid: [] for uid, *_ in jobs}
+    outcomes: dict[UUID, list[JudgedAttempt]] = {uid: [] for uid, *_ in jobs}
     attempts = select(Attempt.job_uid, Attempt.number, Attempt.status).where(col(Attempt.job_uid).in_(outcomes))
     for uid, number, status in session.exec(attempts):
-        outcomes[uid].append(Outcome(number, AttemptStatus(status)))
+        outcomes[uid].append(JudgedAttempt(number, AttemptStatus(status)))
     for uid, status, made, allowed in jobs:
         judgement = judge(Policy(allowed), outcomes[uid])
         if len(outcomes[uid]) != made:

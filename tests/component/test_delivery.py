@@ -20,7 +20,7 @@ from tests.support.leases import first_hit
 from worker.agent.events import DeliveryFailed, Event, Ref, ReportAnswered, ReportMade, ref_of
 from worker.config import WorkerSettings
 from worker.delivery import Delivery
-from worker.runs.registry import Kinds, load
+from worker.runs.registry import Runners, load
 from worker.runs.vanity import Checkpoint
 from worker.spool import Spool
 from worker.trouble import Mailbox
@@ -70,7 +70,7 @@ class Scene:
     folder: Path
     lease: Lease[VanityWork]
     share: ReportShare
-    kinds: Kinds
+    kinds: Runners
     mailbox: Mailbox = field(default_factory=Mailbox)
 
     @property

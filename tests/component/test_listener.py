@@ -20,7 +20,7 @@ import aiohttp
 import pytest
 
 from dispatcher import listener
-from dispatcher.admission import Bounds
+from dispatcher.admission import PeerBounds
 from dispatcher.installation import Installation, install
 from dispatcher.listener import LOG_EVERY_S, PacedLog
 from dispatcher.routes import door
@@ -74,7 +74,7 @@ async def until_connections(grid: GridUnderTest, count: int) -> None:
 
 
 async def test_members_behind_one_address_all_come_in(tmp_path: Path) -> None:
-    async with a_grid(tmp_path, bounds=Bounds(per_address=2)) as grid, contextlib.AsyncExitStack() as stack:
+    async with a_grid(tmp_path, bounds=PeerBounds(per_address=2)) as grid, contextlib.AsyncExitStack() as stack:
         hosts = [await grid.member(Role.HOST, f"host{number}") for number in range(12)]
         answers = [await status(await stack.enter_async_context(tls(grid, host))) for host in hosts]
 
@@ -82,7 +82,7 @@ async def test_members_behind_one_address_all_come_in(tmp_path: Path) -> None:
 
 
 async def test_a_stranger_is_kept_within_the_bound_and_others_come_in(tmp_path: Path) -> None:
-    async with a_grid(tmp_path, bounds=Bounds(per_address=2)) as grid:
+    async with a_grid(tmp_path, bounds=PeerBounds(per_address=2)) as grid:
         async with tls(grid) as one, tls(grid) as two:
             assert [await status(one), await status(two)] == [401, 401]
             with pytest.raises((ConnectionError, ssl.SSLError)):
@@ -96,7 +96,7 @@ async def test_a_stranger_is_kept_within_the_bound_and_others_come_in(tmp_path: 
 
 
 async def test_an_identity_over_its_bound_is_told_so(tmp_path: Path) -> None:
-    async with a_grid(tmp_path, bounds=Bounds(per_identity=2)) as grid:
+    async with a_grid(tmp_path, bounds=PeerBounds(per_identity=2)) as grid:
         alice, bob = await grid.member(Role.USER, "alice"), await grid.member(Role.USER, "bob")
         async with tls(grid, alice) as one, tls(grid, alice) as two, tls(grid, alice) as three, tls(grid, bob) as bobs:
             assert [await status(reader) for reader in (one, two, bobs)] == [200, 200, 200]
@@ -112,7 +112,11 @@ async def test_an_identity_over_its_bound_is_told_so(tmp_path: Path) -> None:
 
 
 async def test_a_host_has_a_few_long_polls_and_others_have_theirs(tmp_path: Path) -> None:
-    async with a_grid(tmp_path, bounds=Bounds(polls=2)) as grid, grid.host("carol") as carol, grid.host("bob") as bob:
+    async with (
+        a_grid(tmp_path, bounds=PeerBounds(polls=2)) as grid,
+        grid.host("carol") as carol,
+        grid.host("bob") as bob,
+    ):
         polls = [asyncio.create_task(bob.lease(poll_request(NATIVE, wait_s=30))) for _ in range(2)]
         await grid.until_polls_wait(2)
         with pytest.raises(BusyError, match="2 long polls of one identity"):
@@ -133,7 +137,7 @@ async def test_bodies_of_one_identity_wait_for_each_other(tmp_path: Path, monkey
         yield b"[]}"
 
     async with (
-        a_grid(tmp_path, bounds=Bounds(bodies=1)) as grid,
+        a_grid(tmp_path, bounds=PeerBounds(bodies=1)) as grid,
         raw_client(grid, await grid.member(Role.HOST, "bob")) as bob,
         raw_client(grid, await grid.member(Role.HOST, "carol")) as carol,
     ):
@@ -187,7 +191,7 @@ async def test_a_handshake_that_is_none_ends_without_a_traceback(
 
 async def test_a_connection_waits_while_too_many_handshakes_are_under_way(tmp_path: Path) -> None:
     """It stays in the system's queue until one of them has ended."""
-    async with a_grid(tmp_path, bounds=Bounds(handshakes=2)) as grid:
+    async with a_grid(tmp_path, bounds=PeerBounds(handshakes=2)) as grid:
         admission = grid.dispatcher.listener.admission
         with idle(grid.dispatcher.port, 1, "127.0.0.2"), idle(grid.dispatcher.port, 1, "127.0.0.3") as (third,):
             async with asyncio.timeout(20):

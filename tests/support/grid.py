@@ -8,7 +8,7 @@ from collections.abc import AsyncIterator, Iterable
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from dispatcher.admission import DEFAULT_BOUNDS, Bounds
+from dispatcher.admission import DEFAULT_BOUNDS, PeerBounds
 from dispatcher.installation import Installation, install
 from dispatcher.kinds.registry import BUILT_IN
 from dispatcher.server import Running, running
@@ -89,7 +89,7 @@ class GridUnderTest:
 
 @contextlib.asynccontextmanager
 async def a_grid(
-    folder: Path, *, port: int = 0, bounds: Bounds = DEFAULT_BOUNDS, kinds: Iterable[str] = BUILT_IN
+    folder: Path, *, port: int = 0, bounds: PeerBounds = DEFAULT_BOUNDS, kinds: Iterable[str] = BUILT_IN
 ) -> AsyncIterator[GridUnderTest]:
     """Return a dispatcher in `folder`: a new one, or the one that was there before."""
     installation = Installation(folder / "dispatcher")

@@ -34,7 +34,7 @@ from worker.agent.decisions import Agent
 from worker.cache import Cache
 from worker.config import WorkerSettings
 from worker.runs.contract import Assignment, Runner
-from worker.runs.registry import Kinds
+from worker.runs.registry import Runners
 from worker.shell import Shell
 from worker.spool import Spool
 from worker.trouble import Mailbox
@@ -162,7 +162,7 @@ class Wire(HostClient):
 
     dispatcher: SimulatedDispatcher
     caller: Caller
-    kinds: Kinds
+    kinds: Runners
     cut: bool = False
     delivered: set[tuple[UUID, int]] = field(default_factory=set)  #: attempts that the host knows of
 
@@ -325,5 +325,5 @@ def worker_of(dispatcher: SimulatedDispatcher, caller: Caller, folder: Path) -> 
     runners: list[Runner[Any]] = [SleepingProgram(WorkerSettings()), SleepingSearch(WorkerSettings())]
     for runner in runners:
         runner.world = dispatcher.services.world  # type: ignore[attr-defined] # both have it
-    kinds = Kinds({runner.name: runner for runner in runners})
+    kinds = Runners({runner.name: runner for runner in runners})
     return SimulatedWorker(Wire(dispatcher, caller, kinds), folder)

@@ -6,10 +6,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from dispatcher.admission import MOST_CONNECTIONS, Admission, Admitted, Bounds, Holds, address_group
+from dispatcher.admission import MOST_CONNECTIONS, Admission, Admitted, Holds, PeerBounds, address_group
 from xwhep.errors.jobs import BusyError, UnavailableError
 
-BOUNDS = Bounds(connections=10, per_address=3, per_identity=2, handshakes=8)
+BOUNDS = PeerBounds(connections=10, per_address=3, per_identity=2, handshakes=8)
 
 
 @pytest.mark.parametrize(
@@ -38,15 +38,15 @@ def test_an_ipv6_network_counts_as_one_address(address: str, group: str) -> None
 def test_bounds_follow_from_the_descriptors(
     descriptors: int, connections: int, handshakes: int, per_address: int, per_identity: int
 ) -> None:
-    bounds = Bounds().within(descriptors)
+    bounds = PeerBounds().within(descriptors)
 
     assert (bounds.connections, bounds.handshakes) == (connections, handshakes)
     assert (bounds.per_address, bounds.per_identity) == (per_address, per_identity)
 
 
 def test_configured_bounds_are_kept_where_they_leave_room_for_others() -> None:
-    bounds = Bounds(connections=100_000, per_address=7, per_identity=9, handshakes=20).within(256)
-    greedy = Bounds(connections=100, per_address=100, per_identity=100, handshakes=100).within(256)
+    bounds = PeerBounds(connections=100_000, per_address=7, per_identity=9, handshakes=20).within(256)
+    greedy = PeerBounds(connections=100, per_address=100, per_identity=100, handshakes=100).within(256)
 
     assert (bounds.connections, bounds.per_address, bounds.per_identity, bounds.handshakes) == (100_000, 7, 9, 20)
     assert (greedy.connections, greedy.per_address, greedy.per_identity, greedy.handshakes) == (100, 25, 25, 50)

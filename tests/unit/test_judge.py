@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from dispatcher.scheduling.judge import Finding, Judgement, Outcome, Policy, judge
+from dispatcher.scheduling.judge import Finding, JudgedAttempt, Judgement, Policy, judge
 from xwhep.lifecycle import AttemptStatus
 
 LEASED, FINISHED, FAILED = AttemptStatus.LEASED, AttemptStatus.FINISHED, AttemptStatus.FAILED
@@ -16,8 +16,8 @@ statuses = st.lists(st.sampled_from(AttemptStatus), max_size=8)
 policies = st.builds(Policy, st.integers(1, 8))
 
 
-def numbered(*ends: AttemptStatus) -> list[Outcome]:
-    return [Outcome(number, end) for number, end in enumerate(ends, start=1)]
+def numbered(*ends: AttemptStatus) -> list[JudgedAttempt]:
+    return [JudgedAttempt(number, end) for number, end in enumerate(ends, start=1)]
 
 
 @pytest.mark.parametrize(

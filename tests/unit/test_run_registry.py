@@ -12,7 +12,7 @@ from pydantic import TypeAdapter, ValidationError
 
 from tests.support.counting import CountRunner, CountWork
 from worker.config import WorkerSettings
-from worker.runs.registry import BUILT_IN, Kinds, load
+from worker.runs.registry import BUILT_IN, Runners, load
 from xwhep.errors.installations import ConfigurationError
 from xwhep.protocol.attempts import Lease, Work
 
@@ -24,7 +24,7 @@ UID = b"00000000-0000-0000-0000-000000000001"
 OF_THE_FIRST_APP = ("xwhep.vanity", "worker.vanity", "worker.runs.vanity", "numba", "llvmlite", "numpy")
 
 
-def kinds(*names: str) -> Kinds:
+def kinds(*names: str) -> Runners:
     return load(WorkerSettings(kinds=frozenset(names)))
 
 

@@ -30,7 +30,7 @@ class UnknownReport(Report):
     model_config = ConfigDict(extra="allow")
 
 
-class Kinds(dict[str, AnyRunner]):
+class Runners(dict[str, AnyRunner]):
     """The runners of one worker, by the names of their kinds."""
 
     @property
@@ -55,13 +55,13 @@ class Kinds(dict[str, AnyRunner]):
         return report if runner is None or runner.report is None else runner.report.model_validate_json(document)
 
 
-def load(settings: WorkerSettings) -> Kinds:
+def load(settings: WorkerSettings) -> Runners:
     """Load the kinds that the configuration names, and no other.
 
     Raises:
         ConfigurationError: there is none of such a name, or it is named twice.
     """
-    kinds = Kinds()
+    kinds = Runners()
     for runner in (_runner(name)(settings) for name in sorted(settings.kinds)):
         if runner.name in kinds:
             raise _refused(f"{type(runner).__module__} is another kind {runner.name}")

@@ -35,7 +35,7 @@ TRIAL_S: Final = 0.3
 Emit: TypeAlias = Callable[[pipe.Message], None]
 
 
-class Listener:
+class OrderReader:
     """The orders that come down the pipe, read by a thread that ends with the process."""
 
     def __init__(self, stream: BinaryIO) -> None:
@@ -99,7 +99,7 @@ def run(stdin: BinaryIO, stdout: BinaryIO, folder: Path, kernel_name: str | None
     def work(emit: Emit) -> None:
         line = pipe.read_line(stdin)
         if line is not None:
-            _search_unit(pipe.parse_unit(line), Listener(stdin), emit, (folder, kernel_name))
+            _search_unit(pipe.parse_unit(line), OrderReader(stdin), emit, (folder, kernel_name))
 
     return _reporting(stdout, work)
 
@@ -152,7 +152,7 @@ def _trial(kernel: Kernel) -> pipe.Compiled:
     )
 
 
-def _search_unit(message: pipe.UnitMessage, listener: Listener, emit: Emit, choice: tuple[Path, str | None]) -> None:
+def _search_unit(message: pipe.UnitMessage, listener: OrderReader, emit: Emit, choice: tuple[Path, str | None]) -> None:
     unit = message.checked_unit()
     lower_priority(message.nice)
     folder, kernel_name = choice
@@ -188,7 +188,7 @@ def _load(kernel: Kernel) -> None:
     self_test(kernel)
 
 
-def _search(unit_search: UnitSearch, listener: Listener, meter: Meter, share: float = 1.0) -> pipe.Done:
+def _search(unit_search: UnitSearch, listener: OrderReader, meter: Meter, share: float = 1.0) -> pipe.Done:
     """Search slice after slice, until the end or a stop; keys count once all hits among them have been reported.
 
     After each slice comes a rest, so that `share` of the time is spent on searching.

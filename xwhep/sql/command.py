@@ -14,7 +14,7 @@ from xwhep.terminal.progress import described_bar
 from xwhep.terminal.shell import REFUSED, remark, show
 
 
-class Outcome(Plan):
+class MigrationReport(Plan):
     """What `migrate --json` prints."""
 
     migrated: bool  #: False where there was nothing to do, or nobody said yes
@@ -41,7 +41,7 @@ def migrate(schema: Schema, file: Path, *, yes: bool, as_json: bool, now: dateti
             migration.run(plan, advance)
     if as_json or does:
         done = f"The database has schema version {plan.newest} now. If all is well, delete the copy."
-        show(Outcome(**plan.model_dump(), migrated=does), done, as_json=as_json)
+        show(MigrationReport(**plan.model_dump(), migrated=does), done, as_json=as_json)
 
 
 def _describe(plan: Plan) -> str:
