@@ -1,8 +1,8 @@
-"""What the dispatcher asks a kind of app, and a kind of batch, to decide.
+"""The decisions that the dispatcher leaves to a kind of app, or to a kind of batch: its hooks.
 
-The core loads rows, calls a hook with a list of cases, and writes down what it returns. A hook reads what it is given
-and returns values, one a case, in their order; it makes no query, reads no clock, and changes no row. So the core may
-call it for one case or for a thousand.
+The core loads rows, calls a hook with a list of cases, and writes down the values that the hook returns, one a case, in
+their order. A hook makes no query, reads no clock, and changes no row. So the core may call it for one case or for a
+thousand. (A column that a table marks as large is read when a hook first looks at it: the ranges of a search's target.)
 
 Only the kinds that come with the program can have tables (`own`): a change of tables goes with a migration, and there
 is none for a module from elsewhere. A kind of an operator's own that names a table is refused when the dispatcher

@@ -12,7 +12,7 @@ from datetime import datetime
 from typing import Any, Final
 from uuid import UUID
 
-from sqlalchemy import delete, exists, tuple_, update
+from sqlalchemy import ColumnElement, delete, exists, tuple_, update
 from sqlmodel import Session, col, select
 
 from dispatcher.kinds.contract import Case
@@ -69,7 +69,7 @@ def settle(session: Session, kinds: Kinds, ends: Sequence[AttemptEnd], *, now: d
         open_uids = unclear | {decision.job_uid for decision in decisions if decision.job_uid not in decided}
         if not open_uids:
             return cases
-    raise UnavailableError("too many changes to the same job at once")
+    raise UnavailableError("others change the same jobs at the same time")
 
 
 def end_attempts(session: Session, kinds: Kinds, ends: Sequence[AttemptEnd], *, now: datetime) -> list[Case]:
@@ -177,15 +177,21 @@ def end_batch(session: Session, kinds: Kinds, uid: UUID, *, cancelled: bool, now
     ending = update(Batch).where(col(Batch.uid) == uid, col(Batch.ended_at).is_(None))
     if not changed(session, ending.values(ended_at=now, cancelled=cancelled)):
         return False
+    cancel_jobs(session, kinds, col(Job.batch_uid) == uid, now=now)
+    return True
+
+
+def cancel_jobs(session: Session, kinds: Kinds, which: ColumnElement[bool], *, now: datetime) -> None:
+    """Cancel the open ones of some jobs and revoke their attempts, until none is open.
+
+    Raises:
+        UnavailableError: others changed the same jobs again and again meanwhile.
+    """
+    columns = (Job.uid, Job.status, Job.attempts_made)
     for _ in range(TRIES):
-        if not cancel_jobs(session, kinds, col(Job.batch_uid) == uid, now=now):
-            return True
-    raise UnavailableError("too many changes to the same batch at once")
-
-
-def cancel_jobs(session: Session, kinds: Kinds, which: Any, *, now: datetime) -> int:
-    """Cancel those of some jobs that are open, and revoke their attempts; return how many were found open."""
-    found = session.exec(select(Job.uid, Job.status, Job.attempts_made).where(which, col(Job.status).in_(OPEN))).all()
-    decisions = [Decision(uid, Status(status), Event.CANCELLED, made) for uid, status, made in found]
-    decide_jobs(session, kinds, decisions, now=now)
-    return len(found)
+        found = session.exec(select(*columns).where(which, col(Job.status).in_(OPEN))).all()
+        if not found:
+            return
+        decisions = [Decision(uid, Status(status), Event.CANCELLED, made) for uid, status, made in found]
+        decide_jobs(session, kinds, decisions, now=now)
+    raise UnavailableError("others change the same jobs at the same time")

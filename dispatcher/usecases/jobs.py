@@ -148,8 +148,7 @@ def cancel(session: Session, kinds: Kinds, caller: Caller, uid: UUID, *, now: da
         IllegalTransitionError: the job has already ended in another way.
     """
     load_own(session, Job, uid, caller, "job")
-    while cancel_jobs(session, kinds, col(Job.uid) == uid, now=now):
-        pass  # until no more of it is open: it was leased or given back meanwhile
+    cancel_jobs(session, kinds, col(Job.uid) == uid, now=now)
     job = session.get_one(Job, uid, populate_existing=True)
     if job.status is not Status.CANCELLED:
         raise IllegalTransitionError(job.status, Event.CANCELLED)
