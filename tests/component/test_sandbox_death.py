@@ -9,6 +9,8 @@ import signal
 import sys
 from pathlib import Path
 
+import psutil
+
 from tests.support.contained import LIMITS, attempt, contained, eventually, processes_with, program
 from tests.support.namespaces import needs_namespaces
 from worker.sandbox import runner
@@ -48,7 +50,18 @@ def _mark() -> str:
 
 
 def _supervisors() -> list[int]:
-    return processes_with(str(Path(runner.__file__).with_name("supervisor.py")))
+    """Return the supervisors of this process, orphans with them; other tests may run beside, with their own."""
+    this = psutil.Process()
+    others = [process for process in psutil.Process(this.ppid()).children() if process.pid != this.pid]
+    theirs = {child.pid for other in others for child in _descendants(other)}
+    return [pid for pid in processes_with(str(Path(runner.__file__).with_name("supervisor.py"))) if pid not in theirs]
+
+
+def _descendants(process: psutil.Process) -> list[psutil.Process]:
+    try:
+        return process.children(recursive=True)
+    except psutil.NoSuchProcess:
+        return []
 
 
 async def test_daemons_die_with_the_program_that_left_them(tmp_path: Path) -> None:
