@@ -19,6 +19,9 @@ comma := ,
 empty :=
 space := $(empty) $(empty)
 
+# The tests start hundreds of processes: their bytecode is kept, also where the user's programs keep none.
+export PYTHONDONTWRITEBYTECODE :=
+
 .PHONY: help demo test check bench-vanity lock clean
 .DEFAULT_GOAL := help
 
@@ -32,7 +35,7 @@ demo: $(READY) ## run a whole grid on this machine and search an address [PATTER
 test: $(READY) $(NPM_PACKAGES) ## run all tests, in JOBS=2 processes, and measure what they cover [PYTEST='--durations=10']
 	@echo "==> tests"
 	@$(BIN)/coverage erase
-	@$(BIN)/coverage run -m pytest -n $(JOBS) --dist loadfile $(PYTEST)
+	@$(BIN)/coverage run -m pytest -n $(JOBS) --dist loadfile --no-loadscope-reorder $(PYTEST)
 	@$(BIN)/coverage combine -q
 	@echo "==> coverage: at least 90 % of everything, each branch of the pure cores"
 	@$(BIN)/coverage report --fail-under=90

@@ -17,6 +17,7 @@ import pytest
 from click.testing import CliRunner, Result
 
 from tests.support.grid import a_grid
+from tests.support.kernels import share_kernels
 from worker.cli import program
 from worker.config import Folders
 from worker.status import RunView, WorkerStatus, write_status
@@ -206,6 +207,7 @@ def test_every_command_shows_an_example(command: str) -> None:
 
 
 def test_the_bench_says_which_kernel_how_fast_and_how_near_to_the_bound(tmp_path: Path) -> None:
+    share_kernels(tmp_path)
     measured = invoke("bench", "--threads", "2", "--seconds", "0.5", "--json", home=tmp_path)
     told = invoke("bench", "--threads", "1", "--seconds", "0.5", home=tmp_path)
 
@@ -220,6 +222,7 @@ def test_the_bench_says_which_kernel_how_fast_and_how_near_to_the_bound(tmp_path
 
 
 def test_the_bench_leaves_numba_to_its_children(tmp_path: Path) -> None:
+    share_kernels(tmp_path)
     alone = "import sys; from worker.cli import program; program(sys.argv[1:], standalone_mode=False);"
     command = [sys.executable, "-c", f"{alone} sys.exit('numba' in sys.modules)", "bench", "--seconds", "0.5"]
     environment = {**os.environ, "XWHEP_HOME": str(tmp_path), "PYTHONPATH": str(ROOT)}

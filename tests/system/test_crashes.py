@@ -15,8 +15,8 @@ import pytest
 from tests.support.kernels import share_kernels
 from xwhep.demo.processes import Part, Stage
 
-#: hard enough that it is not over before somebody can be killed, easy enough for a test: 2.6e8 keys on average
-PATTERN = "1LoVEx"
+#: hard enough that it is not over before somebody can be killed, easy enough for a test: 8e7 keys on average
+PATTERNS = ("1LoVEx", "1LoVEy", "1LoVEz")
 PATIENCE_S = 200.0
 
 
@@ -50,7 +50,9 @@ class GridOfProcesses:
         return self.stage.start(name, name, ["xwhep-worker", "run", "--slots", "1"])
 
     def search(self) -> str:
-        command = ["xwhep", "vanity", "search", PATTERN, "--no-wait", "--json"]
+        file = self.stage.folder / "patterns.txt"
+        file.write_text("\n".join(PATTERNS), encoding="utf-8")
+        command = ["xwhep", "vanity", "search", "--patterns", str(file), "--no-wait", "--json"]
         return str(json.loads(self.stage.run("user", command))["uid"])
 
     def batch(self, uid: str) -> dict[str, Any]:
@@ -75,7 +77,7 @@ class GridOfProcesses:
 
     def verify(self, uid: str) -> bool:
         shown = json.loads(self.stage.run("user", ["xwhep", "vanity", "combine", uid, "--json"]))
-        return bool(shown["address"].startswith(PATTERN))
+        return bool(shown["address"].startswith(PATTERNS))
 
 
 @pytest.fixture
@@ -94,7 +96,7 @@ def test_a_dispatcher_killed_in_the_middle_of_a_search_goes_on_with_it(grid: Gri
     grid.dispatcher.process.wait()
     grid.serve()
 
-    assert grid.wait_for_the_end(uid).startswith(PATTERN)
+    assert grid.wait_for_the_end(uid).startswith(PATTERNS)
     assert grid.verify(uid)
 
 
@@ -119,5 +121,5 @@ def test_a_worker_killed_in_the_middle_of_a_search_is_replaced_and_leaves_nothin
 
     assert alive == []
     grid.worker("ben")
-    assert grid.wait_for_the_end(uid).startswith(PATTERN)
+    assert grid.wait_for_the_end(uid).startswith(PATTERNS)
     assert grid.verify(uid)

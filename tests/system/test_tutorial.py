@@ -22,6 +22,7 @@ from typing import Final
 
 import pytest
 
+from tests.support.kernels import share_kernels
 from tests.support.namespaces import HAS_NAMESPACES
 from xwhep.demo.processes import PROGRAMS, Part
 
@@ -200,6 +201,7 @@ def desk(tmp_path: Path) -> Iterator[Desk]:
         script.chmod(0o755)
     with socket.create_server(("127.0.0.1", 0)) as free:
         port = free.getsockname()[1]
+    share_kernels(tmp_path / "first-grid" / "volunteer")
     reader = Desk(tmp_path, str(port))
     yield reader
     reader.stop()
