@@ -22,7 +22,7 @@ space := $(empty) $(empty)
 # The tests start hundreds of processes: their bytecode is kept, also where the user's programs keep none.
 export PYTHONDONTWRITEBYTECODE :=
 
-.PHONY: help demo test check bench-vanity lock clean
+.PHONY: help demo test check bench-dispatcher bench-vanity lock clean
 .DEFAULT_GOAL := help
 
 help: ## list what make can do here
@@ -57,6 +57,9 @@ check: $(READY) ## check format, lint, types, import layers, migrations, documen
 
 bench-vanity: $(READY) ## measure the search here, part by part and whole, beside its bounds [QUICK=1]
 	@$(BIN)/python -m tests.bench.vanity $(if $(QUICK),--quick)
+
+bench-dispatcher: $(READY) ## measure what jobs cost the dispatcher here, beside bare requests [QUICK=1]
+	@$(BIN)/python -m tests.bench.dispatcher $(if $(QUICK),--quick)
 
 # uv reads the lock that is there and moves only what pyproject.toml demands; `make lock UPGRADE=1` moves everything.
 lock: ## write requirements.lock anew from pyproject.toml (needs the network) [UPGRADE=1]

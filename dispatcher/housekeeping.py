@@ -14,7 +14,7 @@ from typing import Final
 from dispatcher.scheduling.leases import LEASE
 from dispatcher.services import Services
 from dispatcher.storage.blobs import PARTS
-from dispatcher.usecases import catalogue, leasing
+from dispatcher.usecases import catalogue, leasing, members
 from xwhep.errors.base import XwhepError
 
 LOG = logging.getLogger("dispatcher")
@@ -51,6 +51,7 @@ async def tend_leases(services: Services, tended_at: datetime) -> datetime:
     if abs(now - tended_at) > STALL:
         LOG.warning("the leases were last tended at %s, and now it is %s: all are prolonged", tended_at, now)
         await services.database.run(leasing.prolong_all, now=now)
+    services.peers.follow(await services.database.read(members.revocations))
     lost = await services.database.run(leasing.expire, services.kinds, now=now)
     if lost:
         LOG.info("%d attempts were lost: their hosts fell silent", lost)

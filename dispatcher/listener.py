@@ -15,7 +15,7 @@ import ssl
 import sys
 from collections.abc import Callable
 from http import HTTPStatus
-from typing import Final
+from typing import Final, cast
 
 from dispatcher.admission import Admission, Admitted, address_group
 from dispatcher.routes.door import problem
@@ -159,8 +159,12 @@ class Listener:
             raise
         finally:
             self._handshake_ended.set()
+        if certificate is not None:
+            self._peers.opened(certificate.key_digest, admitted, transport)
 
     def _end(self, admitted: Admitted) -> None:
+        if admitted.identity is not None:
+            self._peers.closed(admitted.identity, admitted)
         self.admission.leave(admitted)
         self._handshake_ended.set()
 
@@ -178,7 +182,7 @@ class _Counted(asyncio.Protocol):
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """Hand the connection on, or answer why not and close it."""
-        assert isinstance(transport, asyncio.Transport), "a stream has such a transport"
+        transport = cast("asyncio.Transport", transport)  # a stream's has its methods; uvloop's is no subclass
         try:
             self._let_in(transport)
         except BusyError as error:

@@ -1,17 +1,18 @@
 """Who is at the other end of a connection: the key of its certificate, looked up in the database.
 
-The certificate is read once a connection; the database is asked again every few seconds, so that a revocation takes
-effect on open connections too.
+The certificate is read once a connection, and its owner once a key: the answer holds until somebody is revoked. Then it
+is asked for anew, and what the revoked one has open is cut.
 """
 
 from __future__ import annotations
 
 import asyncio
 import ssl
-from collections.abc import Callable
+from collections.abc import Hashable
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Final
+from uuid import UUID
 from weakref import WeakKeyDictionary
 
 from aiohttp import web
@@ -23,8 +24,6 @@ from xwhep.errors.identity import IdentityExpiredError, NoCertificateError
 from xwhep.pki.keys import public_key_digest
 from xwhep.rights import Caller
 
-#: how long an answer of the database is believed, seconds; a revocation takes effect within it
-BELIEVED_S: Final = 5.0
 REMEMBERED: Final = 50_000
 
 
@@ -39,12 +38,16 @@ class PeerCertificate:
 class Peers:
     """The callers of this process's connections."""
 
-    def __init__(self, database: Database, monotonic: Callable[[], float]) -> None:
+    def __init__(self, database: Database) -> None:
         self._database = database
-        self._monotonic = monotonic
         #: by the connection's TLS, which is one object for all its requests, and takes a weak reference with any loop
         self._certificates: WeakKeyDictionary[ssl.SSLObject, PeerCertificate] = WeakKeyDictionary()
-        self._callers: dict[str, tuple[Caller, float]] = {}
+        self._callers: dict[str, Caller] = {}
+        self._open: dict[
+            str, dict[Hashable, asyncio.Transport]
+        ] = {}  #: connections by the key that they were opened with
+        self._revocations = 0  #: of which this process knows
+        self._generation: int | None = None
 
     async def caller(self, request: web.Request, now: datetime) -> Caller:
         """Return who makes this request.
@@ -60,16 +63,46 @@ class Peers:
         if certificate.ends_at <= now:
             raise IdentityExpiredError(certificate.ends_at)
         known = self._callers.get(certificate.key_digest)
-        if known is not None and known[1] > self._monotonic():
-            return known[0]
-        caller = await self._database.read(members.identify, certificate.key_digest)
-        if len(self._callers) >= REMEMBERED:
-            self._callers.clear()
-        self._callers[certificate.key_digest] = caller, self._monotonic() + BELIEVED_S
+        return known or await self._identified(certificate.key_digest)
+
+    async def _identified(self, key_digest: str) -> Caller:
+        before = self._revocations
+        caller = await self._database.read(members.identify, key_digest)
+        if before == self._revocations:  # otherwise it may have been read before that revocation
+            if len(self._callers) >= REMEMBERED:
+                self._callers.clear()
+            self._callers[key_digest] = caller
         return caller
+
+    def opened(self, key_digest: str, connection: Hashable, transport: asyncio.Transport) -> None:
+        """Note a connection that was opened with a key."""
+        self._open.setdefault(key_digest, {})[connection] = transport
+
+    def closed(self, key_digest: str, connection: Hashable) -> None:
+        """Forget a connection; idempotent."""
+        connections = self._open.get(key_digest, {})
+        connections.pop(connection, None)
+        if not connections:
+            self._open.pop(key_digest, None)
+
+    def shut_out(self, uid: UUID, *, but: asyncio.BaseTransport | None = None) -> None:
+        """Cut what a revoked member has open, `but` the connection that asked for it, and believe nothing known."""
+        keys = [key for key, caller in self._callers.items() if caller.uid == uid]
+        self.forget()
+        for key in keys:
+            for transport in list(self._open.get(key, {}).values()):
+                if transport is not but:
+                    transport.abort()
+
+    def follow(self, generation: int) -> None:
+        """Take note of how many revocations there were, of this process and of commands beside it."""
+        if generation != self._generation:
+            self._generation = generation
+            self.forget()
 
     def forget(self) -> None:
         """Ask the database again for everybody; somebody was revoked."""
+        self._revocations += 1
         self._callers.clear()
 
     def certificate(self, transport: asyncio.BaseTransport) -> PeerCertificate | None:

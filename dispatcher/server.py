@@ -103,6 +103,7 @@ async def _serving(services: Services, installation: Installation, listening: so
         access_log=None,
         keepalive_timeout=KEEPALIVE_S,
         shutdown_timeout=SHUTDOWN_S,
+        handler_cancellation=True,  # whoever is gone waits for nothing: a long poll ends with its connection
         auto_decompress=False,  # a small body could unpack to gigabytes, also where no route reads it
     )
     await runner.setup()

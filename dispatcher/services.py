@@ -44,7 +44,7 @@ class Services:
 
     def __post_init__(self) -> None:
         self.polls = Holds("long polls of one identity", self.bounds.polls)
-        self.peers = Peers(self.database, self.world.monotonic)
+        self.peers = Peers(self.database)
         self.wrong_tokens = WrongTokens(self.world.monotonic)
 
     def now(self) -> datetime:

@@ -11,6 +11,7 @@ import click
 
 from dispatcher.config import DispatcherSettings
 from dispatcher.installation import Installation
+from dispatcher.loops import new_event_loop
 from dispatcher.server import running
 from xwhep import config
 from xwhep.folders import home
@@ -27,7 +28,8 @@ def serve(host: str | None, port: int | None, verbose: bool) -> None:  # noqa: F
     logging.basicConfig(
         level=logging.DEBUG if verbose else logging.INFO, format="%(asctime)s %(levelname)-7s %(message)s"
     )
-    asyncio.run(_serve(Installation(home() / "dispatcher"), settings))
+    with asyncio.Runner(loop_factory=new_event_loop) as runner:
+        runner.run(_serve(Installation(home() / "dispatcher"), settings))
 
 
 async def _serve(installation: Installation, settings: DispatcherSettings) -> None:

@@ -53,7 +53,7 @@ async def revoke_host(call: Call) -> web.Response:
     """Revoke a host; what it was running goes to others."""
     uid = parse_uid(call.part("uid"))
     host = await call.services.database.run(members.revoke_host, call.services.kinds, uid, now=call.services.now())
-    call.services.peers.forget()
+    call.services.peers.shut_out(uid, but=call.request.transport)
     return render(host)
 
 
@@ -68,7 +68,7 @@ async def revoke_user(call: Call) -> web.Response:
     """Revoke a user."""
     uid = parse_uid(call.part("uid"))
     user = await call.services.database.run(members.revoke_user, uid, now=call.services.now())
-    call.services.peers.forget()
+    call.services.peers.shut_out(uid, but=call.request.transport)
     return render(user)
 
 

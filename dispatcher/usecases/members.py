@@ -8,16 +8,15 @@ from datetime import datetime, timedelta
 from typing import TypeVar
 from uuid import UUID
 
-from sqlalchemy import exists, or_, update
+from sqlalchemy import exists, func, or_, update
 from sqlalchemy.orm import aliased
 from sqlmodel import Session, col, select
 
 from dispatcher.kinds.registry import Kinds
 from dispatcher.storage.tables import Grid, Group, Host, MemberKey, Token, User
 from dispatcher.usecases import leasing
-from dispatcher.usecases.access import announce, body_digest, changed, each, page, repeated
+from dispatcher.usecases.access import body_digest, changed, each, page, repeated
 from dispatcher.usecases.own import own_rows
-from dispatcher.wakeups import ALL
 from xwhep.errors.identity import LastAdministratorError, RevokedError, TokenRefusedError, UnknownIdentityError
 from xwhep.errors.requests import NameTakenError, NotFoundError
 from xwhep.members import Kind, Member
@@ -195,15 +194,17 @@ def host_views(session: Session, kinds: Kinds, hosts: Sequence[Host]) -> list[Ho
 
 
 def revoke_host(session: Session, kinds: Kinds, uid: UUID, *, now: datetime) -> HostView:
-    """Revoke a host and give its attempts to others; doing it twice is doing it once.
-
-    All polls that wait are woken, so that the host's own hears of it at once.
-    """
+    """Revoke a host and give its attempts to others; doing it twice is doing it once."""
     revoking = update(Host).where(col(Host.uid) == uid, col(Host.revoked_at).is_(None))
     if changed(session, revoking.values(revoked_at=now)):
         leasing.take_back(session, kinds, uid, now=now)
-        announce(session, ALL)
     return show_host(session, kinds, uid)
+
+
+def revocations(session: Session) -> int:
+    """Return how many members were ever revoked."""
+    counts = (select(func.count()).where(col(table.revoked_at).is_not(None)) for table in (Host, User))
+    return sum(session.exec(count).one() for count in counts)
 
 
 def list_users(session: Session, after: str | None) -> Page[UserView]:

@@ -7,6 +7,7 @@ import sys
 from pathlib import Path
 
 from dispatcher.installation import Installation
+from dispatcher.loops import new_event_loop
 from dispatcher.server import running
 
 
@@ -19,4 +20,5 @@ async def serve(folder: Path, port: int) -> None:
 
 
 if __name__ == "__main__":
-    asyncio.run(serve(Path(sys.argv[1]), int(sys.argv[2])))
+    with asyncio.Runner(loop_factory=new_event_loop) as runner:  # as `xwhep-dispatcher serve` does
+        runner.run(serve(Path(sys.argv[1]), int(sys.argv[2])))

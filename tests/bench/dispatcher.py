@@ -1,0 +1,137 @@
+"""`make bench-dispatcher`: what a job costs the dispatcher, in processor time, beside what bare requests cost it.
+
+Costs are microseconds of the dispatcher's processor, not of the clock, so that other programs matter little; each is
+the median of several rounds, in which all subjects take turns. The last line is one JSON object.
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import json
+import os
+import tempfile
+import time
+from collections.abc import Awaitable, Callable, Mapping
+from contextlib import AsyncExitStack
+from dataclasses import dataclass
+from pathlib import Path
+from statistics import median
+from typing import Any, Final, TypeAlias
+
+import aiohttp
+
+from tests.bench.dispatcher_grid import DISPATCHER_CPU, LoadedGrid, a_loaded_grid
+from tests.bench.lives import Lane
+
+Act: TypeAlias = Callable[[Lane], Awaitable[int]]  #: does something and returns how many things it did
+
+LANES: Final = 64
+#: requests of a whole life without an output
+REQUESTS: Final = 4
+
+
+@dataclass(frozen=True, slots=True)
+class Slice:
+    """What one round of one subject took."""
+
+    done: int
+    wall_s: float
+    server_s: float  #: of a processor
+    client_s: float
+    latencies_s: tuple[float, ...]
+
+    @property
+    def cost_us(self) -> float:
+        """Return the dispatcher's microseconds of processor for one thing."""
+        return self.server_s / self.done * 1e6
+
+
+async def measured(grid: LoadedGrid, lanes: list[Lane], act: Act, seconds: float) -> Slice:
+    """Let all lanes act for a while, and return what that took."""
+    latencies: list[float] = []
+    started, server_s, client_s = time.monotonic(), grid.cpu_s(), time.process_time()
+    end = started + seconds
+
+    async def go_on(lane: Lane) -> int:
+        done = 0
+        while (begun := time.monotonic()) < end:
+            done += await act(lane)
+            latencies.append(time.monotonic() - begun)
+        return done
+
+    done = sum(await asyncio.gather(*map(go_on, lanes)))
+    took = time.monotonic() - started
+    return Slice(done, took, grid.cpu_s() - server_s, time.process_time() - client_s, tuple(latencies))
+
+
+async def compared(
+    grid: LoadedGrid, lanes: list[Lane], acts: Mapping[str, Act], *, rounds: int, seconds: float
+) -> dict[str, list[Slice]]:
+    """Return the rounds of each subject; all take turns, so that all meet the same noise."""
+    found: dict[str, list[Slice]] = {name: [] for name in acts}
+    for act in acts.values():
+        await measured(grid, lanes, act, seconds / 4)  # prepares statements, and brings everything into the caches
+    for _ in range(rounds):
+        for name, act in acts.items():
+            found[name].append(await measured(grid, lanes, act, seconds))
+    return found
+
+
+SUBJECTS: Final[Mapping[str, tuple[Act, int]]] = {  # with how many lanes
+    "bare": (Lane.bare, LANES),
+    "job": (Lane.job, LANES),
+    "job-with-output": (Lane.job_with_output, LANES),
+}
+
+
+async def run(*, quick: bool, only: str | None) -> dict[str, Any]:
+    """Measure everything, or only one subject; print the table, and return what the last line says."""
+    rounds, seconds = (3, 1.0) if quick else (5, 3.0)
+    with tempfile.TemporaryDirectory() as folder:
+        async with a_loaded_grid(Path(folder), hosts=LANES) as grid, AsyncExitStack() as stack:
+            lanes = [await Lane.open(grid, number) for number in range(LANES)]
+            for lane in lanes:
+                stack.callback(lane.close)
+            acts = {name: act for name, (act, _) in SUBJECTS.items() if only in {None, name}}
+            found = await compared(grid, lanes, acts, rounds=rounds, seconds=seconds)
+    for name, slices in found.items():
+        print(_row(name, slices))
+    if only is not None:
+        return {f"{only}_cpu_us": round(median(piece.cost_us for piece in found[only]))}
+    bare = median(piece.cost_us for piece in found["bare"])
+    job = median(piece.cost_us for piece in found["job-with-output"])
+    return {
+        "bare_cpu_us": round(bare),
+        "job_cpu_us": round(job),
+        "jobs_per_second": round(median(piece.done / piece.wall_s for piece in found["job-with-output"])),
+        "cpu_per_job_vs_bare": round(job / (REQUESTS * bare), 2),
+    }
+
+
+def _row(name: str, slices: list[Slice]) -> str:
+    costs = sorted(piece.cost_us for piece in slices)
+    rate = median(piece.done / piece.wall_s for piece in slices)
+    latencies = sorted(latency for piece in slices for latency in piece.latencies_s)
+    p50, p99 = (latencies[int(len(latencies) * part)] * 1e3 for part in (0.5, 0.99))
+    client = median(piece.client_s / piece.wall_s for piece in slices)
+    server = median(piece.server_s / piece.wall_s for piece in slices)
+    return (
+        f"{name:18} {costs[0]:8.0f} {median(costs):8.0f} {costs[-1]:8.0f} us   {rate:8.0f} a second"
+        f"   p50 {p50:7.1f} ms   p99 {p99:7.1f} ms   server {server:5.0%}   client {client:5.0%}"
+    )
+
+
+def main() -> None:
+    """Run the bench."""
+    arguments = argparse.ArgumentParser(description=__doc__)
+    arguments.add_argument("--quick", action="store_true", help="fewer and shorter rounds")
+    arguments.add_argument("--only", choices=SUBJECTS, help="one subject alone, for a profiler")
+    others = os.sched_getaffinity(0) - {DISPATCHER_CPU}
+    os.sched_setaffinity(0, others or {DISPATCHER_CPU})
+    told = asyncio.run(run(**vars(arguments.parse_args())))
+    print(json.dumps({"aiohttp": aiohttp.__version__, **told}))
+
+
+if __name__ == "__main__":
+    main()
