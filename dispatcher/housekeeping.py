@@ -21,6 +21,8 @@ LOG = logging.getLogger("dispatcher")
 
 FLUSH_S: Final = 5.0
 RENEWAL_S: Final = 3600.0
+#: attempts or hosts that one transaction is about: others want the database too
+AT_A_TIME: Final = 200
 #: longer than this between two looks at the leases, and silence says nothing about the hosts
 STALL: Final = LEASE / 2
 #: between two looks at a part of the store; all parts are looked at within half a day
@@ -50,9 +52,11 @@ async def tend_leases(services: Services, tended_at: datetime) -> datetime:
     now = services.now()  # read once: what happens to the clock or to this process from here on is for the next time
     if abs(now - tended_at) > STALL:
         LOG.warning("the leases were last tended at %s, and now it is %s: all are prolonged", tended_at, now)
-        await services.database.run(leasing.prolong_all, now=now)
+        await services.database.run_long(leasing.prolong_all, now=now)
     services.peers.follow(await services.database.read(members.revocations))
-    lost = await services.database.run(leasing.expire, services.kinds, now=now)
+    lost = 0
+    while found := await services.database.run(leasing.expire, services.kinds, now=now, at_most=AT_A_TIME):
+        lost += found
     if lost:
         LOG.info("%d attempts were lost: their hosts fell silent", lost)
     return now
@@ -62,11 +66,14 @@ async def _write_down(services: Services) -> None:
     heard, hosts = services.heard.drain()
     if not heard and not hosts:
         return
-    try:
-        await services.database.run(leasing.prolong, heard, hosts)
-    except XwhepError:
-        services.heard.put_back(heard, hosts)
-        raise
+    while heard or hosts:
+        some, heard = heard[:AT_A_TIME], heard[AT_A_TIME:]
+        seen = {uid: hosts.pop(uid) for uid in list(itertools.islice(hosts, AT_A_TIME))}
+        try:
+            await services.database.run(leasing.prolong, some, seen)
+        except XwhepError:
+            services.heard.put_back([*some, *heard], seen | hosts)
+            raise
 
 
 async def keep_certificate(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from functools import lru_cache
 from typing import Any, Final
 
 from pydantic import TypeAdapter, ValidationError
@@ -25,7 +26,7 @@ def validated(shape: Any, raw: bytes, where: str = "") -> Any:
         InvalidFieldError: a field is missing, unknown, or out of its range.
     """
     try:
-        return TypeAdapter(shape).validate_json(raw, strict=True, extra="forbid")
+        return _adapter(shape).validate_json(raw, strict=True, extra="forbid")
     except ValidationError as error:
         first = error.errors(include_input=False, include_url=False)[0]
         if first["type"] == "json_invalid":
@@ -33,6 +34,11 @@ def validated(shape: Any, raw: bytes, where: str = "") -> Any:
         path = [where] if where else []
         field = ".".join([*path, *(str(part) for part in first["loc"])])[:FIELD_CHARACTERS] or "body"
         raise InvalidFieldError(field, _plain(first["msg"])) from error
+
+
+@lru_cache(maxsize=256)
+def _adapter(shape: Any) -> TypeAdapter[Any]:
+    return TypeAdapter(shape)
 
 
 def _plain(message: str) -> str:

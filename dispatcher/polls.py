@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from typing import Any
+from collections.abc import Callable
 
-from dispatcher.scheduling.matching import Profile
 from dispatcher.services import Services
-from dispatcher.usecases import leasing, offers
+from dispatcher.usecases import leasing
 from dispatcher.wakeups import Waiter
 from xwhep.protocol.attempts import Lease, LeaseRequest, Work
 from xwhep.rights import Caller
@@ -23,14 +21,16 @@ async def wait_for_lease(
         RevokedError: the host was revoked while it waited.
     """
     abilities = services.kinds.abilities(message)
-    profile = services.kinds.profile(message, abilities)
     world = services.world
     deadline = world.monotonic() + message.wait_s
     waiters, lease = services.waiters, None
     waiter, used = waiters.enter(), Waiter()
     try:
         while is_connected():
-            lease = await _lease(services, caller, message, abilities, profile)
+            # where nothing fits, nothing is written
+            lease = await services.database.run(
+                leasing.lease, services.kinds, caller, message, abilities, now=services.now()
+            )
             if lease is not None or waiters.closed:
                 break
             waiters.pass_on(used)  # what woke us fits somebody else, if anybody
@@ -45,13 +45,3 @@ async def wait_for_lease(
         if lease is None:
             waiters.pass_on(used)
     return lease
-
-
-async def _lease(
-    services: Services, caller: Caller, message: LeaseRequest, abilities: Mapping[str, Any], profile: Profile
-) -> Lease[Work] | None:
-    """Look first, which costs no commit; lease only what is there."""
-    database, now = services.database, services.now()
-    if await database.read(offers.offer, caller.uid, profile, now=now) is None:
-        return None
-    return await database.run(leasing.lease, services.kinds, caller, message, abilities, now=now)

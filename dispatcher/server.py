@@ -20,7 +20,7 @@ from dispatcher.kinds.registry import BUILT_IN, Kinds
 from dispatcher.listener import BACKLOG, Listener, raise_descriptors
 from dispatcher.routes.table import application
 from dispatcher.services import Services
-from dispatcher.usecases import leasing
+from dispatcher.usecases import leasing, members
 from xwhep.errors.installations import PortTakenError
 from xwhep.lock import hold
 from xwhep.pki.contexts import server_context
@@ -86,7 +86,10 @@ async def running(
             async with _serving(services, installation, listener) as dispatcher:
                 yield dispatcher
         finally:
-            services.database.close()
+            try:
+                await services.database.stop_serving()
+            finally:
+                services.database.close()
 
 
 @contextlib.asynccontextmanager
@@ -95,8 +98,9 @@ async def _serving(services: Services, installation: Installation, listening: so
     services.authority.ensure_server_certificate(folder, names, services.now())
     context = server_context(folder / "cert.pem", folder / "key.pem", services.authority.cas)
     swept = services.blobs.sweep()
-    _wake_from_commits(services)
-    prolonged = await services.database.run(leasing.prolong_all, now=services.now())
+    _serve_from_here(services)
+    services.peers.follow(await services.database.read(members.revocations))
+    prolonged = await services.database.run_long(leasing.prolong_all, now=services.now())
     LOG.info("%d attempts go on, %d uploads cut short were removed", prolonged, swept)
     runner = web.AppRunner(
         application(services),
@@ -131,14 +135,15 @@ async def _serving(services: Services, installation: Installation, listening: so
         await runner.cleanup()
 
 
-def _wake_from_commits(services: Services) -> None:
-    """Let the commits of the writer's thread wake long polls, which live in this one."""
+def _serve_from_here(services: Services) -> None:
+    """Let use cases run in this thread, and commits, which the writer's thread makes, wake long polls in this one."""
     loop = asyncio.get_running_loop()
 
     def wake(attempts: int) -> None:
         loop.call_soon_threadsafe(services.waiters.wake, attempts)
 
     services.database.on_ready = wake
+    services.database.serve(loop)
 
 
 def _bound(host: str, port: int) -> socket.socket:

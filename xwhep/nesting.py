@@ -11,6 +11,8 @@ _STRING_OR_BRACKET: Final = re.compile(rb'"[^"\\]*+(?:\\.[^"\\]*+)*+(?:"|\\?\Z)|
 
 def is_nested_deeper(raw: bytes, limit: int) -> bool:
     """Tell whether JSON is nested deeper than `limit` levels; of what is no JSON the answer is only bounded in time."""
+    if raw.count(b"[") + raw.count(b"{") <= limit:
+        return False
     depth = 0
     for token in _STRING_OR_BRACKET.finditer(raw):
         if token[0] in {b"[", b"{"}:

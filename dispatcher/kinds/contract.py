@@ -21,14 +21,14 @@ from pydantic import BaseModel
 from sqlmodel import SQLModel
 
 from dispatcher.scheduling.matching import Profile, Requirement
-from dispatcher.storage.tables import Attempt, Batch, Job
+from dispatcher.storage.tables import Batch
 from xwhep.errors.base import XwhepError
 from xwhep.lifecycle import AttemptStatus, BatchStatus, Status
 from xwhep.protocol.apps import Limits, RegisterApp, Target
 from xwhep.protocol.attempts import FinishAttempt, Report, Work
 from xwhep.protocol.base import Details, Request
 from xwhep.protocol.batches import SubmitBatch
-from xwhep.protocol.jobs import SubmitJob
+from xwhep.protocol.jobs import JobWork, SubmitJob
 
 # --- what hooks are given ---------------------------------------------------------------------------------------------
 
@@ -43,11 +43,40 @@ class Own:
 
 
 @dataclass(frozen=True, slots=True)
+class AttemptFacts:
+    """Columns of an attempt, as they were read."""
+
+    job_uid: UUID
+    number: int
+    host_uid: UUID
+    leased_at: datetime
+    ended_at: datetime | None
+    fraction: float | None
+    amount: int
+    amount_per_s: float
+
+
+@dataclass(frozen=True, slots=True)
+class JobFacts:
+    """Columns of a job, as they were read."""
+
+    uid: UUID
+    app_uid: UUID
+    batch_uid: UUID | None
+    work: JobWork
+    limits: Limits
+    amount: int | None
+    status: Status
+    attempts_wanted: int
+    attempts_made: int
+
+
+@dataclass(frozen=True, slots=True)
 class Case:
     """An attempt, with all that its kind may look at."""
 
-    attempt: Attempt
-    job: Job
+    attempt: AttemptFacts
+    job: JobFacts
     own: Own
 
 
@@ -55,7 +84,7 @@ class Case:
 class Handing:
     """A job that is being leased to a host."""
 
-    job: Job
+    job: JobFacts
     targets: Sequence[Target]  #: of its app
     profile: Profile  #: of the host
     own: Own

@@ -100,4 +100,6 @@ async def show_batch(call: Call) -> web.Response:
 async def cancel_batch(call: Call) -> web.Response:
     """Cancel a batch with all its jobs."""
     uid, services = parse_uid(call.part("uid")), call.services
-    return render(await services.database.run(batches.cancel, services.kinds, call.caller, uid, now=services.now()))
+    return render(
+        await services.database.run_long(batches.cancel, services.kinds, call.caller, uid, now=services.now())
+    )

@@ -4,6 +4,11 @@ A use case is a plain function `(session, ...)`. One that raises changes nothing
 keeps what it wrote, and its caller gets the error raised. `run` returns only after the commit has reached the disk, so
 what is answered is never lost. Use cases that wait while a commit is under way share the next one (group commit), each
 in a savepoint of its own.
+
+A server's use cases run in the thread of its event loop, once it is named in `serve`, while the writer's thread begins
+and commits their transaction. SQLite gives up Python's lock at each step of a statement; in a thread beside a busy loop
+a use case would wait for that lock some fifty times, milliseconds each. One that is long does run in the writer's
+thread: slowly, but nobody's request waits for it in the loop.
 """
 
 from __future__ import annotations
@@ -14,46 +19,28 @@ import queue
 import threading
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import dataclass, field
+from concurrent.futures import TimeoutError as FutureTimeoutError
 from pathlib import Path
 from typing import Any, Concatenate, Final, ParamSpec, TypeVar
 
 from sqlalchemy import Engine
-from sqlalchemy.exc import DatabaseError, IntegrityError, OperationalError
 from sqlmodel import Session
 
+from dispatcher.storage.orders import Answer, Order, attempt_all, is_by_statements, tell_all, tell_here
 from xwhep.errors.base import XwhepError
 from xwhep.errors.jobs import StorageFullError, UnavailableError
 from xwhep.sql.sqlite import open_engine, translated
-
-#: what a use case announces, in `Session.info`: how many attempts became wanted
-READY: Final = "ready"
 
 P = ParamSpec("P")
 T = TypeVar("T")
 
 #: use cases that share one commit, at most: bounds how long the first of them waits for the last
-GROUP: Final = 128
+GROUP: Final = 64
 READERS: Final = 2
+#: how often the writer looks whether the loop that it waits for was left, seconds
+PATIENCE_S: Final = 1.0
 
 UseCase = Callable[Concatenate[Session, P], T | XwhepError]
-
-
-@dataclass(slots=True)
-class _Order:
-    """One use case to run, and who waits for it."""
-
-    work: Callable[[Session], Any]
-    future: Future[Any] = field(default_factory=Future)
-
-
-@dataclass(frozen=True, slots=True)
-class _Answer:
-    """What became of an order."""
-
-    value: Any
-    failure: BaseException | None
-    ready: int = 0  #: how many attempts became wanted
 
 
 class Database:
@@ -67,10 +54,11 @@ class Database:
         self._file = file
         self._engine = open_engine(file, connections=1)
         self._read_engine = open_engine(file, begin="BEGIN", connections=READERS)
-        self._orders: queue.SimpleQueue[_Order | None] = queue.SimpleQueue()
+        self._orders: queue.SimpleQueue[Order | None] = queue.SimpleQueue()
         self._closing = threading.Lock()  # held to order and to close: no order slips in behind the last
         self._closed = False
         self._serving: int | None = None  #: the thread that runs use cases now
+        self._loop: asyncio.AbstractEventLoop | None = None
         #: called in the writer's thread with how many attempts became wanted by what was just committed
         self.on_ready: Callable[[int], None] = lambda _: None
         self._readers = ThreadPoolExecutor(READERS, thread_name_prefix="reader") if threaded else None
@@ -83,13 +71,43 @@ class Database:
         """The engine that writes; for creating the tables."""
         return self._engine
 
+    def serve(self, loop: asyncio.AbstractEventLoop) -> None:
+        """Run use cases in the thread of this loop from now on; `stop_serving` comes before its end."""
+        if self._writer is not None:
+            self._loop = loop
+
+    async def stop_serving(self) -> None:
+        """Run what is ordered from now on in the writer's thread."""
+        self._loop = None
+        await self._ordered(Order(lambda _: None))  # what was ordered before has ended with this
+
     async def run(self, use_case: UseCase[P, T], /, *args: P.args, **kwargs: P.kwargs) -> T:
-        """Run a use case in a transaction and return what it returned once that is on disk."""
-        return await asyncio.wrap_future(self._order(lambda session: use_case(session, *args, **kwargs)))
+        """Run a use case in a transaction and return what it returned once that is on disk.
+
+        It takes milliseconds at most; for others there is `run_long`.
+        """
+        order = Order(lambda session: use_case(session, *args, **kwargs), by_statements=is_by_statements(use_case))
+        result: T = await self._ordered(order)
+        return result
+
+    async def run_long(self, use_case: UseCase[P, T], /, *args: P.args, **kwargs: P.kwargs) -> T:
+        """Do the same with a use case that may take long."""
+        result: T = await self._ordered(Order(lambda session: use_case(session, *args, **kwargs), is_long=True))
+        return result
+
+    def _ordered(self, order: Order) -> asyncio.Future[Any]:
+        loop = asyncio.get_running_loop()
+        if loop is self._loop:
+            order.future = loop.create_future()
+        self._put(order)
+        return order.future if isinstance(order.future, asyncio.Future) else asyncio.wrap_future(order.future)
 
     def run_now(self, use_case: UseCase[P, T], /, *args: P.args, **kwargs: P.kwargs) -> T:
         """Do the same without an event loop; for commands beside the server."""
-        result: T = self._order(lambda session: use_case(session, *args, **kwargs)).result()
+        order = Order(lambda session: use_case(session, *args, **kwargs), by_statements=is_by_statements(use_case))
+        assert isinstance(order.future, Future), "it is of no loop"
+        self._put(order)
+        result: T = order.future.result()
         return result
 
     async def read(self, use_case: UseCase[P, T], /, *args: P.args, **kwargs: P.kwargs) -> T:
@@ -116,9 +134,8 @@ class Database:
         self._engine.dispose()
         self._read_engine.dispose()
 
-    def _order(self, work: Callable[[Session], Any]) -> Future[Any]:
+    def _put(self, order: Order) -> None:
         assert threading.get_ident() != self._serving, "a use case that orders another would wait for itself"
-        order = _Order(work)
         with self._closing:
             if self._closed:
                 raise _stopping()
@@ -126,7 +143,6 @@ class Database:
                 self._orders.put(order)
         if self._writer is None:
             self._serve([order])
-        return order.future
 
     @contextlib.contextmanager
     def _session(self, engine: Engine) -> Iterator[Session]:
@@ -142,7 +158,7 @@ class Database:
         while (first := self._orders.get()) is not None:
             self._serve([first, *self._waiting()])
 
-    def _waiting(self) -> Iterator[_Order]:
+    def _waiting(self) -> Iterator[Order]:
         """Yield what may share the next commit."""
         for _ in range(GROUP - 1):
             try:
@@ -154,53 +170,56 @@ class Database:
                 return
             yield following
 
-    def _serve(self, orders: list[_Order]) -> None:
+    def _serve(self, orders: list[Order]) -> None:
         self._serving = threading.get_ident()
         try:
             # a caller that gave up before its use case began changes nothing; one that gives up now is too late
-            self._commit([order for order in orders if order.future.set_running_or_notify_cancel()])
+            self._commit([order for order in orders if order.begins()])
         finally:
             self._serving = None
 
-    def _commit(self, group: list[_Order]) -> None:
+    def _commit(self, group: list[Order]) -> None:
         """Run a group in one transaction; whoever waits is answered after the commit."""
         try:
             with self._session(self._engine) as session, session.begin():
-                answers = [_attempt(session, order) for order in group]
+                answers = self._executed(session, group)
         except BaseException as failure:  # noqa: BLE001 - nothing was committed: each of them must hear of it
-            answers = [_Answer(None, failure)] * len(group)
+            answers = [Answer(None, failure)] * len(group)
         ready = sum(answer.ready for answer in answers)
         if ready:
             self.on_ready(ready)
-        for order, answer in zip(group, answers, strict=True):
-            if answer.failure is not None:
-                order.future.set_exception(answer.failure)
-            else:
-                order.future.set_result(answer.value)
+        in_loop = [pair for pair in zip(group, answers, strict=True) if tell_here(*pair)]
+        if in_loop:
+            loop = next(order.future.get_loop() for order, _ in in_loop if isinstance(order.future, asyncio.Future))
+            with contextlib.suppress(RuntimeError):  # it is closed: nobody waits there any more
+                loop.call_soon_threadsafe(tell_all, in_loop)
 
+    def _executed(self, session: Session, group: list[Order]) -> list[Answer]:
+        """Run a group in the thread where it is to run, within the transaction."""
+        loop = self._loop
+        if loop is None or any(order.is_long for order in group):
+            return attempt_all(session, group)
+        session.connection()  # begins here: it may have to wait for another process
+        executed: Future[list[Answer]] = Future()
+        loop.call_soon_threadsafe(self._execute, executed, session, group)
+        while True:
+            try:
+                return executed.result(PATIENCE_S)
+            except FutureTimeoutError:
+                if self._loop is None and executed.cancel():  # the loop was left before it came to this
+                    return attempt_all(session, group)
 
-def _attempt(session: Session, order: _Order) -> _Answer:
-    """Run one use case in a savepoint; what it raised has changed nothing.
-
-    One that was second to write a value that must be unique is run once more: now it sees the first.
-    """
-    try:
+    def _execute(self, executed: Future[list[Answer]], session: Session, group: list[Order]) -> None:
+        """Run a group in the loop's thread, for the writer's that waits."""
+        if not executed.set_running_or_notify_cancel():
+            return
+        writer, self._serving = self._serving, threading.get_ident()
         try:
-            value = _run(session, order)
-        except IntegrityError:
-            value = _run(session, order)
-    except Exception as failure:
-        if isinstance(failure, OperationalError) or type(failure) is DatabaseError:
-            raise  # the disk or the file: the whole group has failed
-        return _Answer(None, failure)
-    ready = session.info.pop(READY, 0)
-    return _Answer(None, value, ready) if isinstance(value, XwhepError) else _Answer(value, None, ready)
-
-
-def _run(session: Session, order: _Order) -> Any:
-    session.info.pop(READY, None)
-    with session.begin_nested():
-        return order.work(session)
+            executed.set_result(attempt_all(session, group))
+        except BaseException as failure:  # noqa: BLE001 - for the thread that waits
+            executed.set_exception(failure)
+        finally:
+            self._serving = writer
 
 
 def unusable(name: str) -> UnavailableError:

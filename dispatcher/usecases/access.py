@@ -12,7 +12,7 @@ from sqlalchemy import Delete, Insert, Update, tuple_
 from sqlmodel import Session, SQLModel, select
 from sqlmodel.sql.expression import SelectOfScalar
 
-from dispatcher.storage.database import READY
+from dispatcher.storage.orders import READY
 from xwhep.errors.requests import IdConflictError, InvalidFieldError, NotFoundError
 from xwhep.ids import DERIVED_VERSION, check_client_uid, parse_uid
 from xwhep.protocol.base import Page
@@ -69,8 +69,7 @@ def repeated(session: Session, table: type[RowT], caller: Caller, uid: UUID, dig
         IdConflictError: the id was used by another owner, or with another body.
         InvalidFieldError: the id is of a version that the caller may not make.
     """
-    if uid.version != DERIVED_VERSION or not caller.is_bridge:
-        check_client_uid(uid)
+    check_may_make(caller, uid)
     row: Any = session.get(table, uid)
     if row is None:
         return None
@@ -78,6 +77,16 @@ def repeated(session: Session, table: type[RowT], caller: Caller, uid: UUID, dig
         raise IdConflictError(table.__name__.lower(), uid)
     found: RowT = row
     return found
+
+
+def check_may_make(caller: Caller, uid: UUID) -> None:
+    """Check that a caller may give something new this id.
+
+    Raises:
+        InvalidFieldError: it is of a version that the caller may not make.
+    """
+    if uid.version != DERIVED_VERSION or not caller.is_bridge:
+        check_client_uid(uid)
 
 
 def page(

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import datetime
+from typing import Final, NamedTuple
 from uuid import UUID
 
-from sqlalchemy import or_
+import sqlalchemy
+from sqlalchemy import bindparam, insert, or_
 from sqlmodel import Session, col, select
 
 from dispatcher.kinds.registry import Kinds
@@ -14,10 +16,11 @@ from dispatcher.storage.tables import App, AppTarget, Blob, Data
 from dispatcher.usecases.access import body_digest, each, load_own, page, repeated
 from xwhep.errors.requests import InvalidFieldError, NameTakenError, NotFoundError
 from xwhep.lifecycle import DataStatus
-from xwhep.protocol.apps import AppView, RegisterApp, Target
+from xwhep.protocol.apps import AppView, Limits, RegisterApp, Target
 from xwhep.protocol.base import Page
 from xwhep.protocol.data import DataView, RegisterData
 from xwhep.rights import Caller
+from xwhep.sql.prepared import PreparedRead, PreparedWrite
 
 
 def register_app(session: Session, kinds: Kinds, caller: Caller, request: RegisterApp, *, now: datetime) -> AppView:
@@ -58,6 +61,8 @@ def check_content(session: Session, caller: Caller, digests: Sequence[str], fiel
         InvalidFieldError: some of it is missing, or is somebody else's.
     """
     wanted = set(digests)
+    if not wanted:
+        return
     available = select(Data).where(Data.owner_uid == caller.uid, Data.status == DataStatus.AVAILABLE)
     missing = wanted - {data.digest for data in session.exec(available.where(col(Data.digest).in_(wanted)))}
     if missing:
@@ -76,7 +81,30 @@ def load_app(session: Session, caller: Caller, uid: UUID) -> App:
     return app
 
 
-def _may_use(caller: Caller, app: App) -> bool:
+class AppFacts(NamedTuple):
+    """What each submission asks of an app."""
+
+    uid: UUID
+    owner_uid: UUID
+    name: str
+    kind: str
+    limits: Limits
+    for_everybody: bool
+
+
+def usable_app(session: Session, caller: Caller, uid: UUID) -> AppFacts:
+    """Return an app that the caller may use.
+
+    Raises:
+        NotFoundError: there is none.
+    """
+    found = _APP.all(session, app=uid)
+    if not found or not _may_use(caller, found[0]):
+        raise NotFoundError("app", uid)
+    return found[0]
+
+
+def _may_use(caller: Caller, app: App | AppFacts) -> bool:
     return app.for_everybody or caller.owns(app.owner_uid) or caller.may_use_every_app
 
 
@@ -98,8 +126,7 @@ def list_apps(session: Session, caller: Caller, name: str | None, after: str | N
 
 def targets_of(session: Session, app_uid: UUID) -> list[Target]:
     """Return the programs of an app."""
-    rows = session.exec(select(AppTarget).where(AppTarget.app_uid == app_uid))
-    return [Target.model_validate(row, from_attributes=True) for row in rows]
+    return _TARGETS.all(session, app=app_uid)
 
 
 def app_view(session: Session, app: App) -> AppView:
@@ -120,6 +147,22 @@ def app_views(session: Session, apps: Sequence[App]) -> list[AppView]:
         )
         for app in apps
     ]
+
+
+_APP: Final = PreparedRead(
+    sqlalchemy.select(*(col(getattr(App, name)) for name in AppFacts._fields)).where(col(App.uid) == bindparam("app")),
+    AppFacts,
+)
+_TARGETS: Final = PreparedRead(
+    sqlalchemy.select(*(col(getattr(AppTarget, name)) for name in Target.model_fields)).where(
+        col(AppTarget.app_uid) == bindparam("app")
+    ),
+    lambda *columns: Target.model_construct(**dict(zip(Target.model_fields, columns, strict=True))),
+)
+
+
+_BLOB: Final = PreparedRead(sqlalchemy.select(col(Blob.digest)).where(col(Blob.digest) == bindparam("blob")), str)
+_ADD_BLOB: Final = PreparedWrite(insert(Blob))
 
 
 # --- data ------------------------------------------------------------------------------------------------------------
@@ -164,9 +207,8 @@ def content_arrived(session: Session, caller: Caller, uid: UUID, *, now: datetim
 
 def store_blob(session: Session, digest: str, size_bytes: int, *, now: datetime) -> None:
     """Note that content is on disk; doing it twice is doing it once."""
-    if session.get(Blob, digest) is None:
-        session.add(Blob.model_validate({"digest": digest, "size_bytes": size_bytes, "stored_at": now}))
-        session.flush()
+    if not _BLOB.all(session, blob=digest):
+        _ADD_BLOB.one(session, digest=digest, size_bytes=size_bytes, stored_at=now)
 
 
 def stored_blobs(session: Session, part: int) -> set[str]:

@@ -4,26 +4,62 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import datetime
+from types import MappingProxyType
+from typing import Any, Final
 from uuid import UUID
 
-from sqlalchemy import exists, insert, literal, select, update
+import sqlalchemy
+from sqlalchemy import bindparam, exists, insert, update
 from sqlmodel import Session, col
 
-from dispatcher.kinds.contract import Draw, Made, Own
+from dispatcher.kinds.contract import Draw, JobFacts, Made, Own
 from dispatcher.kinds.registry import Kinds
 from dispatcher.storage.tables import App, Attempt, Batch, Job
 from dispatcher.usecases.access import changed
 from dispatcher.usecases.offers import Offer
-from dispatcher.usecases.own import apply, own_rows
-from xwhep.lifecycle import leased
+from dispatcher.usecases.own import add, apply, columns_of, insert_jobs, own_rows
+from xwhep.lifecycle import AttemptStatus, leased
 from xwhep.protocol.jobs import JobWork
+from xwhep.sql.prepared import PreparedRead, PreparedWrite
+
+_ATTEMPTS = Attempt.__table__  # type: ignore[attr-defined] # SQLModel gives it to each table
+_JOB: Final = PreparedRead(
+    sqlalchemy.select(*columns_of(Job, JobFacts)).where(col(Job.uid) == bindparam("job")), JobFacts
+)
+_TAKE: Final = PreparedWrite(
+    update(Job)
+    .where(
+        col(Job.uid) == bindparam("job"),
+        col(Job.status) == bindparam("seen"),
+        col(Job.attempts_wanted) > 0,
+        col(Job.attempts_made) == bindparam("attempts_seen"),
+    )
+    .values(
+        attempts_wanted=col(Job.attempts_wanted) - 1,
+        attempts_made=bindparam("new_attempts_made"),
+        status=bindparam("new_status"),
+    )
+)
+#: unless its job was decided since
+_BEGIN: Final = PreparedWrite(
+    insert(_ATTEMPTS).from_select(
+        list(_ATTEMPTS.columns.keys()),
+        sqlalchemy.select(*(bindparam(column.name, type_=column.type) for column in _ATTEMPTS.columns)).where(
+            exists().where(col(Job.uid) == bindparam("job_uid"), col(Job.status) == bindparam("as_claimed"))
+        ),
+    )
+)
+#: of an attempt that begins
+_NOTHING_YET: Final = MappingProxyType(
+    {"status": AttemptStatus.LEASED, "fraction": None, "amount": 0, "cpu_s": 0, "max_rss_bytes": 0}
+)
 
 
 @dataclass(frozen=True, slots=True)
 class Claim:
     """One attempt of a job, taken for a host; it is written down by `begin_attempt`."""
 
-    job: Job
+    job: JobFacts
     number: int
 
 
@@ -32,30 +68,20 @@ def claim(session: Session, kinds: Kinds, offer: Offer, host_uid: UUID, *, now: 
     job_uid = offer.job_uid
     if offer.batch_uid is not None:
         job_uid = _make(session, kinds, offer.batch_uid, host_uid, now)
-    job = None if job_uid is None else session.get(Job, job_uid, populate_existing=True)
-    if job is None or job.attempts_wanted <= 0:
+    found = _JOB.all(session, job=job_uid)
+    if not found or found[0].attempts_wanted <= 0:
         return None
-    number, status = job.attempts_made + 1, job.status
-    as_seen = (
-        col(Job.uid) == job.uid,
-        col(Job.status) == status,
-        col(Job.attempts_wanted) > 0,
-        col(Job.attempts_made) == number - 1,
-    )
-    values = {"attempts_wanted": col(Job.attempts_wanted) - 1, "attempts_made": number, "status": leased(status)}
-    taken = changed(session, update(Job).where(*as_seen).values(values))
+    (job,) = found
+    number = job.attempts_made + 1
+    seen = {"job": job.uid, "seen": job.status, "attempts_seen": job.attempts_made}
+    taken = _TAKE.one(session, **seen, new_attempts_made=number, new_status=leased(job.status))
     return Claim(job, number) if taken else None
 
 
-def begin_attempt(session: Session, attempt: Attempt, job: Job) -> bool:
+def begin_attempt(session: Session, claim: Claim, **columns: Any) -> bool:
     """Write an attempt down that was claimed, unless its job was decided since; tell whether it begins."""
-    values = attempt.model_dump()
-    as_claimed = exists().where(col(Job.uid) == job.uid, col(Job.status) == leased(job.status))
-    table = Attempt.__table__  # type: ignore[attr-defined] # SQLModel gives it to each table
-    columns = [literal(values[column.name], column.type) for column in table.columns]
-    return bool(
-        changed(session, insert(table).from_select(list(table.columns.keys()), select(*columns).where(as_claimed)))
-    )
+    job, ref = claim.job, {"job_uid": claim.job.uid, "number": claim.number}
+    return bool(_BEGIN.one(session, **_NOTHING_YET, **ref, **columns, as_claimed=leased(job.status)))
 
 
 def _make(session: Session, kinds: Kinds, batch_uid: UUID, host_uid: UUID, now: datetime) -> UUID | None:
@@ -82,21 +108,23 @@ def _make(session: Session, kinds: Kinds, batch_uid: UUID, host_uid: UUID, now: 
 
 def _insert(session: Session, made: Made, batch: Batch, app: App, now: datetime) -> None:
     assert batch.match_class is not None, "a batch whose jobs are made at the lease began with a requirement"
-    job = Job(
-        uid=made.uid,
-        owner_uid=batch.owner_uid,
-        app_uid=app.uid,
-        batch_uid=batch.uid,
-        match_class=batch.match_class,
-        work=JobWork(),
-        limits=app.limits,
-        amount=made.amount,
-        attempts_allowed=made.attempts_allowed,
-        body_digest="",
-        submitted_at=now,
+    insert_jobs(
+        session,
+        [
+            {
+                "uid": made.uid,
+                "owner_uid": batch.owner_uid,
+                "app_uid": app.uid,
+                "batch_uid": batch.uid,
+                "match_class": batch.match_class,
+                "work": JobWork(),
+                "limits": app.limits,
+                "amount": made.amount,
+                "attempts_allowed": made.attempts_allowed,
+                "body_digest": "",
+                "submitted_at": now,
+            }
+        ],
     )
-    session.add(job)
-    session.flush()
     if made.own is not None:
-        session.add(made.own)
-        session.flush()
+        add(session, made.own)

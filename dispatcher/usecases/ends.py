@@ -9,10 +9,12 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any, Final
+from functools import lru_cache
+from typing import Any, Final, NamedTuple
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, delete, exists, tuple_, update
+import sqlalchemy
+from sqlalchemy import ColumnElement, bindparam, delete, exists, literal, update
 from sqlmodel import Session, col, select
 
 from dispatcher.kinds.contract import Case
@@ -23,9 +25,69 @@ from dispatcher.usecases.access import announce, changed
 from dispatcher.usecases.own import apply, by_kind, load_cases
 from xwhep.errors.jobs import UnavailableError
 from xwhep.lifecycle import ATTEMPT_ENDS, OPEN, AttemptStatus, Event, Status, advance, is_final
+from xwhep.sql.columns import by_value
+from xwhep.sql.prepared import PreparedRead, PreparedWrite
 
 #: how often a decision is made anew because something changed between looking and writing
 TRIES: Final = 100
+
+
+class _OpenJob(NamedTuple):
+    """What of a job that is open the judge is told."""
+
+    uid: UUID
+    status: Status
+    attempts_made: int
+    attempts_allowed: int
+
+
+#: each status is written out: a list of unknown length is no statement that can be prepared
+_IS_OPEN: Final = col(Job.status).in_([literal(status, by_value(Status)) for status in OPEN])
+_FORGET_CLAIMS: Final = PreparedWrite(
+    delete(AttemptClaim).where(
+        col(AttemptClaim.job_uid) == bindparam("job"), col(AttemptClaim.attempt) == bindparam("number")
+    )
+)
+_OPEN_JOBS: Final = PreparedRead(
+    sqlalchemy.select(*(col(getattr(Job, name)) for name in _OpenJob._fields)).where(
+        col(Job.uid) == bindparam("job"), _IS_OPEN
+    ),
+    _OpenJob,
+)
+_ATTEMPTS: Final = PreparedRead(
+    sqlalchemy.select(col(Attempt.number), col(Attempt.status)).where(col(Attempt.job_uid) == bindparam("job")),
+    JudgedAttempt,
+)
+_DECIDE: Final = PreparedWrite(
+    update(Job)
+    .where(
+        col(Job.uid) == bindparam("job"),
+        col(Job.status) == bindparam("seen"),
+        col(Job.attempts_made) == bindparam("attempts_seen"),
+    )
+    .values({name: bindparam(f"new_{name}") for name in ("status", "attempts_wanted", "ended_at", "result_attempt")})
+)
+_LIVE: Final = PreparedRead(
+    sqlalchemy.select(col(Attempt.job_uid), col(Attempt.number)).where(
+        col(Attempt.job_uid) == bindparam("job"), col(Attempt.ended_at).is_(None)
+    ),
+    lambda uid, number: (uid, number),
+)
+_OPEN_BATCH: Final = PreparedRead(
+    sqlalchemy.select(col(Batch.uid), col(Batch.kind))
+    .join(Job, col(Job.batch_uid) == col(Batch.uid))
+    .where(col(Job.uid) == bindparam("job"), col(Batch.ended_at).is_(None)),
+    lambda uid, kind: (uid, kind),
+)
+_END_WITH_JOBS: Final = PreparedWrite(
+    update(Batch)
+    .where(
+        col(Batch.uid) == bindparam("batch"),
+        col(Batch.ended_at).is_(None),
+        ~exists().where(col(Job.batch_uid) == bindparam("batch"), _IS_OPEN),
+    )
+    .values(ended_at=bindparam("new_ended_at"))
+)
 
 _EVENTS: Final = {
     Finding.ACCEPTED: Event.COMPLETED,
@@ -77,39 +139,43 @@ def end_attempts(session: Session, kinds: Kinds, ends: Sequence[AttemptEnd], *, 
     refs = [(end.job_uid, end.number) for end in ends if _end(session, end, now)]
     if not refs:
         return []
-    claims = tuple_(col(AttemptClaim.job_uid), col(AttemptClaim.attempt)).in_(refs)
-    changed(session, delete(AttemptClaim).where(claims))  # nothing more is taken from them, so nothing can be repeated
+    # nothing more is taken from them, so nothing can be repeated
+    _FORGET_CLAIMS.each(session, [{"job": uid, "number": number} for uid, number in refs])
     cases = load_cases(session, kinds, refs)
     apply(session, by_kind(cases, lambda kind, group: kind.account(group)))
     return [case for _, case in cases]
 
 
 def _end(session: Session, end: AttemptEnd, now: datetime) -> int:
+    new = {"status": end.status, "blame": ATTEMPT_ENDS[end.status], "ended_at": now, "reason": end.reason}
+    ending = _ending(frozenset({*new, *end.report}), only_silent=end.silent_since is not None)
+    values = {f"new_{name}": value for name, value in {**new, **end.report}.items()}
+    return ending.one(session, job=end.job_uid, attempt=end.number, silent_since=end.silent_since, **values)
+
+
+@lru_cache
+def _ending(columns: frozenset[str], *, only_silent: bool) -> PreparedWrite:
+    """Return the statement that ends one attempt and sets these columns."""
     ending = update(Attempt).where(
-        col(Attempt.job_uid) == end.job_uid,
-        col(Attempt.number) == end.number,
+        col(Attempt.job_uid) == bindparam("job"),
+        col(Attempt.number) == bindparam("attempt"),
         col(Attempt.status) == AttemptStatus.LEASED,
     )
-    if end.silent_since is not None:
-        ending = ending.where(col(Attempt.lease_ends_at) < end.silent_since)
-    values = {"status": end.status, "blame": ATTEMPT_ENDS[end.status], "ended_at": now, "reason": end.reason}
-    return changed(session, ending.values({**values, **end.report}))
+    if only_silent:
+        ending = ending.where(col(Attempt.lease_ends_at) < bindparam("silent_since"))
+    return PreparedWrite(ending.values({name: bindparam(f"new_{name}") for name in columns}))
 
 
 def _judged(session: Session, uids: Collection[UUID]) -> tuple[list[Decision], set[UUID]]:
     """Return what the judge says of jobs that are open, and the jobs that somebody else is changing just now."""
     decisions, unclear = [], set()
-    columns = (Job.uid, Job.status, Job.attempts_made, Job.attempts_allowed)
-    jobs = session.exec(select(*columns).where(col(Job.uid).in_(uids), col(Job.status).in_(OPEN))).all()
-    outcomes: dict[UUID, list[JudgedAttempt]] = {uid: [] for uid, *_ in jobs}
-    attempts = select(Attempt.job_uid, Attempt.number, Attempt.status).where(col(Attempt.job_uid).in_(outcomes))
-    for uid, number, status in session.exec(attempts):
-        outcomes[uid].append(JudgedAttempt(number, AttemptStatus(status)))
-    for uid, status, made, allowed in jobs:
-        judgement = judge(Policy(allowed), outcomes[uid])
-        if len(outcomes[uid]) != made:
-            unclear.add(uid)
-        elif (decision := _decision(uid, Status(status), judgement, made)) is not None:
+    jobs = [job for some in _OPEN_JOBS.each(session, [{"job": uid} for uid in uids]) for job in some]
+    attempts = _ATTEMPTS.each(session, [{"job": job.uid} for job in jobs])
+    for job, outcomes in zip(jobs, attempts, strict=True):
+        judgement = judge(Policy(job.attempts_allowed), outcomes)
+        if len(outcomes) != job.attempts_made:
+            unclear.add(job.uid)
+        elif (decision := _decision(job.uid, job.status, judgement, job.attempts_made)) is not None:
             decisions.append(decision)
     return decisions, unclear
 
@@ -134,25 +200,22 @@ def decide_jobs(session: Session, kinds: Kinds, decisions: Iterable[Decision], *
 
 def _decide(session: Session, decision: Decision, now: datetime) -> int:
     status = advance(decision.seen, decision.event)
-    values: dict[str, Any] = {"status": status, "attempts_wanted": decision.wanted}
-    if is_final(status):
-        values |= {"ended_at": now, "result_attempt": decision.attempt}
-    as_seen = (
-        col(Job.uid) == decision.job_uid,
-        col(Job.status) == decision.seen,
-        col(Job.attempts_made) == decision.attempts_seen,
+    return _DECIDE.one(
+        session,
+        job=decision.job_uid,
+        seen=decision.seen,
+        attempts_seen=decision.attempts_seen,
+        new_status=status,
+        new_attempts_wanted=decision.wanted,
+        new_ended_at=now if is_final(status) else None,
+        new_result_attempt=decision.attempt if is_final(status) else None,
     )
-    return changed(session, update(Job).where(*as_seen).values(values))
 
 
 def _revoke_others(session: Session, kinds: Kinds, ended: Mapping[UUID, Event], now: datetime) -> None:
     """Take away what is still under way for jobs that have ended; hosts hear of it with their next heartbeat."""
-    live = select(Attempt.job_uid, Attempt.number).where(
-        col(Attempt.job_uid).in_(ended), col(Attempt.ended_at).is_(None)
-    )
-    ends = [
-        AttemptEnd(uid, number, AttemptStatus.REVOKED, _why(ended[uid])) for uid, number in session.exec(live).all()
-    ]
+    live = _LIVE.each(session, [{"job": uid} for uid in ended])
+    ends = [AttemptEnd(uid, number, AttemptStatus.REVOKED, _why(ended[uid])) for some in live for uid, number in some]
     end_attempts(session, kinds, ends, now=now)
 
 
@@ -162,14 +225,11 @@ def _why(event: Event) -> str:
 
 def _end_batches(session: Session, kinds: Kinds, ended: Collection[UUID], now: datetime) -> None:
     """Note which batches have ended with the last of their jobs; others end by their source's own rule."""
-    of_jobs = select(Batch.uid, Batch.kind).join(Job, col(Job.batch_uid) == col(Batch.uid)).distinct()
-    for uid, name in session.exec(of_jobs.where(col(Job.uid).in_(ended), col(Batch.ended_at).is_(None))).all():
+    found = _OPEN_BATCH.each(session, [{"job": uid} for uid in ended])
+    for uid, name in {batch for some in found for batch in some}:
         source = kinds.source(name)
-        if source is None or not source.ends_with_its_jobs:
-            continue
-        open_job = exists().where(col(Job.batch_uid) == uid, col(Job.status).in_(OPEN))
-        ending = update(Batch).where(col(Batch.uid) == uid, col(Batch.ended_at).is_(None), ~open_job)
-        changed(session, ending.values(ended_at=now))
+        if source is not None and source.ends_with_its_jobs:
+            _END_WITH_JOBS.one(session, batch=uid, new_ended_at=now)
 
 
 def end_batch(session: Session, kinds: Kinds, uid: UUID, *, cancelled: bool, now: datetime) -> bool:

@@ -2,28 +2,47 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime
-from typing import Any
+from typing import Any, Final
 from uuid import UUID
 
+import sqlalchemy
+from sqlalchemy import bindparam, insert
 from sqlmodel import Session, col, select
 
 from dispatcher.kinds.registry import Kinds
 from dispatcher.scheduling.matching import Requirement
-from dispatcher.storage.tables import App, Attempt, AttemptOutput, Job, MatchClass
+from dispatcher.storage.orders import by_statements
+from dispatcher.storage.tables import Attempt, AttemptOutput, Job, MatchClass
 from dispatcher.usecases import waiting
-from dispatcher.usecases.access import announce, body_digest, each, load_own, page, repeated
-from dispatcher.usecases.catalogue import check_content, load_app, targets_of
+from dispatcher.usecases.access import announce, body_digest, check_may_make, each, load_own, page
+from dispatcher.usecases.catalogue import AppFacts, check_content, targets_of, usable_app
 from dispatcher.usecases.ends import cancel_jobs
+from dispatcher.usecases.own import insert_jobs
 from xwhep.errors.requests import IdConflictError, IllegalTransitionError, InvalidFieldError
 from xwhep.lifecycle import Event, Status
 from xwhep.protocol.apps import Limits
 from xwhep.protocol.base import Page
-from xwhep.protocol.jobs import AttemptView, JobSummary, JobsView, JobView, JobWork, Output, SubmitJob
+from xwhep.protocol.jobs import AttemptView, JobSummary, JobsView, JobView, Output, SubmitJob
 from xwhep.rights import Caller
+from xwhep.sql.prepared import PreparedRead, PreparedWrite
+
+_SUMMARY: Final = tuple(JobSummary.model_fields)
+_EARLIER: Final = PreparedRead(
+    sqlalchemy.select(col(Job.owner_uid), col(Job.body_digest), *(col(getattr(Job, name)) for name in _SUMMARY)).where(
+        col(Job.uid) == bindparam("job")
+    ),
+    lambda *columns: columns,
+)
+_PENDING: Final = {"status": Status.PENDING}
+_ADD_CLASS: Final = PreparedWrite(insert(MatchClass).values(requirement=bindparam("requirement")))
+_CLASS: Final = PreparedRead(
+    sqlalchemy.select(col(MatchClass.id)).where(col(MatchClass.requirement) == bindparam("requirement")), int
+)
 
 
+@by_statements
 def submit(
     session: Session,
     kinds: Kinds,
@@ -43,35 +62,57 @@ def submit(
     if len({request.uid for request in requests}) != len(requests):
         raise InvalidFieldError("jobs.uid", "two jobs of one request have the same id")
     check_content(session, caller, [digest for request in requests for digest in _content(request)], "inputs.digest")
-    common = {"owner_uid": caller.uid, "batch_uid": batch_uid, "submitted_at": now}
-    classes: dict[UUID, tuple[App, int]] = {}
-    jobs, fresh = [], []
+    digests = {request.uid: body_digest(request) for request in requests}
+    earlier = _earlier(session, caller, digests, batch_uid)
+    classes: dict[UUID, tuple[AppFacts, int]] = {}
+    fresh: list[dict[str, Any]] = []
     for request in requests:
-        digest = body_digest(request)
-        job = repeated(session, Job, caller, request.uid, digest)
-        if job is not None and job.batch_uid != batch_uid:
-            raise IdConflictError("job", request.uid)  # in a batch a job is another than alone
-        if job is None:
-            app, match_class = _app_class(session, kinds, caller, request.app_uid, classes)
-            job = _job(request, app, match_class=match_class, body_digest=digest, **common)
-            job.attempts_allowed = kinds.of(app.kind).attempts_allowed
-            fresh.append(job)
-        jobs.append(job)
-    session.add_all(fresh)
-    session.flush()
+        if request.uid in earlier:
+            continue
+        app, match_class = _app_class(session, kinds, caller, request.app_uid, classes)
+        fresh.append(
+            {
+                "uid": request.uid,
+                "owner_uid": caller.uid,
+                "app_uid": app.uid,
+                "batch_uid": batch_uid,
+                "match_class": match_class,
+                "work": request,
+                "limits": _limits(request, app),
+                "attempts_allowed": kinds.of(app.kind).attempts_allowed,
+                "body_digest": digests[request.uid],
+                "submitted_at": now,
+            }
+        )
+    insert_jobs(session, fresh)
     announce(session, len(fresh))
-    return JobsView(jobs=[JobSummary.model_validate(job) for job in jobs])
+    made = {row["uid"]: _summary([(row | _PENDING).get(name) for name in _SUMMARY]) for row in fresh}
+    return JobsView(jobs=[earlier.get(request.uid) or made[request.uid] for request in requests])
 
 
-def _job(request: SubmitJob, app: App, **fields: Any) -> Job:
-    """Return the row of a job that is submitted to an app, with further columns."""
-    return Job(
-        uid=request.uid,
-        app_uid=app.uid,
-        work=JobWork(**request.model_dump(include=set(JobWork.model_fields))),
-        limits=_limits(request, app),
-        **fields,
-    )
+def _earlier(
+    session: Session, caller: Caller, digests: Mapping[UUID, str], batch_uid: UUID | None
+) -> dict[UUID, JobSummary]:
+    """Return the jobs that earlier sendings of the same requests made.
+
+    Raises:
+        IdConflictError, InvalidFieldError: as `access.repeated`; in a batch a job is another than alone.
+    """
+    known: dict[UUID, JobSummary] = {}
+    for uid, found in zip(digests, _EARLIER.first_of_each(session, [{"job": uid} for uid in digests]), strict=True):
+        check_may_make(caller, uid)
+        if found is None:
+            continue
+        owner_uid, digest, *columns = found
+        known[uid] = _summary(columns)
+        if (owner_uid, digest, known[uid].batch_uid) != (caller.uid, digests[uid], batch_uid):
+            raise IdConflictError("job", uid)
+    return known
+
+
+def _summary(columns: Sequence[Any]) -> JobSummary:
+    fields: dict[str, Any] = dict(zip(_SUMMARY, columns, strict=True))
+    return JobSummary.model_construct(None, **fields)
 
 
 def _content(request: SubmitJob) -> list[str]:
@@ -79,11 +120,11 @@ def _content(request: SubmitJob) -> list[str]:
 
 
 def _app_class(
-    session: Session, kinds: Kinds, caller: Caller, app_uid: UUID, known: dict[UUID, tuple[App, int]]
-) -> tuple[App, int]:
+    session: Session, kinds: Kinds, caller: Caller, app_uid: UUID, known: dict[UUID, tuple[AppFacts, int]]
+) -> tuple[AppFacts, int]:
     """Return an app that the caller may submit to, with the match class of its jobs."""
     if app_uid not in known:
-        app = load_app(session, caller, app_uid)
+        app = usable_app(session, caller, app_uid)
         for source in kinds.sources.values():
             if source.app_uid == app_uid:
                 why = f"app {app.name} gets its jobs from batches: submit a batch of kind {source.name}"
@@ -96,16 +137,13 @@ def _app_class(
 def class_of(session: Session, requirement: Requirement) -> int:
     """Return the match class of a requirement, made when it is new."""
     text = requirement.text()
-    row = session.exec(select(MatchClass).where(MatchClass.requirement == text)).first()
-    if row is None:
-        row = MatchClass(requirement=text)
-        session.add(row)
-        session.flush()
-    assert row.id is not None
-    return row.id
+    if known := _CLASS.all(session, requirement=text):
+        return known[0]
+    _ADD_CLASS.one(session, requirement=text)
+    return _CLASS.all(session, requirement=text)[0]
 
 
-def _limits(request: SubmitJob, app: App) -> Limits:
+def _limits(request: SubmitJob, app: AppFacts) -> Limits:
     limits = request.limits or app.limits
     if not limits.within(app.limits):
         raise InvalidFieldError("limits", f"a limit passes that of app {app.name}; ask for less")

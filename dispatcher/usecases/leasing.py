@@ -12,17 +12,17 @@ import sqlalchemy
 from sqlalchemy import bindparam, update
 from sqlmodel import Session, col, select
 
-from dispatcher.kinds.contract import Handing
+from dispatcher.kinds.contract import AttemptFacts, Handing, JobFacts
 from dispatcher.kinds.registry import Kinds
 from dispatcher.scheduling.leases import LEASE, believed_amount, lease_end, may_go_on
 from dispatcher.scheduling.matching import Profile
+from dispatcher.storage.orders import by_statements
 from dispatcher.storage.tables import App, Attempt, Host, Job
 from dispatcher.usecases import offers, own
 from dispatcher.usecases.access import changed
 from dispatcher.usecases.catalogue import targets_of
 from dispatcher.usecases.claims import Claim, begin_attempt, claim
 from dispatcher.usecases.ends import AttemptEnd, settle
-from xwhep.errors.identity import RevokedError
 from xwhep.errors.jobs import UnavailableError
 from xwhep.lifecycle import AttemptStatus
 from xwhep.protocol.attempts import (
@@ -35,12 +35,16 @@ from xwhep.protocol.attempts import (
     Work,
 )
 from xwhep.rights import Caller
+from xwhep.sql.prepared import PreparedRead, PreparedWrite
 
 #: ids that one query names, well under the number of values that a statement may have
 IDS_A_QUERY: Final = 1000
 #: statements of each heartbeat and each flush, built once: building one costs as much as running it
-_LIVE_OF_HOST: Final = select(Attempt.job_uid, Attempt.number).where(
-    Attempt.host_uid == bindparam("host"), col(Attempt.ended_at).is_(None)
+_LIVE_OF_HOST: Final = PreparedRead(
+    sqlalchemy.select(col(Attempt.job_uid), col(Attempt.number)).where(
+        col(Attempt.host_uid) == bindparam("host"), col(Attempt.ended_at).is_(None)
+    ),
+    lambda uid, number: (uid, number),
 )
 #: in columns: rows of the session would be older than what is written beside it
 _LIVE_OF_HOSTS: Final[sqlalchemy.Executable] = (
@@ -58,16 +62,21 @@ _LIVE_OF_HOSTS: Final[sqlalchemy.Executable] = (
     .join(Job, col(Job.uid) == col(Attempt.job_uid))
     .where(col(Attempt.host_uid).in_(bindparam("hosts", expanding=True)), col(Attempt.ended_at).is_(None))
 )
-_PROLONGED: Final = (
-    update(Attempt)
-    .where(
-        col(Attempt.job_uid) == bindparam("job"),
-        col(Attempt.number) == bindparam("attempt"),
-        col(Attempt.status) == AttemptStatus.LEASED,
-    )
-    .values({name: bindparam(f"new_{name}") for name in ("fraction", "amount", "amount_per_s", "lease_ends_at")})
+_AS_LEASED: Final = update(Attempt).where(
+    col(Attempt.job_uid) == bindparam("job"),
+    col(Attempt.number) == bindparam("attempt"),
+    col(Attempt.status) == AttemptStatus.LEASED,
 )
-_SEEN: Final = update(Host).where(col(Host.uid) == bindparam("host")).values(seen_at=bindparam("at"))
+_MOVED: Final[dict[str, Any]] = {name: bindparam(f"new_{name}") for name in ("fraction", "amount", "amount_per_s")}
+_PROGRESS: Final = PreparedWrite(_AS_LEASED.values(_MOVED))
+_PROLONGED: Final = PreparedWrite(_AS_LEASED.values({**_MOVED, "lease_ends_at": bindparam("new_lease_ends_at")}))
+_PLATFORM: Final = PreparedWrite(
+    update(Host).where(col(Host.uid) == bindparam("host")).values(os=bindparam("new_os"), cpu=bindparam("new_cpu"))
+)
+_KIND: Final = PreparedRead(
+    sqlalchemy.select(col(App.kind)).where(col(App.uid) == bindparam("app")), lambda *columns: columns
+)
+_SEEN: Final = PreparedWrite(update(Host).where(col(Host.uid) == bindparam("host")).values(seen_at=bindparam("at")))
 _SILENT: Final = (
     select(Attempt.job_uid, Attempt.number)
     .where(col(Attempt.ended_at).is_(None), col(Attempt.lease_ends_at) < bindparam("now"))
@@ -78,6 +87,7 @@ _SILENT: Final = (
 TRIES: Final = 100
 
 
+@by_statements
 def lease(
     session: Session,
     kinds: Kinds,
@@ -92,15 +102,16 @@ def lease(
     Raises:
         RevokedError: the host was revoked while it waited.
     """
-    seen = update(Host).where(col(Host.uid) == caller.uid, col(Host.revoked_at).is_(None))
-    if not changed(session, seen.values(os=request.os, cpu=request.cpu, seen_at=now)):
-        raise RevokedError
-    own.remember(session, kinds, caller.uid, abilities)
-    profile = kinds.profile(request, abilities)
+    host, profile = offers.asking(session, caller.uid), kinds.profile(request, abilities)
+    if (host.os, host.cpu) != (request.os, request.cpu):
+        _PLATFORM.one(session, host=caller.uid, new_os=request.os, new_cpu=request.cpu)
+    if not offers.may_work(host):
+        return None
     for _ in range(TRIES):
         found = offers.offer(session, caller.uid, profile, now=now)
         if found is None:
             return None
+        own.remember(session, kinds, caller.uid, abilities)
         claimed = claim(session, kinds, found, caller.uid, now=now)
         if claimed is None:
             continue
@@ -115,18 +126,12 @@ def _lease(
 ) -> Lease[Work] | None:
     """Begin a claimed attempt; None if its job was decided meanwhile."""
     job = claim.job
-    kind = kinds.of(session.get_one(App, job.app_uid).kind)
+    ((kind_name,),) = _KIND.all(session, app=job.app_uid)
+    kind = kinds.of(kind_name)
     targets = targets_of(session, job.app_uid)
     (handed,) = kind.hand_out([Handing(job, targets, profile, own.own_of(session, kind, job, host_uid))])
-    attempt = Attempt(
-        job_uid=job.uid,
-        number=claim.number,
-        host_uid=host_uid,
-        leased_at=now,
-        lease_ends_at=lease_end(now),
-    )
-    attempt.amount_per_s = handed.amount_per_s
-    if not begin_attempt(session, attempt, job):
+    begun = {"host_uid": host_uid, "leased_at": now, "lease_ends_at": lease_end(now)}
+    if not begin_attempt(session, claim, **begun, amount_per_s=handed.amount_per_s):
         return None
     return Lease[Work](
         job_uid=job.uid,
@@ -140,11 +145,12 @@ def _lease(
 # --- heartbeats ------------------------------------------------------------------------------------------------------
 
 
+@by_statements
 def sorted_out(
     session: Session, caller: Caller, reports: Iterable[AttemptProgress]
 ) -> tuple[list[AttemptProgress], list[AttemptRef]]:
     """Return which reports are of live attempts of the host, and which attempts it must stop. Only reads."""
-    known = set(session.exec(_LIVE_OF_HOST, params={"host": caller.uid}))
+    known = set(_LIVE_OF_HOST.all(session, host=caller.uid))
     believed, stop = [], []
     for report in reports:
         if (report.job_uid, report.attempt) in known:
@@ -163,6 +169,7 @@ class Heard:
     progress: AttemptProgress
 
 
+@by_statements
 def prolong(session: Session, heard: Sequence[Heard], hosts: dict[UUID, datetime]) -> None:
     """Prolong the leases of attempts that were heard of, keep their progress, and note which hosts were seen."""
     reports = {(report.host_uid, report.progress.job_uid, report.progress.attempt): report for report in heard}
@@ -174,9 +181,8 @@ def prolong(session: Session, heard: Sequence[Heard], hosts: dict[UUID, datetime
             if report is not None and may_go_on(live.leased_at, live.limits.wall_s, report.at):
                 prolonged.append(_prolonged(live, report))
     if prolonged:
-        connection.execute(_PROLONGED, prolonged)
-    if hosts:
-        connection.execute(_SEEN, [{"host": uid, "at": hosts[uid]} for uid in hosts])
+        _PROLONGED.each(session, prolonged)
+    _SEEN.each(session, [{"host": uid, "at": hosts[uid]} for uid in hosts])
 
 
 def _prolonged(live: sqlalchemy.Row[Any], report: Heard) -> dict[str, Any]:
@@ -191,18 +197,14 @@ def _in_parts(uids: Sequence[UUID]) -> Iterator[Sequence[UUID]]:
     return (uids[start : start + IDS_A_QUERY] for start in range(0, len(uids), IDS_A_QUERY))
 
 
-def keep_progress(session: Session, attempt: Attempt, progress: ProgressFields, job: Job) -> bool:
+def keep_progress(session: Session, attempt: AttemptFacts, progress: ProgressFields, job: JobFacts) -> bool:
     """Write down how far a live attempt is; tell whether it is still live."""
-    live = (
-        col(Attempt.job_uid) == attempt.job_uid,
-        col(Attempt.number) == attempt.number,
-        col(Attempt.status) == AttemptStatus.LEASED,
-    )
-    return bool(changed(session, update(Attempt).where(*live).values(progress_of(attempt, progress, job.amount))))
+    new = {f"new_{name}": value for name, value in progress_of(attempt, progress, job.amount).items()}
+    return bool(_PROGRESS.one(session, job=attempt.job_uid, attempt=attempt.number, **new))
 
 
 def progress_of(
-    before: ProgressFields | sqlalchemy.Row[Any], progress: ProgressFields, job_amount: int | None
+    before: AttemptFacts | sqlalchemy.Row[Any], progress: ProgressFields, job_amount: int | None
 ) -> dict[str, Any]:
     """Return how far an attempt is, as columns; what it did never shrinks, and is never more than its job has.
 
@@ -216,6 +218,7 @@ def progress_of(
 # --- loss ------------------------------------------------------------------------------------------------------------
 
 
+@by_statements
 def expire(session: Session, kinds: Kinds, *, now: datetime, at_most: int = 1000) -> int:
     """Take back the leases that have ended; return how many."""
     found = session.exec(_SILENT, params={"now": now, "at_most": at_most}).all()

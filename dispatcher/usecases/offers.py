@@ -1,22 +1,76 @@
-"""What a host can be given now. This only reads: a poll that finds nothing costs no commit."""
+"""What a host can be given now. This only reads: a poll that finds nothing changes nothing."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Final
+from functools import lru_cache
+from typing import Any, Final, NamedTuple
 from uuid import UUID
 
-from sqlalchemy import exists, func, literal
-from sqlmodel import Session, col, select
+import sqlalchemy
+from sqlalchemy import bindparam, exists, func, literal_column
+from sqlmodel import Session, col
 
 from dispatcher.scheduling.leases import FALSE_RESULTS_ALLOWED, LIVE_ATTEMPTS_ALLOWED, SAME_HOST_PAUSE
 from dispatcher.scheduling.matching import Profile, Requirement
 from dispatcher.storage.tables import Attempt, Batch, Host, Job, MatchClass
 from xwhep.errors.identity import RevokedError
+from xwhep.protocol.base import Cpu, Os
+from xwhep.sql.prepared import PreparedRead
 
 #: written into the statement: as a value that is bound, it would not tell the planner that the index of `ready` fits
-WANTED: Final = col(Job.attempts_wanted) > literal(0, literal_execute=True)
+WANTED: Final = col(Job.attempts_wanted) > literal_column("0")
+
+
+class Asking(NamedTuple):
+    """What is known of a host that asks for work."""
+
+    os: Os | None
+    cpu: Cpu | None
+    revoked_at: datetime | None
+    false_results: int
+    live_attempts: int
+
+
+_ASKING: Final = PreparedRead(
+    sqlalchemy.select(
+        col(Host.os),
+        col(Host.cpu),
+        col(Host.revoked_at),
+        col(Host.false_results),
+        sqlalchemy.select(func.count())
+        .where(col(Attempt.host_uid) == bindparam("host"), col(Attempt.ended_at).is_(None))
+        .scalar_subquery(),
+    ).where(col(Host.uid) == bindparam("host")),
+    Asking,
+)
+_CLASSES: Final = PreparedRead(
+    sqlalchemy.select(col(MatchClass.id), col(MatchClass.requirement)), lambda number, text: (number, text)
+)
+_OLDEST: Final = PreparedRead(
+    sqlalchemy.select(col(Job.submitted_at), col(Job.uid))
+    .where(
+        col(Job.match_class) == bindparam("match_class"),
+        WANTED,
+        ~exists().where(
+            col(Attempt.job_uid) == col(Job.uid),
+            col(Attempt.host_uid) == bindparam("host"),
+            # ahead too: the clock may have been set back
+            col(Attempt.ended_at).between(bindparam("since"), bindparam("until")),
+        ),
+    )
+    .order_by(col(Job.submitted_at), col(Job.uid))
+    .limit(1),
+    lambda submitted_at, uid: (submitted_at, uid),
+)
+_LEAST_SERVED: Final = PreparedRead(
+    sqlalchemy.select(col(Batch.served_at), col(Batch.uid))
+    .where(col(Batch.match_class) == bindparam("match_class"), col(Batch.ended_at).is_(None))
+    .order_by(col(Batch.served_at).nulls_first())
+    .limit(1),
+    lambda served_at, uid: (served_at, uid),
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,47 +81,45 @@ class Offer:
     batch_uid: UUID | None = None
 
 
+def asking(session: Session, host_uid: UUID) -> Asking:
+    """Return what is known of a host.
+
+    Raises:
+        RevokedError: it was revoked while it waited.
+    """
+    (host,) = _ASKING.all(session, host=host_uid)
+    if host.revoked_at is not None:
+        raise RevokedError
+    return host
+
+
+def may_work(host: Asking) -> bool:
+    """Tell whether a host may have one more attempt."""
+    return host.false_results < FALSE_RESULTS_ALLOWED and host.live_attempts < LIVE_ATTEMPTS_ALLOWED
+
+
 def fitting_classes(session: Session, profile: Profile) -> list[int]:
     """Return the match classes whose jobs a host of this profile can run."""
-    rows = session.exec(select(MatchClass.id, MatchClass.requirement)).all()
-    return [number for number, text in rows if number is not None and Requirement.parse(text).fits(profile)]
+    return [number for number, text in _CLASSES.all(session) if _requirement(text).fits(profile)]
+
+
+@lru_cache(maxsize=10_000)
+def _requirement(text: str) -> Requirement:
+    return Requirement.parse(text)
 
 
 def offer(session: Session, host_uid: UUID, profile: Profile, *, now: datetime) -> Offer | None:
-    """Return what the host can be given; None if nothing waits that fits.
+    """Return what a host can be given that may work; None if nothing waits that fits.
 
     Jobs go first, the oldest of all fitting classes; batches that make jobs at the lease take turns with what is left.
-
-    Raises:
-        RevokedError: the host was revoked while it waited.
     """
-    if not _may_work(session, host_uid):
-        return None
-    classes = fitting_classes(session, profile)
-    oldest = [found for match_class in classes if (found := _oldest(session, match_class, host_uid, now))]
+    classes: list[dict[str, Any]] = [{"match_class": number} for number in fitting_classes(session, profile)]
+    pause = {"host": host_uid, "since": now - SAME_HOST_PAUSE, "until": now + SAME_HOST_PAUSE}
+    oldest = [found for some in _OLDEST.each(session, [one | pause for one in classes]) for found in some]
     if oldest:
         return Offer(job_uid=min(oldest)[1])
-    open_batches = select(Batch.uid).where(col(Batch.match_class).in_(classes), col(Batch.ended_at).is_(None))
-    batch_uid = session.exec(open_batches.order_by(col(Batch.served_at).nulls_first()).limit(1)).first()
-    return None if batch_uid is None else Offer(batch_uid=batch_uid)
-
-
-def _may_work(session: Session, host_uid: UUID) -> bool:
-    """Tell whether a host may have one more attempt."""
-    known = select(Host.revoked_at, Host.false_results).where(Host.uid == host_uid)
-    revoked_at, false_results = session.exec(known).one()
-    if revoked_at is not None:
-        raise RevokedError
-    live = select(func.count()).where(col(Attempt.host_uid) == host_uid, col(Attempt.ended_at).is_(None))
-    return false_results < FALSE_RESULTS_ALLOWED and session.exec(live).one() < LIVE_ATTEMPTS_ALLOWED
-
-
-def _oldest(session: Session, match_class: int, host_uid: UUID, now: datetime) -> tuple[datetime, UUID] | None:
-    """Return when the oldest waiting job of a class that this host has not just lost was submitted, and its id."""
-    just_had = exists().where(
-        col(Attempt.job_uid) == col(Job.uid),
-        col(Attempt.host_uid) == host_uid,
-        col(Attempt.ended_at).between(now - SAME_HOST_PAUSE, now + SAME_HOST_PAUSE),  # ahead: the clock was set back
-    )
-    ready = select(Job.submitted_at, Job.uid).where(Job.match_class == match_class, WANTED, ~just_had)
-    return session.exec(ready.order_by(col(Job.submitted_at), col(Job.uid)).limit(1)).first()
+    waiting = [found for some in _LEAST_SERVED.each(session, classes) for found in some]
+    if not waiting:
+        return None
+    least_served = min(waiting, key=lambda one: (one[0] is not None, one[0] or now))
+    return Offer(batch_uid=least_served[1])

@@ -3,21 +3,51 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from dataclasses import fields
+from functools import lru_cache
+from types import MappingProxyType
 from typing import Any, Final, TypeVar
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, case, inspect, tuple_, update
+import sqlalchemy
+from sqlalchemy import ColumnElement, bindparam, case, insert, inspect, update
 from sqlalchemy.orm import defer
 from sqlmodel import Session, SQLModel, col, select
 
-from dispatcher.kinds.contract import AppKind, Case, Change, Own
+from dispatcher.kinds.contract import AppKind, AttemptFacts, Case, Change, JobFacts, Own
 from dispatcher.kinds.registry import Kinds
 from dispatcher.storage.tables import App, Attempt, Job
 from dispatcher.usecases.access import changed
+from xwhep.lifecycle import Status
+from xwhep.sql.prepared import PreparedRead, PreparedWrite
 
 T = TypeVar("T")
 
 _MOST: Final = 2**63 - 1  #: what a column holds
+
+
+def columns_of(table: Any, facts: Any) -> list[Any]:
+    """Return the columns of a table that facts are made from, in the order of their fields."""
+    return [col(getattr(table, field.name)) for field in fields(facts)]
+
+
+_INSERT_JOB: Final = PreparedWrite(insert(Job))
+#: of a job that begins
+_NOTHING_YET: Final = MappingProxyType({"status": Status.PENDING, "attempts_wanted": 1, "attempts_made": 0})
+
+
+def _case_row(*values: Any) -> tuple[AttemptFacts, JobFacts, str]:
+    of_attempt = len(fields(AttemptFacts))
+    return AttemptFacts(*values[:of_attempt]), JobFacts(*values[of_attempt:-1]), values[-1]
+
+
+_CASES: Final = PreparedRead(
+    sqlalchemy.select(*columns_of(Attempt, AttemptFacts), *columns_of(Job, JobFacts), col(App.kind))
+    .join(Job, col(Job.uid) == col(Attempt.job_uid))
+    .join(App, col(App.uid) == col(Job.app_uid))
+    .where(col(Attempt.job_uid) == bindparam("job"), col(Attempt.number) == bindparam("number")),
+    _case_row,
+)
 
 
 def own_rows(session: Session, table: Any, uids: Collection[UUID]) -> dict[UUID, Any]:
@@ -30,7 +60,7 @@ def own_rows(session: Session, table: Any, uids: Collection[UUID]) -> dict[UUID,
     return {getattr(row, str(key.key)): row for row in rows}
 
 
-def own_of(session: Session, kind: AppKind, job: Job, host_uid: UUID) -> Own:
+def own_of(session: Session, kind: AppKind, job: JobFacts, host_uid: UUID) -> Own:
     """Return the rows of a kind beside a job, its batch and a host."""
     return Own(
         host=own_rows(session, kind.own.host, [host_uid]).get(host_uid),
@@ -45,23 +75,32 @@ def remember(session: Session, kinds: Kinds, host_uid: UUID, abilities: Mapping[
         kind = kinds.apps[name]
         if kind.own.host is None:
             continue
-        if session.get(kind.own.host, host_uid) is None:
-            session.add(kind.own.host(host_uid=host_uid))
-            session.flush()
+        if not own_rows(session, kind.own.host, [host_uid]):
+            add(session, kind.own.host(host_uid=host_uid))
         apply(session, [Change(kind.own.host, host_uid, put=kind.remembered([ability])[0])])
+
+
+def add(session: Session, row: SQLModel) -> None:
+    """Write a kind's own row down."""
+    table = type(row)
+    _insertion(table).one(session, **{name: getattr(row, name) for name in table.model_fields})
+
+
+@lru_cache
+def _insertion(table: type[SQLModel]) -> PreparedWrite:
+    return PreparedWrite(insert(table))
+
+
+def insert_jobs(session: Session, rows: Sequence[Mapping[str, Any]]) -> None:
+    """Write jobs down that wait for a host."""
+    _INSERT_JOB.each(session, [{**_NOTHING_YET, **row} for row in rows])
 
 
 def load_cases(session: Session, kinds: Kinds, refs: Collection[tuple[UUID, int]]) -> list[tuple[AppKind, Case]]:
     """Return attempts, named by job and number, as their kinds look at them."""
-    if not refs:
-        return []
-    query = select(Attempt, Job, App.kind).where(col(Attempt.job_uid) == Job.uid, col(Job.app_uid) == App.uid)
-    named = query.where(tuple_(col(Attempt.job_uid), col(Attempt.number)).in_(refs))
-    rows = session.exec(named.execution_options(populate_existing=True)).all()
-    return [
-        (kind, Case(attempt, job, own_of(session, kind, job, attempt.host_uid)))
-        for attempt, job, kind in ((attempt, job, kinds.of(name)) for attempt, job, name in rows)
-    ]
+    found = _CASES.each(session, [{"job": uid, "number": number} for uid, number in refs])
+    rows = [(attempt, job, kinds.of(name)) for some in found for attempt, job, name in some]
+    return [(kind, Case(attempt, job, own_of(session, kind, job, attempt.host_uid))) for attempt, job, kind in rows]
 
 
 def by_kind(pairs: Iterable[tuple[AppKind, T]], hook: Callable[[AppKind, Sequence[T]], Sequence[Any]]) -> list[Any]:

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from datetime import datetime
+from typing import Any, Final
 from uuid import UUID
 
-from sqlalchemy import update
+import sqlalchemy
+from sqlalchemy import bindparam, insert, update
 from sqlmodel import Session, col, select
 
-from dispatcher.kinds.contract import AppKind, Case, Checked
+from dispatcher.kinds.contract import AppKind, Case, Checked, JobFacts
 from dispatcher.kinds.registry import Kinds
+from dispatcher.storage.orders import by_statements
 from dispatcher.storage.tables import (
     AppTarget,
     Attempt,
@@ -18,7 +21,6 @@ from dispatcher.storage.tables import (
     AttemptUpload,
     Fault,
     Host,
-    Job,
 )
 from dispatcher.usecases import own
 from dispatcher.usecases.access import body_digest, changed
@@ -32,6 +34,25 @@ from xwhep.lifecycle import AttemptStatus
 from xwhep.protocol.attempts import AttemptReply, FinishAttempt, Report
 from xwhep.protocol.jobs import Output
 from xwhep.rights import Caller
+from xwhep.sql.prepared import PreparedRead, PreparedWrite
+
+_UPLOADS: Final = PreparedRead(
+    sqlalchemy.select(col(AttemptUpload.digest), col(AttemptUpload.size_bytes)).where(
+        col(AttemptUpload.job_uid) == bindparam("job"), col(AttemptUpload.attempt) == bindparam("number")
+    ),
+    lambda digest, size_bytes: (digest, size_bytes),
+)
+_SAME_END: Final = PreparedRead(
+    sqlalchemy.select(col(Attempt.status)).where(
+        col(Attempt.job_uid) == bindparam("job"),
+        col(Attempt.number) == bindparam("number"),
+        col(Attempt.host_uid) == bindparam("host"),
+        col(Attempt.result_digest) == bindparam("result"),
+    ),
+    AttemptStatus,
+)
+_ADD_UPLOAD: Final = PreparedWrite(insert(AttemptUpload))
+_ADD_OUTPUT: Final = PreparedWrite(insert(AttemptOutput))
 
 #: standard output and standard error, beside the files of the folder `out`
 STREAMS = 2
@@ -79,6 +100,7 @@ def uploadable(session: Session, kinds: Kinds, caller: Caller, ref: tuple[UUID, 
     return _allowed_bytes(case.job) - sum(earlier.values())
 
 
+@by_statements
 def uploaded(
     session: Session, kinds: Kinds, caller: Caller, ref: tuple[UUID, int], output: tuple[str, int], *, now: datetime
 ) -> None:
@@ -92,22 +114,18 @@ def uploaded(
     allowed_bytes = uploadable(session, kinds, caller, ref, digest)
     if size_bytes > allowed_bytes:
         raise TooLargeError("the content", allowed_bytes)
-    if session.get(AttemptUpload, (*ref, digest)) is None:
+    if digest not in _uploads(session, ref):
         store_blob(session, digest, size_bytes, now=now)
-        fields = {"job_uid": ref[0], "attempt": ref[1], "digest": digest, "size_bytes": size_bytes}
-        session.add(AttemptUpload.model_validate(fields))
-        session.flush()
+        _ADD_UPLOAD.one(session, job_uid=ref[0], attempt=ref[1], digest=digest, size_bytes=size_bytes)
 
 
-def _allowed_bytes(job: Job) -> int:
+def _allowed_bytes(job: JobFacts) -> int:
     return job.limits.disk_bytes + STREAMS * job.limits.output_bytes
 
 
 def _uploads(session: Session, ref: tuple[UUID, int]) -> dict[str, int]:
     """Return what an attempt has uploaded: the size of each content by its digest."""
-    job_uid, number = ref
-    query = select(AttemptUpload).where(AttemptUpload.job_uid == job_uid, col(AttemptUpload.attempt) == number)
-    return {upload.digest: upload.size_bytes for upload in session.exec(query)}
+    return dict(_UPLOADS.all(session, job=ref[0], number=ref[1]))
 
 
 # --- reports ----------------------------------------------------------------------------------------------------------
@@ -174,6 +192,7 @@ def _refuse(session: Session, kinds: Kinds, case: Case, error: XwhepError, *, no
 # --- ends -------------------------------------------------------------------------------------------------------------
 
 
+@by_statements
 def finish(
     session: Session, kinds: Kinds, caller: Caller, ref: tuple[UUID, int], end: FinishAttempt, *, now: datetime
 ) -> AttemptReply:
@@ -184,9 +203,8 @@ def finish(
         InvalidFieldError: an output that the attempt has not uploaded.
     """
     digest = body_digest(end)
-    attempt = session.get(Attempt, ref, populate_existing=True)
-    if attempt is not None and attempt.host_uid == caller.uid and attempt.result_digest == digest:
-        return AttemptReply(status=attempt.status)
+    for status in _SAME_END.all(session, job=ref[0], number=ref[1], host=caller.uid, result=digest):
+        return AttemptReply(status=status)
     kind, case = live(session, kinds, caller, *ref)
     (concluded,) = kind.conclude([(case, end)], now)
     outputs = _candidates(session, case, kind, end, concluded.status)
@@ -200,25 +218,23 @@ def finish(
     reason = end.reason or ("the host gave the job back" if concluded.status is AttemptStatus.LOST else None)
     if not settle(session, kinds, [AttemptEnd(*ref, concluded.status, reason, reported)], now=now):
         raise LeaseLostError(*ref)
-    session.add_all(outputs)
-    session.flush()
+    _ADD_OUTPUT.each(session, outputs)
     own.apply(session, concluded.changes)
     return AttemptReply(status=concluded.status)
 
 
 def _candidates(
     session: Session, case: Case, kind: AppKind, end: FinishAttempt, status: AttemptStatus
-) -> list[AttemptOutput]:
-    """Return what an attempt has left, also where its job has failed: its output tells why."""
+) -> list[dict[str, Any]]:
+    """Return the rows of what an attempt has left, also where its job has failed: its output tells why."""
     if not kind.leaves_files or status is AttemptStatus.LOST:
         return []
     ref = case.attempt.job_uid, case.attempt.number
     _check_outputs(session, ref, case.job, end.outputs)
-    named = {"job_uid": ref[0], "attempt": ref[1]}
-    return [AttemptOutput.model_validate({**named, **output.model_dump()}) for output in end.outputs]
+    return [{"job_uid": ref[0], "attempt": ref[1], **output.model_dump()} for output in end.outputs]
 
 
-def _check_outputs(session: Session, ref: tuple[UUID, int], job: Job, outputs: list[Output]) -> None:
+def _check_outputs(session: Session, ref: tuple[UUID, int], job: JobFacts, outputs: list[Output]) -> None:
     """Check that outputs were uploaded and stay, as files, within the job's limits.
 
     Only names that a program can leave: its owner downloads them, and no host is to choose where they end.

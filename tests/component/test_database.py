@@ -7,24 +7,29 @@ import os
 import sqlite3
 import stat
 import threading
-from collections.abc import Iterator
+from collections.abc import AsyncIterator, Iterator
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 from uuid import UUID
 
 import pytest
-from sqlalchemy import event, text
-from sqlalchemy.exc import DBAPIError
+from sqlalchemy import bindparam, event, insert, text, update
+from sqlalchemy.exc import DBAPIError, IntegrityError
 from sqlmodel import Session, col, select
 
-from dispatcher.storage.database import Database
+from dispatcher.storage.database import GROUP, Database
+from dispatcher.storage.orders import by_statements
 from dispatcher.storage.tables import METADATA, MatchClass
 from dispatcher.usecases.access import announce
 from xwhep.errors.identity import ForbiddenError
 from xwhep.errors.jobs import StorageFullError, UnavailableError
+from xwhep.sql.prepared import PreparedWrite
 from xwhep.vanity.errors import KeyUsedError
 
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
+ADD = PreparedWrite(insert(MatchClass).values(requirement=bindparam("name")))
+RENAME = PreparedWrite(update(MatchClass).values(requirement=bindparam("name")))
 ONE = UUID("0190f3c2-8a4e-7b1d-9c3f-2e5d6a7b8c9d")
 
 
@@ -74,6 +79,24 @@ async def held(database: Database) -> tuple[Gate, asyncio.Task[None]]:
     return gate, task
 
 
+async def held_long(database: Database) -> tuple[Gate, asyncio.Task[None]]:
+    """Do the same with the writer of a loop, which itself goes on."""
+    gate = Gate()
+    task = asyncio.create_task(database.run_long(gate))
+    assert await asyncio.to_thread(gate.entered.wait, 30)
+    return gate, task
+
+
+def limit(session: Session) -> None:
+    """Let the file grow no more."""
+    pages = session.connection().execute(text("PRAGMA page_count")).scalar_one()
+    session.connection().execute(text(f"PRAGMA max_page_count={pages}"))
+
+
+def relax(session: Session) -> None:
+    session.connection().execute(text("PRAGMA max_page_count=1000000"))
+
+
 async def test_use_cases_that_wait_share_a_commit(database: Database) -> None:
     commits = 0
 
@@ -83,14 +106,14 @@ async def test_use_cases_that_wait_share_a_commit(database: Database) -> None:
         commits += 1
 
     gate, task = await held(database)
-    orders = [asyncio.create_task(database.run(write, f"{i:03}")) for i in range(100)]
+    orders = [asyncio.create_task(database.run(write, f"{i:03}")) for i in range(GROUP)]
     await asyncio.sleep(0)
     gate.open.set()
     await task
 
-    assert await asyncio.gather(*orders) == [f"{i:03}" for i in range(100)]
+    assert await asyncio.gather(*orders) == [f"{i:03}" for i in range(GROUP)]
     assert commits == 1
-    assert len(await database.read(names)) == 100
+    assert len(await database.read(names)) == GROUP
 
 
 async def test_one_that_raises_spoils_nothing_of_the_others(database: Database) -> None:
@@ -163,14 +186,6 @@ async def test_a_reader_hears_an_error_that_is_returned(database: Database) -> N
 
 async def test_a_full_disk_is_said_and_nothing_is_half_written(database: Database) -> None:
     await database.run(write, "before")
-
-    def limit(session: Session) -> None:
-        pages = session.connection().execute(text("PRAGMA page_count")).scalar_one()
-        session.connection().execute(text(f"PRAGMA max_page_count={pages}"))
-
-    def relax(session: Session) -> None:
-        session.connection().execute(text("PRAGMA max_page_count=1000000"))
-
     await database.run(limit)
     with pytest.raises(StorageFullError, match="no room") as full:
         await database.run(write, "x" * 1_000_000)
@@ -218,6 +233,112 @@ async def test_what_was_ordered_before_the_close_is_done_and_what_comes_after_is
 async def test_a_use_case_cannot_order_another_and_wait_for_it(database: Database) -> None:
     with pytest.raises(AssertionError, match="would wait for itself"):
         await database.run(lambda _session: database.run_now(write, "a"))
+
+
+# --- in a loop
+
+
+@pytest.fixture
+async def serving(database: Database) -> AsyncIterator[Database]:
+    database.serve(asyncio.get_running_loop())
+    yield database
+    await database.stop_serving()
+
+
+def thread(_session: Session) -> int:
+    return threading.get_ident()
+
+
+@by_statements
+def write_by_statement(session: Session, name: str) -> str:
+    ADD.one(session, name=name)
+    return name
+
+
+@by_statements
+def write_by_statement_and_fail(session: Session, name: str) -> None:
+    write_by_statement(session, name)
+    raise ForbiddenError("user", "do this")
+
+
+async def test_use_cases_run_in_the_loops_thread_and_long_ones_beside_it(serving: Database) -> None:
+    here = threading.get_ident()
+
+    assert await serving.run(thread) == here
+    assert await serving.run_long(thread) != here
+    assert list(await asyncio.gather(serving.run(write, "a"), serving.run_long(write, "b"))) == ["a", "b"]
+    assert await serving.read(names) == ["a", "b"]
+
+
+@pytest.mark.parametrize("kept", [write, write_by_statement])
+@pytest.mark.parametrize("failing", [write_and_fail, write_by_statement_and_fail])
+async def test_one_that_raises_spoils_nothing_of_the_others_in_a_loop_either(
+    serving: Database, kept: Any, failing: Any
+) -> None:
+    orders = [serving.run(kept, "a"), serving.run(failing, "b"), serving.run(kept, "c"), serving.run(kept, "b")]
+
+    answers = await asyncio.gather(*orders, return_exceptions=True)
+
+    assert answers[::2] == ["a", "c"]
+    assert isinstance(answers[1], ForbiddenError)
+    assert answers[3] == "b"
+    assert await serving.read(names) == ["a", "b", "c"]
+
+
+async def test_what_is_unique_is_written_once_by_statements_too(serving: Database) -> None:
+    answers = await asyncio.gather(*[serving.run(write_by_statement, "a") for _ in range(3)], return_exceptions=True)
+
+    assert answers[0] == "a"
+    assert all(isinstance(answer, IntegrityError) for answer in answers[1:])
+    assert await serving.read(names) == ["a"]
+
+
+async def test_a_use_case_sees_what_statements_before_it_have_changed(serving: Database) -> None:
+    def read(session: Session) -> str:
+        return session.get_one(MatchClass, 1).requirement
+
+    def rename(session: Session) -> int:
+        return RENAME.one(session, name="after")
+
+    await serving.run(write, "before")
+    answers: Any = await asyncio.gather(serving.run(read), serving.run(rename), serving.run(read))
+
+    assert answers == ["before", 1, "after"]
+
+
+async def test_a_caller_in_a_loop_that_gave_up_changes_nothing(serving: Database) -> None:
+    gate, task = await held_long(serving)
+    given_up = asyncio.create_task(serving.run(write, "given up"))
+    await asyncio.sleep(0)
+    given_up.cancel()
+    await asyncio.gather(given_up, return_exceptions=True)
+    gate.open.set()
+    await task
+
+    assert await serving.run(write, "later") == "later"
+    assert await serving.read(names) == ["later"]
+
+
+async def test_a_full_disk_is_said_in_a_loop_too(serving: Database) -> None:
+    await serving.run_long(limit)
+    with pytest.raises(StorageFullError):
+        await serving.run(write_by_statement, "x" * 1_000_000)
+    await serving.run_long(relax)
+
+    assert await serving.run(write_by_statement, "after") == "after"
+    assert await serving.read(names) == ["after"]
+
+
+async def test_a_loop_that_was_left_is_not_waited_for(database: Database) -> None:
+    elsewhere = asyncio.new_event_loop()  # that never runs
+    database.serve(elsewhere)
+    order = asyncio.create_task(database.run(write, "a"))
+    await asyncio.sleep(0)
+
+    await database.stop_serving()
+    elsewhere.close()
+
+    assert await order == "a"
 
 
 # --- without threads

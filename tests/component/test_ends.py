@@ -11,7 +11,7 @@ import pytest
 from sqlmodel import Session, col, select, update
 
 from dispatcher.scheduling.leases import LEASE, SAME_HOST_PAUSE
-from dispatcher.storage.database import READY
+from dispatcher.storage.orders import READY
 from dispatcher.storage.tables import Attempt, AttemptOutput, Job
 from dispatcher.usecases import batches, ends, jobs, leasing, results
 from dispatcher.usecases.ends import AttemptEnd

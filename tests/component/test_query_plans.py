@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
+from unittest import mock
 
 import pytest
 from sqlalchemy import event, insert
@@ -23,6 +24,7 @@ from xwhep.protocol.attempts import AttemptProgress
 from xwhep.protocol.base import Cpu, Os
 from xwhep.protocol.jobs import JobWork
 from xwhep.rights import Caller, Role
+from xwhep.sql.prepared import Prepared, Values
 from xwhep.world import REAL
 
 LINUX = Profile({kind: frozenset({"p2pkh-compressed"}) for kind in ALL_KINDS}, Os.LINUX, Cpu.X86_64)
@@ -55,8 +57,16 @@ def statements(desk: Desk) -> Iterator[list[tuple[str, Any]]]:
     def note(_connection: object, _cursor: object, statement: str, parameters: Any, *_rest: object) -> None:
         seen.append((statement, parameters))
 
+    each_row = Prepared.each_row
+
+    def note_each(prepared: Prepared, session: Session, rows: Iterable[Values], take: Any) -> list[Any]:
+        text, rows = prepared.text(session), list(rows)
+        seen.extend((text.text, text.parameters(row)) for row in rows)
+        return each_row(prepared, session, rows, take)
+
     event.listen(desk.database.engine, "before_cursor_execute", note)
-    yield seen
+    with mock.patch.object(Prepared, "each_row", note_each):
+        yield seen
     event.remove(desk.database.engine, "before_cursor_execute", note)
 
 

@@ -115,6 +115,7 @@ class Desk:
         """Let a host poll."""
         request = poll_request(*kinds, keys_per_s=keys_per_s, forms=forms)
         abilities = KINDS.abilities(request)
+        self.database.run_now(leasing.prolong, [], {host.uid: self.now})  # as the route notes that it was heard of
         return self.database.run_now(leasing.lease, KINDS, host, request, abilities, now=self.now)
 
 

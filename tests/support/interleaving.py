@@ -7,18 +7,23 @@ since it relies on nothing but the conditions of its own statements.
 from __future__ import annotations
 
 import contextlib
+import copy
+import functools
 import random
 import sqlite3
 import threading
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any, Final
+from unittest import mock
 
 from sqlalchemy import Update, create_engine, event
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import ORMExecuteState
 from sqlalchemy.pool import NullPool
 from sqlmodel import Session
+
+from xwhep.sql.prepared import Prepared, Values
 
 #: how long a caller may wait for its turn, seconds: only a caller that hangs passes this
 PATIENCE_S: Final = 60.0
@@ -60,6 +65,7 @@ class _Here(threading.local):
 
     file: Path
     before_statement: Callable[[], None]
+    taken_out: Which | None = None
 
 
 _HERE: Final = _Here()
@@ -79,6 +85,28 @@ _ENGINE: Final = create_engine("sqlite://", creator=_connect, poolclass=NullPool
 @event.listens_for(_ENGINE, "before_cursor_execute")
 def _wait_for_turn(*_: object) -> None:
     _HERE.before_statement()
+
+
+def _each_in_turn(self: Prepared, session: Session, rows: Iterable[Values], take: Any) -> list[Any]:
+    """Do what `Prepared.each_row` does, with a turn before each row and perhaps without conditions."""
+    statement: Any = self.statement
+    if isinstance(statement, Update) and _HERE.taken_out is not None and _HERE.taken_out(statement):
+        self = _bare(self)
+    found = []
+    for row in rows:
+        _HERE.before_statement()
+        found += _EACH_ROW(self, session, [row], take)
+    return found
+
+
+@functools.cache
+def _bare(prepared: Prepared) -> Prepared:
+    without = copy.copy(prepared)
+    without.__init__(_without_where(prepared.statement))  # type: ignore[misc]
+    return without
+
+
+_EACH_ROW: Final = Prepared.each_row
 
 
 class Caller:
@@ -107,13 +135,16 @@ def _without_conditions(which: Which) -> Callable[[ORMExecuteState], Any]:
     def execute(state: ORMExecuteState) -> Any:
         statement: Any = state.statement
         if isinstance(statement, Update) and which(statement):
-            bare = statement._clone()
-            keys = [one for one in statement._where_criteria if _names_the_row(one)]
-            bare._where_criteria = tuple(keys)
-            return state.invoke_statement(bare)
+            return state.invoke_statement(_without_where(statement))
         return None
 
     return execute
+
+
+def _without_where(statement: Any) -> Any:
+    bare = statement._clone()
+    bare._where_criteria = tuple(one for one in statement._where_criteria if _names_the_row(one))
+    return bare
 
 
 def _names_the_row(criterion: Any) -> bool:
@@ -138,7 +169,7 @@ def play(file: Path, seed: int, scripts: Sequence[Callable[[Caller], None]], tak
     failures: list[BaseException] = []
 
     def live(number: int, script: Callable[[Caller], None]) -> None:
-        _HERE.file, _HERE.before_statement = file, lambda: turns.wait(number)
+        _HERE.file, _HERE.before_statement, _HERE.taken_out = file, lambda: turns.wait(number), taken_out
         try:
             turns.wait(number, first=True)
             script(Caller(taken_out))
@@ -148,10 +179,11 @@ def play(file: Path, seed: int, scripts: Sequence[Callable[[Caller], None]], tak
             turns.leave(number)
 
     threads = [threading.Thread(target=live, args=item) for item in enumerate(scripts)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
+    with mock.patch.object(Prepared, "each_row", _each_in_turn):
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
     if failures:
         raise failures[0]
 

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from datetime import UTC, datetime
 from enum import StrEnum
+from functools import lru_cache
 from types import MappingProxyType
 from typing import Any, Final, Generic, TypeVar
 
@@ -12,6 +14,10 @@ from sqlalchemy import JSON, BigInteger, DateTime, Dialect, Enum, Index, Integer
 from sqlmodel import Field
 
 ValueT = TypeVar("ValueT")
+
+#: of documents, how long a text may be that is remembered, in characters, and how many of each kind are
+_SHORT: Final = 1024
+_REMEMBERED: Final = 1024
 
 #: of constraints and indexes, so that a migration can rely on their names
 NAMES: Final = MappingProxyType(
@@ -52,6 +58,16 @@ class Document(TypeDecorator[ValueT], Generic[ValueT]):
         super().__init__()
         self.shape = shape
         self._adapter: TypeAdapter[ValueT] = TypeAdapter(shape)
+
+    def result_processor(self, dialect: Dialect, coltype: object) -> Callable[[Any], ValueT | None]:
+        """Return what reads a value; equal texts, as the limits of an app's jobs are, are parsed once.
+
+        So two rows may share a value: nobody changes one.
+        """
+        parse = super().result_processor(dialect, coltype)
+        assert parse is not None, "a document is always parsed"
+        parse_once = lru_cache(maxsize=_REMEMBERED)(parse)
+        return lambda raw: parse_once(raw) if isinstance(raw, str) and len(raw) <= _SHORT else parse(raw)
 
     def process_bind_param(self, value: ValueT | None, dialect: Dialect) -> Any:  # noqa: ARG002 - signature
         """Return plain JSON values."""

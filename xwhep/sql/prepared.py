@@ -1,0 +1,137 @@
+"""Statements that are compiled once and then run by the driver itself, for lists of values.
+
+To run a small statement takes SQLAlchemy many times as long as SQLite. So what each request needs is written as a
+statement of SQLAlchemy's, compiled for the dialect of the first connection, and handed to the driver as text. How
+values become columns, and columns values, is told by the types of the columns as ever.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any, Final, Generic, Self, TypeVar
+
+from sqlalchemy import Dialect, Executable, Select
+from sqlalchemy.exc import DBAPIError
+from sqlmodel import Session
+
+Convert = Callable[[Any], Any]
+Values = Mapping[str, Any]
+T = TypeVar("T")
+
+#: in `Session.info`: the driver's connection, and the transaction that it is of
+_DRIVER: Final = "driver"
+_OF: Final = "driver is of"
+RowT = TypeVar("RowT")
+
+
+@dataclass(frozen=True, slots=True)
+class DriverText:
+    """A statement as a driver takes it."""
+
+    text: str
+    #: of each place in the text: the name of its value, the value if the statement has it, and how it is stored
+    places: tuple[tuple[str, Any, Convert | None], ...]
+    columns: tuple[Convert | None, ...]  #: of each column of a result: how it is read
+
+    @classmethod
+    def of(cls, statement: Executable, dialect: Dialect) -> Self:
+        """Return a statement for a dialect."""
+        compiled: Any = statement.compile(dialect=dialect)  # type: ignore[attr-defined] # every statement has it
+        places = tuple(
+            (name, bind.value, bind.type.dialect_impl(dialect).bind_processor(dialect))
+            for name, bind in ((name, compiled.binds[name]) for name in compiled.positiontup or ())
+        )
+        columns = statement.selected_columns if isinstance(statement, Select) else ()
+        readers = tuple(column.type.dialect_impl(dialect).result_processor(dialect, None) for column in columns)
+        return cls(str(compiled), places, readers)
+
+    def parameters(self, values: Values) -> list[Any]:
+        """Return values as the driver takes them, in the order of their places."""
+        found = ((values.get(name, fixed), store) for name, fixed, store in self.places)
+        return [value if store is None else store(value) for value, store in found]
+
+    def values(self, raw: tuple[Any, ...]) -> list[Any]:
+        """Return a row of the driver's as values."""
+        return [value if read is None else read(value) for value, read in zip(raw, self.columns, strict=True)]
+
+
+class Prepared:
+    """A statement, compiled when it is first run."""
+
+    def __init__(self, statement: Executable) -> None:
+        self.statement = statement
+        self._text: DriverText | None = None
+
+    def text(self, session: Session) -> DriverText:
+        """Return the statement as the session's driver takes it."""
+        if self._text is None:
+            self._text = DriverText.of(self.statement, session.get_bind().dialect)
+        return self._text
+
+    def each_row(self, session: Session, rows: Iterable[Values], take: Callable[[DriverText, Any], T]) -> list[T]:
+        """Run the statement with each of these values; return what is taken of its cursor each time.
+
+        Raises:
+            DBAPIError: as SQLAlchemy raises it, without the values.
+        """
+        dialect = session.get_bind().dialect
+        assert dialect.dbapi is not None, "it has a driver"
+        faults: type[Exception] = dialect.dbapi.Error
+        text, cursor = self.text(session), _driver(session).cursor()
+        try:
+            return [take(text, cursor.execute(text.text, text.parameters(row))) for row in rows]
+        except faults as error:
+            raise DBAPIError.instance(text.text, None, error, faults, hide_parameters=True, dialect=dialect) from error
+        finally:
+            cursor.close()
+
+
+class PreparedWrite(Prepared):
+    """A statement that changes rows."""
+
+    def each(self, session: Session, rows: Iterable[Values]) -> list[int]:
+        """Run it with each of these values; return how many rows each time has changed.
+
+        Raises:
+            DBAPIError: as SQLAlchemy raises it.
+        """
+        return self.each_row(session, rows, lambda _, cursor: int(cursor.rowcount))
+
+    def one(self, session: Session, **values: Any) -> int:
+        """Run it once; return how many rows it has changed."""
+        return self.each(session, [values])[0]
+
+
+class PreparedRead(Prepared, Generic[RowT]):
+    """A statement that reads rows, each of them made into a `row` of its columns in their order."""
+
+    def __init__(self, statement: Executable, row: Callable[..., RowT]) -> None:
+        super().__init__(statement)
+        self._row = row
+
+    def each(self, session: Session, rows: Iterable[Values]) -> list[list[RowT]]:
+        """Run it with each of these values; return what each time has found.
+
+        Raises:
+            DBAPIError: as SQLAlchemy raises it.
+        """
+        make = self._row
+        return self.each_row(session, rows, lambda text, cursor: [make(*text.values(raw)) for raw in cursor.fetchall()])
+
+    def all(self, session: Session, **values: Any) -> list[RowT]:
+        """Run it once; return what it has found."""
+        return self.each(session, [values])[0]
+
+    def first_of_each(self, session: Session, rows: Iterable[Values]) -> list[RowT | None]:
+        """Run it with each of these values; return the first row that each time has found."""
+        return [found[0] if found else None for found in self.each(session, rows)]
+
+
+def _driver(session: Session) -> Any:
+    """Return the driver's connection of the transaction that a session is in; looked up once a transaction."""
+    transaction = session.get_transaction()
+    if transaction is None or session.info.get(_OF) is not transaction:
+        connection = session.connection()
+        session.info[_OF], session.info[_DRIVER] = session.get_transaction(), connection.connection
+    return session.info[_DRIVER]
