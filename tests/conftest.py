@@ -11,8 +11,9 @@ from hypothesis import HealthCheck, settings
 ROOT = Path(__file__).parents[1]
 
 # The programs that tests start are not measured: it costs them half as much time again, and their code is measured
-# where it runs in a test's own process.
-os.environ.pop("COVERAGE_PROCESS_CONFIG", None)
+# where it runs in a test's own process. The process that hands out the tests starts those that are measured.
+if "PYTEST_XDIST_WORKER" in os.environ:
+    os.environ.pop("COVERAGE_PROCESS_CONFIG", None)
 
 # A run in the background of a shell ignores Ctrl-C, and so would the programs that tests start and interrupt.
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:

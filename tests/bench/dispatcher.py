@@ -25,6 +25,7 @@ from tests.bench.dispatcher_grid import DISPATCHER_CPU, LoadedGrid, a_loaded_gri
 from tests.bench.lives import Lane
 
 Act: TypeAlias = Callable[[Lane], Awaitable[int]]  #: does something and returns how many things it did
+Subject: TypeAlias = tuple[Act, int]  #: what is done, and by how many lanes at once
 
 LANES: Final = 64
 #: requests of a whole life without an output
@@ -66,22 +67,24 @@ async def measured(grid: LoadedGrid, lanes: list[Lane], act: Act, seconds: float
 
 
 async def compared(
-    grid: LoadedGrid, lanes: list[Lane], acts: Mapping[str, Act], *, rounds: int, seconds: float
+    grid: LoadedGrid, lanes: list[Lane], subjects: Mapping[str, Subject], *, rounds: int, seconds: float
 ) -> dict[str, list[Slice]]:
     """Return the rounds of each subject; all take turns, so that all meet the same noise."""
-    found: dict[str, list[Slice]] = {name: [] for name in acts}
-    for act in acts.values():
-        await measured(grid, lanes, act, seconds / 4)  # prepares statements, and brings everything into the caches
+    found: dict[str, list[Slice]] = {name: [] for name in subjects}
+    for act, count in subjects.values():
+        await measured(grid, lanes[:count], act, seconds / 4)  # prepares statements, and fills the caches
     for _ in range(rounds):
-        for name, act in acts.items():
-            found[name].append(await measured(grid, lanes, act, seconds))
+        for name, (act, count) in subjects.items():
+            found[name].append(await measured(grid, lanes[:count], act, seconds))
     return found
 
 
-SUBJECTS: Final[Mapping[str, tuple[Act, int]]] = {  # with how many lanes
+SUBJECTS: Final[Mapping[str, Subject]] = {
     "bare": (Lane.bare, LANES),
     "job": (Lane.job, LANES),
     "job-with-output": (Lane.job_with_output, LANES),
+    "job-alone": (Lane.job, 1),
+    "submit-1000": (Lane.submitted_in_bulk, 1),
 }
 
 
@@ -93,19 +96,21 @@ async def run(*, quick: bool, only: str | None) -> dict[str, Any]:
             lanes = [await Lane.open(grid, number) for number in range(LANES)]
             for lane in lanes:
                 stack.callback(lane.close)
-            acts = {name: act for name, (act, _) in SUBJECTS.items() if only in {None, name}}
-            found = await compared(grid, lanes, acts, rounds=rounds, seconds=seconds)
+            subjects = {name: subject for name, subject in SUBJECTS.items() if only in {None, name}}
+            found = await compared(grid, lanes, subjects, rounds=rounds, seconds=seconds)
     for name, slices in found.items():
         print(_row(name, slices))
     if only is not None:
         return {f"{only}_cpu_us": round(median(piece.cost_us for piece in found[only]))}
-    bare = median(piece.cost_us for piece in found["bare"])
-    job = median(piece.cost_us for piece in found["job-with-output"])
+    costs = {name: median(piece.cost_us for piece in slices) for name, slices in found.items()}
+    four_bare = REQUESTS * costs["bare"]
     return {
-        "bare_cpu_us": round(bare),
-        "job_cpu_us": round(job),
+        "bare_cpu_us": round(costs["bare"]),
+        "job_cpu_us": round(costs["job-with-output"]),
         "jobs_per_second": round(median(piece.done / piece.wall_s for piece in found["job-with-output"])),
-        "cpu_per_job_vs_bare": round(job / (REQUESTS * bare), 2),
+        "cpu_per_job_vs_bare": round(costs["job-with-output"] / four_bare, 2),
+        "cpu_per_job_without_output_vs_bare": round(costs["job"] / four_bare, 2),
+        "bulk_cpu_us": round(costs["submit-1000"]),
     }
 
 
