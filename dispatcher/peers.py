@@ -1,7 +1,7 @@
 """Who is at the other end of a connection: the key of its certificate, looked up in the database.
 
 The certificate is read once a connection, and its owner once a key: the answer holds until somebody is revoked. Then it
-is asked for anew, and what the revoked one has open is cut.
+is asked for anew, and the connections of the revoked member are cut.
 """
 
 from __future__ import annotations
@@ -47,7 +47,7 @@ class Peers:
             str, dict[Hashable, asyncio.Transport]
         ] = {}  #: connections by the key that they were opened with
         self._revocations = 0  #: of which this process knows
-        self._generation: int | None = None
+        self._counted: int | None = None  #: revoked members, as the database has them
 
     async def caller(self, request: web.Request, now: datetime) -> Caller:
         """Return who makes this request.
@@ -86,7 +86,7 @@ class Peers:
             self._open.pop(key_digest, None)
 
     def shut_out(self, uid: UUID, *, but: asyncio.BaseTransport | None = None) -> None:
-        """Cut what a revoked member has open, `but` the connection that asked for it, and believe nothing known."""
+        """Cut the connections of a revoked member, `but` the one that asked for it, and look every member up again."""
         keys = [key for key, caller in self._callers.items() if caller.uid == uid]
         self.forget()
         for key in keys:
@@ -94,10 +94,10 @@ class Peers:
                 if transport is not but:
                     transport.abort()
 
-    def follow(self, generation: int) -> None:
-        """Take note of how many revocations there were, of this process and of commands beside it."""
-        if generation != self._generation:
-            self._generation = generation
+    def follow(self, counted: int) -> None:
+        """Take note of the number of revoked members, which a command beside this process may have raised."""
+        if counted != self._counted:
+            self._counted = counted
             self.forget()
 
     def forget(self) -> None:

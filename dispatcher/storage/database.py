@@ -26,7 +26,7 @@ from typing import Any, Concatenate, Final, ParamSpec, TypeVar
 from sqlalchemy import Engine
 from sqlmodel import Session
 
-from dispatcher.storage.orders import Answer, Order, attempt_all, is_by_statements, tell_all, tell_here
+from dispatcher.storage.orders import QueuedUseCase, UseCaseResult, attempt_all, is_by_statements, tell_all, tell_here
 from xwhep.errors.base import XwhepError
 from xwhep.errors.jobs import StorageFullError, UnavailableError
 from xwhep.sql.sqlite import open_engine, translated
@@ -54,7 +54,7 @@ class Database:
         self._file = file
         self._engine = open_engine(file, connections=1)
         self._read_engine = open_engine(file, begin="BEGIN", connections=READERS)
-        self._orders: queue.SimpleQueue[Order | None] = queue.SimpleQueue()
+        self._orders: queue.SimpleQueue[QueuedUseCase | None] = queue.SimpleQueue()
         self._closing = threading.Lock()  # held to order and to close: no order slips in behind the last
         self._closed = False
         self._serving: int | None = None  #: the thread that runs use cases now
@@ -77,25 +77,27 @@ class Database:
             self._loop = loop
 
     async def stop_serving(self) -> None:
-        """Run what is ordered from now on in the writer's thread."""
+        """Run later use cases in the writer's thread; return when the earlier ones have ended."""
         self._loop = None
-        await self._ordered(Order(lambda _: None))  # what was ordered before has ended with this
+        await self._ordered(QueuedUseCase(lambda _: None))
 
     async def run(self, use_case: UseCase[P, T], /, *args: P.args, **kwargs: P.kwargs) -> T:
-        """Run a use case in a transaction and return what it returned once that is on disk.
+        """Run a use case in a transaction and return its value once the transaction is on disk.
 
         It takes milliseconds at most; for others there is `run_long`.
         """
-        order = Order(lambda session: use_case(session, *args, **kwargs), by_statements=is_by_statements(use_case))
+        order = QueuedUseCase(
+            lambda session: use_case(session, *args, **kwargs), by_statements=is_by_statements(use_case)
+        )
         result: T = await self._ordered(order)
         return result
 
     async def run_long(self, use_case: UseCase[P, T], /, *args: P.args, **kwargs: P.kwargs) -> T:
         """Do the same with a use case that may take long."""
-        result: T = await self._ordered(Order(lambda session: use_case(session, *args, **kwargs), is_long=True))
+        result: T = await self._ordered(QueuedUseCase(lambda session: use_case(session, *args, **kwargs), is_long=True))
         return result
 
-    def _ordered(self, order: Order) -> asyncio.Future[Any]:
+    def _ordered(self, order: QueuedUseCase) -> asyncio.Future[Any]:
         loop = asyncio.get_running_loop()
         if loop is self._loop:
             order.future = loop.create_future()
@@ -104,7 +106,9 @@ class Database:
 
     def run_now(self, use_case: UseCase[P, T], /, *args: P.args, **kwargs: P.kwargs) -> T:
         """Do the same without an event loop; for commands beside the server."""
-        order = Order(lambda session: use_case(session, *args, **kwargs), by_statements=is_by_statements(use_case))
+        order = QueuedUseCase(
+            lambda session: use_case(session, *args, **kwargs), by_statements=is_by_statements(use_case)
+        )
         assert isinstance(order.future, Future), "it is of no loop"
         self._put(order)
         result: T = order.future.result()
@@ -134,7 +138,7 @@ class Database:
         self._engine.dispose()
         self._read_engine.dispose()
 
-    def _put(self, order: Order) -> None:
+    def _put(self, order: QueuedUseCase) -> None:
         assert threading.get_ident() != self._serving, "a use case that orders another would wait for itself"
         with self._closing:
             if self._closed:
@@ -158,7 +162,7 @@ class Database:
         while (first := self._orders.get()) is not None:
             self._serve([first, *self._waiting()])
 
-    def _waiting(self) -> Iterator[Order]:
+    def _waiting(self) -> Iterator[QueuedUseCase]:
         """Yield what may share the next commit."""
         for _ in range(GROUP - 1):
             try:
@@ -170,7 +174,7 @@ class Database:
                 return
             yield following
 
-    def _serve(self, orders: list[Order]) -> None:
+    def _serve(self, orders: list[QueuedUseCase]) -> None:
         self._serving = threading.get_ident()
         try:
             # a caller that gave up before its use case began changes nothing; one that gives up now is too late
@@ -178,13 +182,13 @@ class Database:
         finally:
             self._serving = None
 
-    def _commit(self, group: list[Order]) -> None:
+    def _commit(self, group: list[QueuedUseCase]) -> None:
         """Run a group in one transaction; whoever waits is answered after the commit."""
         try:
             with self._session(self._engine) as session, session.begin():
                 answers = self._executed(session, group)
         except BaseException as failure:  # noqa: BLE001 - nothing was committed: each of them must hear of it
-            answers = [Answer(None, failure)] * len(group)
+            answers = [UseCaseResult(None, failure)] * len(group)
         ready = sum(answer.ready for answer in answers)
         if ready:
             self.on_ready(ready)
@@ -194,13 +198,13 @@ class Database:
             with contextlib.suppress(RuntimeError):  # it is closed: nobody waits there any more
                 loop.call_soon_threadsafe(tell_all, in_loop)
 
-    def _executed(self, session: Session, group: list[Order]) -> list[Answer]:
+    def _executed(self, session: Session, group: list[QueuedUseCase]) -> list[UseCaseResult]:
         """Run a group in the thread where it is to run, within the transaction."""
         loop = self._loop
         if loop is None or any(order.is_long for order in group):
             return attempt_all(session, group)
         session.connection()  # begins here: it may have to wait for another process
-        executed: Future[list[Answer]] = Future()
+        executed: Future[list[UseCaseResult]] = Future()
         loop.call_soon_threadsafe(self._execute, executed, session, group)
         while True:
             try:
@@ -209,7 +213,7 @@ class Database:
                 if self._loop is None and executed.cancel():  # the loop was left before it came to this
                     return attempt_all(session, group)
 
-    def _execute(self, executed: Future[list[Answer]], session: Session, group: list[Order]) -> None:
+    def _execute(self, executed: Future[list[UseCaseResult]], session: Session, group: list[QueuedUseCase]) -> None:
         """Run a group in the loop's thread, for the writer's that waits."""
         if not executed.set_running_or_notify_cancel():
             return

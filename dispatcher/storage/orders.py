@@ -1,4 +1,4 @@
-"""Use cases that wait for the database: what each of them is, and how it is run in a transaction that others share."""
+"""The use cases in the database's queue, and how each is run in a transaction that others share."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from xwhep.sql.prepared import PreparedWrite
 
 F = TypeVar("F", bound=Callable[..., Any])
 
-#: what a use case announces, in `Session.info`: how many attempts became wanted
+#: the key in `Session.info` under which a use case announces how many attempts became wanted
 READY: Final = "ready"
 
 _SAVEPOINT: Final = PreparedWrite(text("SAVEPOINT use_case"))
@@ -26,8 +26,8 @@ _RELEASE: Final = PreparedWrite(text("RELEASE SAVEPOINT use_case"))
 
 
 @dataclass(frozen=True, slots=True)
-class Answer:
-    """What became of an order."""
+class UseCaseResult:
+    """The outcome of a use case: its value, or its failure."""
 
     value: Any
     failure: BaseException | None
@@ -35,8 +35,8 @@ class Answer:
 
 
 @dataclass(slots=True)
-class Order:
-    """One use case to run, and who waits for it."""
+class QueuedUseCase:
+    """One use case to run, and the future of its caller."""
 
     work: Callable[[Session], Any]
     future: Future[Any] | asyncio.Future[Any] = field(default_factory=Future)
@@ -44,13 +44,13 @@ class Order:
     by_statements: bool = False
 
     def begins(self) -> bool:
-        """Tell whether somebody still waits, and from now on to the end."""
+        """Tell whether the caller still waits; from now on the use case is run to its end."""
         if isinstance(self.future, Future):
             return self.future.set_running_or_notify_cancel()
         return not self.future.cancelled()
 
-    def end(self, answer: Answer) -> None:
-        """Tell who waits; one who waits in a loop is told in its thread."""
+    def end(self, answer: UseCaseResult) -> None:
+        """Tell the caller the outcome; a caller in a loop is told in the loop's thread."""
         if isinstance(self.future, Future) or not self.future.done():
             if answer.failure is not None:
                 self.future.set_exception(answer.failure)
@@ -73,8 +73,8 @@ def is_by_statements(use_case: Callable[..., Any]) -> bool:
     return getattr(use_case, "by_statements", False)
 
 
-def attempt_all(session: Session, group: Iterable[Order]) -> list[Answer]:
-    """Run use cases one after the other, each in a savepoint; return what became of each.
+def attempt_all(session: Session, group: Iterable[QueuedUseCase]) -> list[UseCaseResult]:
+    """Run use cases one after the other, each in a savepoint; return the outcome of each.
 
     Raises:
         DatabaseError: it is the disk or the file: none of them was done.
@@ -82,22 +82,22 @@ def attempt_all(session: Session, group: Iterable[Order]) -> list[Answer]:
     return [_attempt(session, order) for order in group]
 
 
-def tell_here(order: Order, answer: Answer) -> bool:
-    """Tell who waits in a thread; return whether the order is of a loop, where who waits is yet to be told."""
+def tell_here(order: QueuedUseCase, answer: UseCaseResult) -> bool:
+    """Tell a caller that waits in a thread; return True for a caller in a loop, which this leaves to `tell_all`."""
     if isinstance(order.future, Future):
         order.end(answer)
         return False
     return True
 
 
-def tell_all(answers: Iterable[tuple[Order, Answer]]) -> None:
-    """Tell those who wait in this thread's loop."""
+def tell_all(answers: Iterable[tuple[QueuedUseCase, UseCaseResult]]) -> None:
+    """Tell the callers in this thread's loop."""
     for order, answer in answers:
         order.end(answer)
 
 
-def _attempt(session: Session, order: Order) -> Answer:
-    """Run one use case in a savepoint; what it raised has changed nothing.
+def _attempt(session: Session, order: QueuedUseCase) -> UseCaseResult:
+    """Run one use case in a savepoint; one that raises changes nothing.
 
     One that was second to write a value that must be unique is run once more: now it sees the first.
     """
@@ -109,15 +109,15 @@ def _attempt(session: Session, order: Order) -> Answer:
     except Exception as failure:
         if isinstance(failure, OperationalError) or type(failure) is DatabaseError:
             raise  # the disk or the file: the whole group has failed
-        return Answer(None, failure)
+        return UseCaseResult(None, failure)
     finally:
-        session.expunge_all()  # the next one is to see what statements have changed, and not what this one has read
+        session.expunge_all()  # statements change rows behind the session: the next use case reads its own
     ready = session.info.pop(READY, 0)
-    return Answer(None, value, ready) if isinstance(value, XwhepError) else Answer(value, None, ready)
+    return UseCaseResult(None, value, ready) if isinstance(value, XwhepError) else UseCaseResult(value, None, ready)
 
 
-def _run(session: Session, order: Order) -> Any:
-    """Run one use case; what one that raises has written is taken back."""
+def _run(session: Session, order: QueuedUseCase) -> Any:
+    """Run one use case; the changes of one that raises are taken back."""
     session.info.pop(READY, None)
     if not order.by_statements:
         with session.begin_nested():

@@ -66,28 +66,22 @@ def submit(
     earlier = _earlier(session, caller, digests, batch_uid)
     classes: dict[UUID, tuple[AppFacts, int]] = {}
     fresh: list[dict[str, Any]] = []
+    common = {"owner_uid": caller.uid, "batch_uid": batch_uid, "submitted_at": now}
     for request in requests:
-        if request.uid in earlier:
-            continue
-        app, match_class = _app_class(session, kinds, caller, request.app_uid, classes)
-        fresh.append(
-            {
-                "uid": request.uid,
-                "owner_uid": caller.uid,
-                "app_uid": app.uid,
-                "batch_uid": batch_uid,
-                "match_class": match_class,
-                "work": request,
-                "limits": _limits(request, app),
-                "attempts_allowed": kinds.of(app.kind).attempts_allowed,
-                "body_digest": digests[request.uid],
-                "submitted_at": now,
-            }
-        )
+        if request.uid not in earlier:
+            app, match_class = _app_class(session, kinds, caller, request.app_uid, classes)
+            allowed = kinds.of(app.kind).attempts_allowed
+            own = {"match_class": match_class, "attempts_allowed": allowed, "body_digest": digests[request.uid]}
+            fresh.append(_row(request, app) | common | own)
     insert_jobs(session, fresh)
     announce(session, len(fresh))
     made = {row["uid"]: _summary([(row | _PENDING).get(name) for name in _SUMMARY]) for row in fresh}
     return JobsView(jobs=[earlier.get(request.uid) or made[request.uid] for request in requests])
+
+
+def _row(request: SubmitJob, app: AppFacts) -> dict[str, Any]:
+    """Return the columns of a job that its request states."""
+    return {"uid": request.uid, "app_uid": app.uid, "work": request, "limits": _limits(request, app)}
 
 
 def _earlier(

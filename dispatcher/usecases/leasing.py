@@ -23,6 +23,7 @@ from dispatcher.usecases.access import changed
 from dispatcher.usecases.catalogue import targets_of
 from dispatcher.usecases.claims import Claim, begin_attempt, claim
 from dispatcher.usecases.ends import AttemptEnd, settle
+from xwhep.errors.identity import RevokedError
 from xwhep.errors.jobs import UnavailableError
 from xwhep.lifecycle import AttemptStatus
 from xwhep.protocol.attempts import (
@@ -71,7 +72,9 @@ _MOVED: Final[dict[str, Any]] = {name: bindparam(f"new_{name}") for name in ("fr
 _PROGRESS: Final = PreparedWrite(_AS_LEASED.values(_MOVED))
 _PROLONGED: Final = PreparedWrite(_AS_LEASED.values({**_MOVED, "lease_ends_at": bindparam("new_lease_ends_at")}))
 _PLATFORM: Final = PreparedWrite(
-    update(Host).where(col(Host.uid) == bindparam("host")).values(os=bindparam("new_os"), cpu=bindparam("new_cpu"))
+    update(Host)
+    .where(col(Host.uid) == bindparam("host"), col(Host.revoked_at).is_(None))
+    .values(os=bindparam("new_os"), cpu=bindparam("new_cpu"))
 )
 _KIND: Final = PreparedRead(
     sqlalchemy.select(col(App.kind)).where(col(App.uid) == bindparam("app")), lambda *columns: columns
@@ -104,13 +107,14 @@ def lease(
     """
     host, profile = offers.asking(session, caller.uid), kinds.profile(request, abilities)
     if (host.os, host.cpu) != (request.os, request.cpu):
-        _PLATFORM.one(session, host=caller.uid, new_os=request.os, new_cpu=request.cpu)
+        _note_platform(session, caller, request)
     if not offers.may_work(host):
         return None
     for _ in range(TRIES):
         found = offers.offer(session, caller.uid, profile, now=now)
         if found is None:
             return None
+        _note_platform(session, caller, request)
         own.remember(session, kinds, caller.uid, abilities)
         claimed = claim(session, kinds, found, caller.uid, now=now)
         if claimed is None:
@@ -119,6 +123,16 @@ def lease(
         if given is not None:
             return given
     raise UnavailableError("too many hosts asked for the same jobs at once")
+
+
+def _note_platform(session: Session, caller: Caller, request: LeaseRequest) -> None:
+    """Write down what a host runs on, if it is still a member; the first write of each lease.
+
+    Raises:
+        RevokedError: it is not.
+    """
+    if not _PLATFORM.one(session, host=caller.uid, new_os=request.os, new_cpu=request.cpu):
+        raise RevokedError
 
 
 def _lease(

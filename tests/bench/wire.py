@@ -9,8 +9,6 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, cast
 
-Loop = asyncio.AbstractEventLoop
-
 
 class UnexpectedStatusError(Exception):
     """The server answered with another status than the load expects."""

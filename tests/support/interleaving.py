@@ -101,9 +101,9 @@ def _each_in_turn(self: Prepared, session: Session, rows: Iterable[Values], take
 
 @functools.cache
 def _bare(prepared: Prepared) -> Prepared:
-    without = copy.copy(prepared)
-    without.__init__(_without_where(prepared.statement))  # type: ignore[misc]
-    return without
+    bare = copy.copy(prepared)
+    bare.statement, bare._text = _without_where(prepared.statement), None
+    return bare
 
 
 _EACH_ROW: Final = Prepared.each_row
