@@ -10,6 +10,7 @@ import argparse
 import asyncio
 import json
 import os
+import sys
 import tempfile
 import time
 from collections.abc import Awaitable, Callable, Mapping
@@ -28,6 +29,9 @@ Act: TypeAlias = Callable[[Lane], Awaitable[int]]  #: does something and returns
 Subject: TypeAlias = tuple[Act, int]  #: what is done, and by how many lanes at once
 
 LANES: Final = 64
+#: the table's columns: microseconds of the dispatcher's processor for each, lowest, median and highest round; how many
+#: a second; milliseconds of half of them and of all but one in a hundred; how busy dispatcher and load are
+HEAD: Final = "                 us low  median    high  a second  p50 ms  p99 ms server client"
 #: requests of a whole life without an output
 REQUESTS: Final = 4
 
@@ -73,7 +77,8 @@ async def compared(
     found: dict[str, list[Slice]] = {name: [] for name in subjects}
     for act, count in subjects.values():
         await measured(grid, lanes[:count], act, seconds / 4)  # prepares statements, and fills the caches
-    for _ in range(rounds):
+    for number in range(1, rounds + 1):
+        print(f"round {number} of {rounds}", file=sys.stderr)
         for name, (act, count) in subjects.items():
             found[name].append(await measured(grid, lanes[:count], act, seconds))
     return found
@@ -98,6 +103,7 @@ async def run(*, quick: bool, only: str | None) -> dict[str, Any]:
                 stack.callback(lane.close)
             subjects = {name: subject for name, subject in SUBJECTS.items() if only in {None, name}}
             found = await compared(grid, lanes, subjects, rounds=rounds, seconds=seconds)
+    print(HEAD)
     for name, slices in found.items():
         print(_row(name, slices))
     if only is not None:
@@ -122,8 +128,8 @@ def _row(name: str, slices: list[Slice]) -> str:
     client = median(piece.client_s / piece.wall_s for piece in slices)
     server = median(piece.server_s / piece.wall_s for piece in slices)
     return (
-        f"{name:18} {costs[0]:8.0f} {median(costs):8.0f} {costs[-1]:8.0f} us   {rate:8.0f} a second"
-        f"   p50 {p50:7.1f} ms   p99 {p99:7.1f} ms   server {server:5.0%}   client {client:5.0%}"
+        f"{name:15} {costs[0]:7,.0f} {median(costs):7,.0f} {costs[-1]:7,.0f} {rate:9,.0f}"
+        f" {p50:7.1f} {p99:7.1f} {server:6.0%} {client:6.0%}"
     )
 
 
@@ -134,7 +140,10 @@ def main() -> None:
     arguments.add_argument("--only", choices=SUBJECTS, help="one subject alone, for a profiler")
     others = os.sched_getaffinity(0) - {DISPATCHER_CPU}
     os.sched_setaffinity(0, others or {DISPATCHER_CPU})
-    told = asyncio.run(run(**vars(arguments.parse_args())))
+    try:
+        told = asyncio.run(run(**vars(arguments.parse_args())))
+    except KeyboardInterrupt:
+        sys.exit(130)
     print(json.dumps({"aiohttp": aiohttp.__version__, **told}))
 
 
