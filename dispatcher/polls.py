@@ -5,43 +5,43 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from dispatcher.services import Services
-from dispatcher.usecases import leasing
+from dispatcher.usecases import giving
 from dispatcher.wakeups import Waiter
 from xwhep.protocol.attempts import Lease, LeaseRequest, Work
 from xwhep.rights import Caller
 
 
-async def wait_for_lease(
-    services: Services, caller: Caller, message: LeaseRequest, *, is_connected: Callable[[], bool]
-) -> Lease[Work] | None:
-    """Return a lease as soon as something fits; None when the time is up, the host is gone or the dispatcher stops.
+async def wait_for_leases(
+    services: Services, caller: Caller, message: LeaseRequest, *, at_most: int = 1, is_connected: Callable[[], bool]
+) -> list[Lease[Work]]:
+    """Return leases as soon as something fits; none when the time is up, the host is gone or the dispatcher stops.
 
     Raises:
         InvalidFieldError: what the host says of itself cannot be.
         RevokedError: the host was revoked while it waited.
     """
-    abilities = services.kinds.abilities(message)
-    world = services.world
+    world, waiters = services.world, services.waiters
+    asker = giving.Asker.of(services.kinds, caller, message)
     deadline = world.monotonic() + message.wait_s
-    waiters, lease = services.waiters, None
-    waiter, used = waiters.enter(), Waiter()
+    leases: list[Lease[Work]] = []
+    waiter, used = waiters.enter(asker.profile), Waiter()
     try:
         while is_connected():
             # where nothing fits, nothing is written
-            lease = await services.database.run(
-                leasing.lease, services.kinds, caller, message, abilities, now=services.now()
+            leases = await services.database.run(
+                giving.lease, services.kinds, asker, at_most=at_most, now=services.now()
             )
-            if lease is not None or waiters.closed:
+            if leases or waiters.closed:
                 break
             waiters.pass_on(used)  # what woke us fits somebody else, if anybody
             async with world.timeout_at(deadline):
                 await waiter.woken.wait()
-            waiter, used = waiters.enter(), waiter  # before looking again, or news may be missed
+            waiter, used = waiters.enter(asker.profile), waiter  # before looking again, or news may be missed
     except TimeoutError:
         pass
     finally:
         waiters.leave(waiter)
         waiters.pass_on(waiter)
-        if lease is None:
+        if not leases:
             waiters.pass_on(used)
-    return lease
+    return leases

@@ -20,6 +20,7 @@ from dispatcher.kinds.registry import BUILT_IN, Kinds
 from dispatcher.listener import BACKLOG, Listener, raise_descriptors
 from dispatcher.routes.table import application
 from dispatcher.services import Services
+from dispatcher.storage.orders import Ready
 from dispatcher.usecases import leasing, members
 from xwhep.errors.installations import PortTakenError
 from xwhep.lock import hold
@@ -139,8 +140,8 @@ def _serve_from_here(services: Services) -> None:
     """Let use cases run in this thread, and commits, which the writer's thread makes, wake long polls in this one."""
     loop = asyncio.get_running_loop()
 
-    def wake(attempts: int) -> None:
-        loop.call_soon_threadsafe(services.waiters.wake, attempts)
+    def wake(ready: Ready) -> None:
+        loop.call_soon_threadsafe(services.waiters.wake, ready)
 
     services.database.on_ready = wake
     services.database.serve(loop)

@@ -38,8 +38,8 @@ async def poll(call: Call) -> web.Response:
     if message.protocol < OLDEST_PROTOCOL:
         raise ProtocolTooOldError(message.protocol, OLDEST_PROTOCOL)
     call.services.heard.note_host(call.caller.uid, call.services.now())
-    lease = await polls.wait_for_lease(call.services, call.caller, message, is_connected=lambda: call.is_connected)
-    return render(LeaseReply[Work](lease=lease))
+    leases = await polls.wait_for_leases(call.services, call.caller, message, is_connected=lambda: call.is_connected)
+    return render(LeaseReply[Work](lease=leases[0] if leases else None))
 
 
 @serve(TABLE, "POST", "/v1/heartbeats", HOSTS, takes=Heartbeat, gives=HeartbeatReply)

@@ -7,9 +7,14 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from typing import Self
+from typing import Final, Self
+
+from cachetools import LRUCache
 
 from xwhep.protocol.base import Cpu, Os
+
+#: distinct profiles of hosts whose fitting classes are remembered; one more puts the longest unused out
+MOST_PROFILES: Final = 4096
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,6 +24,10 @@ class Profile:
     kinds: Mapping[str, frozenset[str]]
     os: Os
     cpu: Cpu
+
+    def __hash__(self) -> int:
+        """Return a hash: hosts of equal profiles wait, and are given work, as one."""
+        return hash((frozenset(self.kinds.items()), self.os, self.cpu))
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,6 +63,41 @@ class Requirement:
     def fits_platform(self, host_os: Os, host_cpu: Cpu) -> bool:
         """Tell whether a host of this platform could run the job, if it takes the kind."""
         return not self.platforms or any(runs_on(target, host_os, host_cpu) for target in self.platforms)
+
+
+class FittingClasses:
+    """The match classes, by number, that hosts of each profile fit; each pair of the two is compared once."""
+
+    def __init__(self) -> None:
+        self._requirements: dict[int, Requirement] = {}
+        self._fitting: LRUCache[Profile, frozenset[int]] = LRUCache(MOST_PROFILES)
+
+    def __contains__(self, number: object) -> bool:
+        """Tell whether a class is known."""
+        return number in self._requirements
+
+    def __getitem__(self, number: int) -> Requirement:
+        """Return what a class that is known requires."""
+        return self._requirements[number]
+
+    def learn(self, number: int, requirement: Requirement) -> None:
+        """Take in a class."""
+        if number in self._requirements:
+            return
+        self._requirements[number] = requirement
+        for profile, fitting in list(self._fitting.items()):
+            if requirement.fits(profile):
+                self._fitting[profile] = fitting | {number}
+
+    def of(self, profile: Profile) -> frozenset[int]:
+        """Return the classes, of those that are known, whose jobs a host of this profile can run."""
+        fitting: frozenset[int] | None = self._fitting.get(profile)
+        if fitting is None:
+            fitting = frozenset(
+                number for number, requirement in self._requirements.items() if requirement.fits(profile)
+            )
+            self._fitting[profile] = fitting
+        return fitting
 
 
 def runs_on(target: tuple[Os, Cpu], host_os: Os, host_cpu: Cpu) -> bool:

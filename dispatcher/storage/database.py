@@ -17,6 +17,7 @@ import asyncio
 import contextlib
 import queue
 import threading
+from collections import Counter
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from concurrent.futures import TimeoutError as FutureTimeoutError
@@ -26,10 +27,11 @@ from typing import Any, Concatenate, Final, ParamSpec, TypeVar
 from sqlalchemy import Engine
 from sqlmodel import Session
 
-from dispatcher.storage.orders import QueuedUseCase, UseCaseResult, attempt_all, is_by_statements, tell_all, tell_here
+from dispatcher.storage.memory import MEMORY, Memory
+from dispatcher.storage.orders import QueuedUseCase, Ready, UseCaseResult, attempt_all, tell_all, tell_here, trait_of
 from xwhep.errors.base import XwhepError
 from xwhep.errors.jobs import StorageFullError, UnavailableError
-from xwhep.sql.sqlite import open_engine, translated
+from xwhep.sql.sqlite import DATA_VERSION, open_engine, translated
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -59,8 +61,10 @@ class Database:
         self._closed = False
         self._serving: int | None = None  #: the thread that runs use cases now
         self._loop: asyncio.AbstractEventLoop | None = None
-        #: called in the writer's thread with how many attempts became wanted by what was just committed
-        self.on_ready: Callable[[int], None] = lambda _: None
+        #: called in the writer's thread with the attempts that became wanted by what was just committed
+        self.on_ready: Callable[[Ready], None] = lambda _: None
+        self._memory = Memory()
+        self._version: int | None = None  #: changes with each commit of another process
         self._readers = ThreadPoolExecutor(READERS, thread_name_prefix="reader") if threaded else None
         self._writer = threading.Thread(target=self._write_all, name="writer", daemon=True) if threaded else None
         if self._writer is not None:
@@ -86,9 +90,7 @@ class Database:
 
         It takes milliseconds at most; for others there is `run_long`.
         """
-        order = QueuedUseCase(
-            lambda session: use_case(session, *args, **kwargs), by_statements=is_by_statements(use_case)
-        )
+        order = QueuedUseCase(lambda session: use_case(session, *args, **kwargs), trait=trait_of(use_case))
         result: T = await self._ordered(order)
         return result
 
@@ -106,9 +108,7 @@ class Database:
 
     def run_now(self, use_case: UseCase[P, T], /, *args: P.args, **kwargs: P.kwargs) -> T:
         """Do the same without an event loop; for commands beside the server."""
-        order = QueuedUseCase(
-            lambda session: use_case(session, *args, **kwargs), by_statements=is_by_statements(use_case)
-        )
+        order = QueuedUseCase(lambda session: use_case(session, *args, **kwargs), trait=trait_of(use_case))
         assert isinstance(order.future, Future), "it is of no loop"
         self._put(order)
         result: T = order.future.result()
@@ -151,6 +151,8 @@ class Database:
     @contextlib.contextmanager
     def _session(self, engine: Engine) -> Iterator[Session]:
         with translated(self._file, StorageFullError, unusable), Session(engine, expire_on_commit=False) as session:
+            if engine is self._engine:
+                session.info[MEMORY] = self._memory
             yield session
 
     def _read(self, work: Callable[[Session], T | XwhepError]) -> T:
@@ -186,10 +188,12 @@ class Database:
         """Run a group in one transaction; whoever waits is answered after the commit."""
         try:
             with self._session(self._engine) as session, session.begin():
+                self._notice_others(session)
                 answers = self._executed(session, group)
         except BaseException as failure:  # noqa: BLE001 - nothing was committed: each of them must hear of it
+            self._memory.forget()
             answers = [UseCaseResult(None, failure)] * len(group)
-        ready = sum(answer.ready for answer in answers)
+        ready = sum((answer.ready for answer in answers if answer.ready), Counter())
         if ready:
             self.on_ready(ready)
         in_loop = [pair for pair in zip(group, answers, strict=True) if tell_here(*pair)]
@@ -198,12 +202,21 @@ class Database:
             with contextlib.suppress(RuntimeError):  # it is closed: nobody waits there any more
                 loop.call_soon_threadsafe(tell_all, in_loop)
 
+    def _notice_others(self, session: Session) -> None:
+        """Forget what is remembered if another process, as a command beside the server, has written since.
+
+        The transaction begins here, which may have to wait for that process.
+        """
+        (version,) = DATA_VERSION.all(session)
+        if version != self._version:
+            self._version = version
+            self._memory.forget()
+
     def _executed(self, session: Session, group: list[QueuedUseCase]) -> list[UseCaseResult]:
         """Run a group in the thread where it is to run, within the transaction."""
         loop = self._loop
         if loop is None or any(order.is_long for order in group):
             return attempt_all(session, group)
-        session.connection()  # begins here: it may have to wait for another process
         executed: Future[list[UseCaseResult]] = Future()
         loop.call_soon_threadsafe(self._execute, executed, session, group)
         while True:

@@ -3,21 +3,28 @@
 from __future__ import annotations
 
 import asyncio
+from collections import Counter
 from collections.abc import Callable, Iterable
 from concurrent.futures import Future
 from dataclasses import dataclass, field
-from typing import Any, Final, TypeVar
+from enum import Enum, auto
+from typing import Any, Final, TypeAlias, TypeVar
 
 from sqlalchemy import text
 from sqlalchemy.exc import DatabaseError, IntegrityError, OperationalError
 from sqlmodel import Session
 
+from dispatcher.scheduling.matching import Requirement
+from dispatcher.storage.memory import memory_of
 from xwhep.errors.base import XwhepError
 from xwhep.sql.prepared import PreparedWrite
 
 F = TypeVar("F", bound=Callable[..., Any])
 
-#: the key in `Session.info` under which a use case announces how many attempts became wanted
+#: how many attempts became wanted of jobs with each requirement
+Ready: TypeAlias = Counter[Requirement]
+
+#: the key in `Session.info` under which a use case announces them
 READY: Final = "ready"
 
 _SAVEPOINT: Final = PreparedWrite(text("SAVEPOINT use_case"))
@@ -31,7 +38,14 @@ class UseCaseResult:
 
     value: Any
     failure: BaseException | None
-    ready: int = 0  #: how many attempts became wanted
+    ready: Ready | None = None  #: attempts that became wanted
+
+
+class Trait(Enum):
+    """What is known of a use case that saves work."""
+
+    STATEMENTS = auto()  #: it changes rows by statements alone
+    READS = auto()  #: it changes nothing
 
 
 @dataclass(slots=True)
@@ -41,7 +55,7 @@ class QueuedUseCase:
     work: Callable[[Session], Any]
     future: Future[Any] | asyncio.Future[Any] = field(default_factory=Future)
     is_long: bool = False
-    by_statements: bool = False
+    trait: Trait | None = None
 
     def begins(self) -> bool:
         """Tell whether the caller still waits; from now on the use case is run to its end."""
@@ -64,13 +78,19 @@ def by_statements(use_case: F) -> F:
     Then its savepoint is made by the driver: made by SQLAlchemy it costs more than many a use case. One that adds
     objects needs SQLAlchemy's, since an error while they are written ends the transaction otherwise.
     """
-    use_case.by_statements = True  # type: ignore[attr-defined] # functions take attributes
+    use_case.trait = Trait.STATEMENTS  # type: ignore[attr-defined] # functions take attributes
     return use_case
 
 
-def is_by_statements(use_case: Callable[..., Any]) -> bool:
-    """Tell whether a use case is marked so."""
-    return getattr(use_case, "by_statements", False)
+def only_reads(use_case: F) -> F:
+    """Mark a use case that changes nothing, and so needs no savepoint."""
+    use_case.trait = Trait.READS  # type: ignore[attr-defined] # functions take attributes
+    return use_case
+
+
+def trait_of(use_case: Callable[..., Any]) -> Trait | None:
+    """Return how a use case is marked."""
+    return getattr(use_case, "trait", None)
 
 
 def attempt_all(session: Session, group: Iterable[QueuedUseCase]) -> list[UseCaseResult]:
@@ -112,14 +132,27 @@ def _attempt(session: Session, order: QueuedUseCase) -> UseCaseResult:
         return UseCaseResult(None, failure)
     finally:
         session.expunge_all()  # statements change rows behind the session: the next use case reads its own
-    ready = session.info.pop(READY, 0)
+    ready = session.info.pop(READY, None)
     return UseCaseResult(None, value, ready) if isinstance(value, XwhepError) else UseCaseResult(value, None, ready)
 
 
 def _run(session: Session, order: QueuedUseCase) -> Any:
     """Run one use case; the changes of one that raises are taken back."""
     session.info.pop(READY, None)
-    if not order.by_statements:
+    memory = memory_of(session)
+    memory.is_changed = False
+    try:
+        return _in_savepoint(session, order)
+    except BaseException:
+        if memory.is_changed:
+            memory.forget()
+        raise
+
+
+def _in_savepoint(session: Session, order: QueuedUseCase) -> Any:
+    if order.trait is Trait.READS:
+        return order.work(session)
+    if order.trait is None:
         with session.begin_nested():
             return order.work(session)
     _SAVEPOINT.one(session)

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import UTC, datetime
+from typing import Final
 from uuid import UUID
 
-from sqlalchemy import ForeignKeyConstraint, Index, MetaData, UniqueConstraint
+from sqlalchemy import ForeignKeyConstraint, Index, MetaData, UniqueConstraint, text
 from sqlmodel import Field, SQLModel
 
 from xwhep.lifecycle import AttemptStatus, Blame, DataStatus, Status
@@ -21,6 +22,9 @@ from xwhep.sql.columns import NAMES, document, enumeration, moment, partial_inde
 
 SQLModel.metadata.naming_convention = dict(NAMES)
 METADATA: MetaData = SQLModel.metadata
+
+#: the deadline of a job that has none: it comes after all others in every database's order
+NEVER: Final = datetime(9999, 12, 31, tzinfo=UTC)
 
 
 class Grid(SQLModel, table=True):
@@ -121,6 +125,7 @@ class Blob(BlobFields, SQLModel, table=True):
     __tablename__ = "blobs"
 
     digest: str = Field(primary_key=True)
+    content: bytes | None = None  #: if it came inside a message; None: it is a file (`storage.blobs`)
     stored_at: datetime = moment()
 
 
@@ -201,7 +206,16 @@ class Job(SQLModel, table=True):
 
     __tablename__ = "jobs"
     __table_args__ = (
-        partial_index("ix_jobs_ready", "match_class", "submitted_at", "uid", where="attempts_wanted > 0"),
+        partial_index(
+            "ix_jobs_ready",
+            "match_class",
+            "owner_uid",
+            text("priority DESC"),
+            "deadline",
+            "submitted_at",
+            "uid",
+            where="attempts_wanted > 0",
+        ),
         Index(None, "owner_uid", "submitted_at"),
         Index(None, "batch_uid", "status"),
     )
@@ -214,6 +228,8 @@ class Job(SQLModel, table=True):
     work: JobWork = document(JobWork)
     limits: Limits = document(Limits)
     amount: int | None = None  #: how much there is to do, in its kind's measure; None: unknown
+    priority: int = 0  #: of one owner's jobs, the higher goes first
+    deadline: datetime = moment(default=NEVER)  #: of equal priority, the earlier goes first
     status: Status = enumeration(Status, default=Status.PENDING)
     attempts_wanted: int = 1  #: how many more may be leased now, whatever the status
     attempts_made: int = 0
@@ -231,6 +247,7 @@ class Attempt(ProgressFields, SQLModel, table=True):
     __table_args__ = (
         partial_index("ix_attempts_live_of_host", "host_uid", where="ended_at IS NULL"),
         partial_index("ix_attempts_live", "lease_ends_at", where="ended_at IS NULL"),
+        partial_index("ix_attempts_lost_by_host", "host_uid", "ended_at", where="blame IS NOT NULL"),
     )
 
     job_uid: UUID = Field(primary_key=True, foreign_key="jobs.uid")

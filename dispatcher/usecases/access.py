@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from collections import Counter
 from collections.abc import Callable, Sequence
 from typing import Any, Final, Protocol, TypeVar
 from uuid import UUID
@@ -12,6 +13,7 @@ from sqlalchemy import Delete, Insert, Update, tuple_
 from sqlmodel import Session, SQLModel, select
 from sqlmodel.sql.expression import SelectOfScalar
 
+from dispatcher.scheduling.matching import Requirement
 from dispatcher.storage.orders import READY
 from xwhep.errors.requests import IdConflictError, InvalidFieldError, NotFoundError
 from xwhep.ids import DERIVED_VERSION, check_client_uid, parse_uid
@@ -45,9 +47,9 @@ def changed(session: Session, statement: Update | Insert | Delete) -> int:
     return count
 
 
-def announce(session: Session, attempts: int) -> None:
-    """Let hosts that wait be woken for so many attempts, once this is committed."""
-    session.info[READY] = session.info.get(READY, 0) + attempts
+def announce(session: Session, requirement: Requirement, attempts: int) -> None:
+    """Let hosts that wait be woken for so many attempts that require this, once it is committed."""
+    session.info.setdefault(READY, Counter())[requirement] += attempts
 
 
 def load_own(session: Session, table: type[RowT], uid: UUID, caller: Caller, kind: str) -> RowT:

@@ -13,11 +13,10 @@ from sqlmodel import Session, col, select
 from dispatcher.kinds.contract import Begun, Shown
 from dispatcher.kinds.registry import Kinds
 from dispatcher.storage.tables import Attempt, Batch, Job
-from dispatcher.usecases import jobs
-from dispatcher.usecases.access import announce, body_digest, load_own, page, repeated
+from dispatcher.usecases import jobs, ready
+from dispatcher.usecases.access import body_digest, load_own, page, repeated
 from dispatcher.usecases.ends import end_batch
 from dispatcher.usecases.own import own_rows
-from dispatcher.wakeups import ALL
 from xwhep.errors.identity import ForbiddenError
 from xwhep.errors.requests import IllegalTransitionError
 from xwhep.lifecycle import BatchStatus, Event, Status
@@ -50,8 +49,8 @@ def submit(
         fields = request.model_dump(include={"uid", "name", "requester", "kind"})
         batch = Batch(**fields, owner_uid=caller.uid, body_digest=digest, submitted_at=now)
         if begun.requirement is not None:
-            batch.match_class = jobs.class_of(session, begun.requirement)
-            announce(session, ALL)
+            batch.match_class = ready.class_of(session, begun.requirement)
+            ready.note_source(session, batch.match_class)
         session.add(batch)
         session.flush()
         _begin(session, begun)

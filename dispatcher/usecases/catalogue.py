@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from datetime import datetime
-from typing import Final, NamedTuple
+from typing import Final
 from uuid import UUID
 
 import sqlalchemy
+from cachetools import LRUCache
 from sqlalchemy import bindparam, insert, or_
 from sqlmodel import Session, col, select
 
 from dispatcher.kinds.registry import Kinds
+from dispatcher.storage.memory import memory_of
 from dispatcher.storage.tables import App, AppTarget, Blob, Data
 from dispatcher.usecases.access import body_digest, each, load_own, page, repeated
 from xwhep.errors.requests import InvalidFieldError, NameTakenError, NotFoundError
@@ -21,6 +24,9 @@ from xwhep.protocol.base import Page
 from xwhep.protocol.data import DataView, RegisterData
 from xwhep.rights import Caller
 from xwhep.sql.prepared import PreparedRead, PreparedWrite
+
+#: apps that are remembered
+MOST_APPS: Final = 4096
 
 
 def register_app(session: Session, kinds: Kinds, caller: Caller, request: RegisterApp, *, now: datetime) -> AppView:
@@ -81,9 +87,11 @@ def load_app(session: Session, caller: Caller, uid: UUID) -> App:
     return app
 
 
-class AppFacts(NamedTuple):
-    """What each submission asks of an app."""
+@dataclass(frozen=True, slots=True)
+class AppFacts:
+    """What each submission and each lease asks of an app; a version of an app never changes."""
 
+    targets: tuple[Target, ...]
     uid: UUID
     owner_uid: UUID
     name: str
@@ -92,16 +100,38 @@ class AppFacts(NamedTuple):
     for_everybody: bool
 
 
+class _KnownApps(LRUCache[UUID, AppFacts]):
+    """The apps that were used lately."""
+
+    def __init__(self) -> None:
+        super().__init__(MOST_APPS)
+
+
+def known_app(session: Session, uid: UUID) -> AppFacts:
+    """Return an app that there is.
+
+    Raises:
+        NotFoundError: there is none.
+    """
+    known = memory_of(session).recall(_KnownApps, _KnownApps)
+    if (app := known.get(uid)) is None:
+        found = _APP.all(session, app=uid)
+        if not found:
+            raise NotFoundError("app", uid)
+        app = known[uid] = AppFacts(tuple(_TARGETS.all(session, app=uid)), *found[0])
+    return app
+
+
 def usable_app(session: Session, caller: Caller, uid: UUID) -> AppFacts:
     """Return an app that the caller may use.
 
     Raises:
         NotFoundError: there is none.
     """
-    found = _APP.all(session, app=uid)
-    if not found or not _may_use(caller, found[0]):
+    app = known_app(session, uid)
+    if not _may_use(caller, app):
         raise NotFoundError("app", uid)
-    return found[0]
+    return app
 
 
 def _may_use(caller: Caller, app: App | AppFacts) -> bool:
@@ -122,11 +152,6 @@ def list_apps(session: Session, caller: Caller, name: str | None, after: str | N
         query = query.where(App.name == name)
     order = (col(App.registered_at), col(App.uid))
     return page(session, query, order, after, lambda apps: app_views(session, apps))
-
-
-def targets_of(session: Session, app_uid: UUID) -> list[Target]:
-    """Return the programs of an app."""
-    return _TARGETS.all(session, app=app_uid)
 
 
 def app_view(session: Session, app: App) -> AppView:
@@ -150,8 +175,10 @@ def app_views(session: Session, apps: Sequence[App]) -> list[AppView]:
 
 
 _APP: Final = PreparedRead(
-    sqlalchemy.select(*(col(getattr(App, name)) for name in AppFacts._fields)).where(col(App.uid) == bindparam("app")),
-    AppFacts,
+    sqlalchemy.select(
+        col(App.uid), col(App.owner_uid), col(App.name), col(App.kind), col(App.limits), col(App.for_everybody)
+    ).where(col(App.uid) == bindparam("app")),
+    lambda *columns: columns,
 )
 _TARGETS: Final = PreparedRead(
     sqlalchemy.select(*(col(getattr(AppTarget, name)) for name in Target.model_fields)).where(

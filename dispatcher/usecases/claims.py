@@ -14,9 +14,8 @@ from sqlmodel import Session, col
 
 from dispatcher.kinds.contract import Draw, JobFacts, Made, Own
 from dispatcher.kinds.registry import Kinds
-from dispatcher.storage.tables import App, Attempt, Batch, Job
+from dispatcher.storage.tables import NEVER, App, Attempt, Batch, Job
 from dispatcher.usecases.access import changed
-from dispatcher.usecases.offers import Offer
 from dispatcher.usecases.own import add, apply, columns_of, insert_jobs, own_rows
 from xwhep.lifecycle import AttemptStatus, leased
 from xwhep.protocol.jobs import JobWork
@@ -63,19 +62,21 @@ class Claim:
     number: int
 
 
-def claim(session: Session, kinds: Kinds, offer: Offer, host_uid: UUID, *, now: datetime) -> Claim | None:
-    """Take one attempt of what was offered; None if another host was faster."""
-    job_uid = offer.job_uid
-    if offer.batch_uid is not None:
-        job_uid = _make(session, kinds, offer.batch_uid, host_uid, now)
-    found = _JOB.all(session, job=job_uid)
-    if not found or found[0].attempts_wanted <= 0:
+def claim(session: Session, job: JobFacts) -> Claim | None:
+    """Take one attempt of a job; None if another host was faster."""
+    if job.attempts_wanted <= 0:
         return None
-    (job,) = found
     number = job.attempts_made + 1
     seen = {"job": job.uid, "seen": job.status, "attempts_seen": job.attempts_made}
     taken = _TAKE.one(session, **seen, new_attempts_made=number, new_status=leased(job.status))
     return Claim(job, number) if taken else None
+
+
+def claim_next(session: Session, kinds: Kinds, batch_uid: UUID, host_uid: UUID, *, now: datetime) -> Claim | None:
+    """Let a batch make its next job, for a host, and take it; None if the batch has ended or another was faster."""
+    made = _make(session, kinds, batch_uid, host_uid, now)
+    found = [] if made is None else _JOB.all(session, job=made)
+    return claim(session, found[0]) if found else None
 
 
 def begin_attempt(session: Session, claim: Claim, **columns: Any) -> bool:
@@ -85,7 +86,7 @@ def begin_attempt(session: Session, claim: Claim, **columns: Any) -> bool:
 
 
 def _make(session: Session, kinds: Kinds, batch_uid: UUID, host_uid: UUID, now: datetime) -> UUID | None:
-    """Make the next job of a batch; return its id, or None if the batch has ended or another host was faster."""
+    """Make the next job of a batch; return its id, or None."""
     served = update(Batch).where(col(Batch.uid) == batch_uid, col(Batch.ended_at).is_(None))
     if not changed(session, served.values(served_at=now)):
         return None
@@ -121,6 +122,8 @@ def _insert(session: Session, made: Made, batch: Batch, app: App, now: datetime)
                 "limits": app.limits,
                 "amount": made.amount,
                 "attempts_allowed": made.attempts_allowed,
+                "priority": 0,
+                "deadline": NEVER,
                 "body_digest": "",
                 "submitted_at": now,
             }

@@ -21,7 +21,8 @@ from dispatcher.kinds.contract import Case
 from dispatcher.kinds.registry import Kinds
 from dispatcher.scheduling.judge import Finding, JudgedAttempt, Judgement, Policy, judge
 from dispatcher.storage.tables import Attempt, AttemptClaim, Batch, Job
-from dispatcher.usecases.access import announce, changed
+from dispatcher.usecases import ready
+from dispatcher.usecases.access import changed
 from dispatcher.usecases.own import apply, by_kind, load_cases
 from xwhep.errors.jobs import UnavailableError
 from xwhep.lifecycle import ATTEMPT_ENDS, OPEN, AttemptStatus, Event, Status, advance, is_final
@@ -194,7 +195,7 @@ def decide_jobs(session: Session, kinds: Kinds, decisions: Iterable[Decision], *
     if ended:
         _revoke_others(session, kinds, ended, now)
         _end_batches(session, kinds, ended, now)
-    announce(session, sum(decision.wanted for decision in carried_out))
+    ready.note_again(session, {decision.job_uid: decision.wanted for decision in carried_out})
     return {decision.job_uid for decision in carried_out}
 
 

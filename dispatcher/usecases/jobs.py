@@ -2,22 +2,23 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any, Final
 from uuid import UUID
 
 import sqlalchemy
-from sqlalchemy import bindparam, insert
+from sqlalchemy import bindparam
 from sqlmodel import Session, col, select
 
 from dispatcher.kinds.registry import Kinds
-from dispatcher.scheduling.matching import Requirement
+from dispatcher.scheduling.queues import JobOrder, Queue
 from dispatcher.storage.orders import by_statements
-from dispatcher.storage.tables import Attempt, AttemptOutput, Job, MatchClass
-from dispatcher.usecases import waiting
-from dispatcher.usecases.access import announce, body_digest, check_may_make, each, load_own, page
-from dispatcher.usecases.catalogue import AppFacts, check_content, targets_of, usable_app
+from dispatcher.storage.tables import NEVER, Attempt, AttemptOutput, Job
+from dispatcher.usecases import ready, waiting
+from dispatcher.usecases.access import body_digest, check_may_make, each, load_own, page
+from dispatcher.usecases.catalogue import AppFacts, check_content, usable_app
 from dispatcher.usecases.ends import cancel_jobs
 from dispatcher.usecases.own import insert_jobs
 from xwhep.errors.requests import IdConflictError, IllegalTransitionError, InvalidFieldError
@@ -26,7 +27,7 @@ from xwhep.protocol.apps import Limits
 from xwhep.protocol.base import Page
 from xwhep.protocol.jobs import AttemptView, JobSummary, JobsView, JobView, Output, SubmitJob
 from xwhep.rights import Caller
-from xwhep.sql.prepared import PreparedRead, PreparedWrite
+from xwhep.sql.prepared import PreparedRead
 
 _SUMMARY: Final = tuple(JobSummary.model_fields)
 _EARLIER: Final = PreparedRead(
@@ -36,10 +37,6 @@ _EARLIER: Final = PreparedRead(
     lambda *columns: columns,
 )
 _PENDING: Final = {"status": Status.PENDING}
-_ADD_CLASS: Final = PreparedWrite(insert(MatchClass).values(requirement=bindparam("requirement")))
-_CLASS: Final = PreparedRead(
-    sqlalchemy.select(col(MatchClass.id)).where(col(MatchClass.requirement) == bindparam("requirement")), int
-)
 
 
 @by_statements
@@ -66,7 +63,7 @@ def submit(
     earlier = _earlier(session, caller, digests, batch_uid)
     classes: dict[UUID, tuple[AppFacts, int]] = {}
     fresh: list[dict[str, Any]] = []
-    common = {"owner_uid": caller.uid, "batch_uid": batch_uid, "submitted_at": now}
+    common = {"owner_uid": caller.uid, "batch_uid": batch_uid, "submitted_at": now, "priority": 0, "deadline": NEVER}
     for request in requests:
         if request.uid not in earlier:
             app, match_class = _app_class(session, kinds, caller, request.app_uid, classes)
@@ -74,9 +71,19 @@ def submit(
             own = {"match_class": match_class, "attempts_allowed": allowed, "body_digest": digests[request.uid]}
             fresh.append(_row(request, app) | common | own)
     insert_jobs(session, fresh)
-    announce(session, len(fresh))
+    _note(session, fresh)
     made = {row["uid"]: _summary([(row | _PENDING).get(name) for name in _SUMMARY]) for row in fresh}
     return JobsView(jobs=[earlier.get(request.uid) or made[request.uid] for request in requests])
+
+
+def _note(session: Session, rows: Sequence[Mapping[str, Any]]) -> None:
+    """Take in that jobs are ready."""
+    first: dict[Queue, JobOrder] = {}
+    for row in rows:
+        queue = Queue(row["match_class"], row["owner_uid"])
+        order = ready.order_of(row["priority"], row["deadline"], row["submitted_at"], row["uid"])
+        first[queue] = min(order, first.get(queue, order))
+    ready.note_jobs(session, first, Counter(row["match_class"] for row in rows))
 
 
 def _row(request: SubmitJob, app: AppFacts) -> dict[str, Any]:
@@ -123,18 +130,9 @@ def _app_class(
             if source.app_uid == app_uid:
                 why = f"app {app.name} gets its jobs from batches: submit a batch of kind {source.name}"
                 raise InvalidFieldError("app_uid", why)
-        (requirement,) = kinds.app(app.kind).requirements([targets_of(session, app_uid)])
-        known[app_uid] = app, class_of(session, requirement)
+        (requirement,) = kinds.app(app.kind).requirements([app.targets])
+        known[app_uid] = app, ready.class_of(session, requirement)
     return known[app_uid]
-
-
-def class_of(session: Session, requirement: Requirement) -> int:
-    """Return the match class of a requirement, made when it is new."""
-    text = requirement.text()
-    if known := _CLASS.all(session, requirement=text):
-        return known[0]
-    _ADD_CLASS.one(session, requirement=text)
-    return _CLASS.all(session, requirement=text)[0]
 
 
 def _limits(request: SubmitJob, app: AppFacts) -> Limits:

@@ -1,8 +1,8 @@
-"""Leases: given to polling hosts, prolonged by heartbeats, taken back from the silent."""
+"""Leases after they were given (`giving`): prolonged by heartbeats, taken back from the silent."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Final
@@ -12,29 +12,15 @@ import sqlalchemy
 from sqlalchemy import bindparam, update
 from sqlmodel import Session, col, select
 
-from dispatcher.kinds.contract import AttemptFacts, Handing, JobFacts
+from dispatcher.kinds.contract import AttemptFacts, JobFacts
 from dispatcher.kinds.registry import Kinds
-from dispatcher.scheduling.leases import LEASE, believed_amount, lease_end, may_go_on
-from dispatcher.scheduling.matching import Profile
-from dispatcher.storage.orders import by_statements
-from dispatcher.storage.tables import App, Attempt, Host, Job
-from dispatcher.usecases import offers, own
+from dispatcher.scheduling.leases import believed_amount, lease_end, may_go_on
+from dispatcher.storage.orders import by_statements, only_reads
+from dispatcher.storage.tables import Attempt, Host, Job
 from dispatcher.usecases.access import changed
-from dispatcher.usecases.catalogue import targets_of
-from dispatcher.usecases.claims import Claim, begin_attempt, claim
 from dispatcher.usecases.ends import AttemptEnd, settle
-from xwhep.errors.identity import RevokedError
-from xwhep.errors.jobs import UnavailableError
 from xwhep.lifecycle import AttemptStatus
-from xwhep.protocol.attempts import (
-    HEARTBEAT_S,
-    AttemptProgress,
-    AttemptRef,
-    Lease,
-    LeaseRequest,
-    ProgressFields,
-    Work,
-)
+from xwhep.protocol.attempts import AttemptProgress, AttemptRef, ProgressFields
 from xwhep.rights import Caller
 from xwhep.sql.prepared import PreparedRead, PreparedWrite
 
@@ -71,14 +57,6 @@ _AS_LEASED: Final = update(Attempt).where(
 _MOVED: Final[dict[str, Any]] = {name: bindparam(f"new_{name}") for name in ("fraction", "amount", "amount_per_s")}
 _PROGRESS: Final = PreparedWrite(_AS_LEASED.values(_MOVED))
 _PROLONGED: Final = PreparedWrite(_AS_LEASED.values({**_MOVED, "lease_ends_at": bindparam("new_lease_ends_at")}))
-_PLATFORM: Final = PreparedWrite(
-    update(Host)
-    .where(col(Host.uid) == bindparam("host"), col(Host.revoked_at).is_(None))
-    .values(os=bindparam("new_os"), cpu=bindparam("new_cpu"))
-)
-_KIND: Final = PreparedRead(
-    sqlalchemy.select(col(App.kind)).where(col(App.uid) == bindparam("app")), lambda *columns: columns
-)
 _SEEN: Final = PreparedWrite(update(Host).where(col(Host.uid) == bindparam("host")).values(seen_at=bindparam("at")))
 _SILENT: Final = (
     select(Attempt.job_uid, Attempt.number)
@@ -86,80 +64,11 @@ _SILENT: Final = (
     .order_by(col(Attempt.lease_ends_at))
     .limit(bindparam("at_most"))
 )
-#: how often something is looked for anew because another host was faster
-TRIES: Final = 100
-
-
-@by_statements
-def lease(
-    session: Session,
-    kinds: Kinds,
-    caller: Caller,
-    request: LeaseRequest,
-    abilities: Mapping[str, Any],
-    *,
-    now: datetime,
-) -> Lease[Work] | None:
-    """Lease what fits best to a host; None if nothing waits.
-
-    Raises:
-        RevokedError: the host was revoked while it waited.
-    """
-    host, profile = offers.asking(session, caller.uid), kinds.profile(request, abilities)
-    if (host.os, host.cpu) != (request.os, request.cpu):
-        _note_platform(session, caller, request)
-    if not offers.may_work(host):
-        return None
-    for _ in range(TRIES):
-        found = offers.offer(session, caller.uid, profile, now=now)
-        if found is None:
-            return None
-        _note_platform(session, caller, request)
-        own.remember(session, kinds, caller.uid, abilities)
-        claimed = claim(session, kinds, found, caller.uid, now=now)
-        if claimed is None:
-            continue
-        given = _lease(session, kinds, claimed, caller.uid, profile, now)
-        if given is not None:
-            return given
-    raise UnavailableError("too many hosts asked for the same jobs at once")
-
-
-def _note_platform(session: Session, caller: Caller, request: LeaseRequest) -> None:
-    """Write down what a host runs on, if it is still a member; the first write of each lease.
-
-    Raises:
-        RevokedError: it is not.
-    """
-    if not _PLATFORM.one(session, host=caller.uid, new_os=request.os, new_cpu=request.cpu):
-        raise RevokedError
-
-
-def _lease(
-    session: Session, kinds: Kinds, claim: Claim, host_uid: UUID, profile: Profile, now: datetime
-) -> Lease[Work] | None:
-    """Begin a claimed attempt; None if its job was decided meanwhile."""
-    job = claim.job
-    ((kind_name,),) = _KIND.all(session, app=job.app_uid)
-    kind = kinds.of(kind_name)
-    targets = targets_of(session, job.app_uid)
-    (handed,) = kind.hand_out([Handing(job, targets, profile, own.own_of(session, kind, job, host_uid))])
-    begun = {"host_uid": host_uid, "leased_at": now, "lease_ends_at": lease_end(now)}
-    if not begin_attempt(session, claim, **begun, amount_per_s=handed.amount_per_s):
-        return None
-    return Lease[Work](
-        job_uid=job.uid,
-        attempt=claim.number,
-        lease_s=LEASE.total_seconds(),
-        heartbeat_s=HEARTBEAT_S,
-        work=handed.work,
-    )
-
 
 # --- heartbeats ------------------------------------------------------------------------------------------------------
 
 
-@by_statements
+@only_reads
 def sorted_out(
     session: Session, caller: Caller, reports: Iterable[AttemptProgress]
 ) -> tuple[list[AttemptProgress], list[AttemptRef]]:

@@ -2,25 +2,29 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import dataclass
-from datetime import datetime
-from functools import lru_cache
+from datetime import UTC, datetime
 from typing import Any, Final, NamedTuple
 from uuid import UUID
 
 import sqlalchemy
-from sqlalchemy import bindparam, exists, func, literal_column
+from sqlalchemy import bindparam, func
 from sqlmodel import Session, col
 
+from dispatcher.kinds.contract import JobFacts
 from dispatcher.scheduling.leases import FALSE_RESULTS_ALLOWED, LIVE_ATTEMPTS_ALLOWED, SAME_HOST_PAUSE
-from dispatcher.scheduling.matching import Profile, Requirement
-from dispatcher.storage.tables import Attempt, Batch, Host, Job, MatchClass
+from dispatcher.scheduling.queues import JobOrder, Queue
+from dispatcher.storage.tables import Attempt, Batch, Host, Job
+from dispatcher.usecases.own import columns_of
+from dispatcher.usecases.ready import Ready, in_order, order_columns, order_of, wanted
 from xwhep.errors.identity import RevokedError
 from xwhep.protocol.base import Cpu, Os
 from xwhep.sql.prepared import PreparedRead
 
-#: written into the statement: as a value that is bound, it would not tell the planner that the index of `ready` fits
-WANTED: Final = col(Job.attempts_wanted) > literal_column("0")
+#: jobs that a host has just lost from which it is kept, at most: the latest; so a look at a queue is bounded too
+LOST_KEPT: Final = 64
+_FIRST: Final = datetime.min.replace(tzinfo=UTC)
 
 
 class Asking(NamedTuple):
@@ -31,6 +35,7 @@ class Asking(NamedTuple):
     revoked_at: datetime | None
     false_results: int
     live_attempts: int
+    lost_at: datetime | None  #: when an attempt of its own last brought no result
 
 
 _ASKING: Final = PreparedRead(
@@ -42,43 +47,76 @@ _ASKING: Final = PreparedRead(
         sqlalchemy.select(func.count())
         .where(col(Attempt.host_uid) == bindparam("host"), col(Attempt.ended_at).is_(None))
         .scalar_subquery(),
+        sqlalchemy.select(func.max(col(Attempt.ended_at)))
+        .where(col(Attempt.host_uid) == bindparam("host"), col(Attempt.blame).is_not(None))
+        .scalar_subquery(),
     ).where(col(Host.uid) == bindparam("host")),
     Asking,
 )
-_CLASSES: Final = PreparedRead(
-    sqlalchemy.select(col(MatchClass.id), col(MatchClass.requirement)), lambda number, text: (number, text)
+_LOST: Final = PreparedRead(
+    sqlalchemy.select(col(Attempt.job_uid))
+    .where(
+        col(Attempt.host_uid) == bindparam("host"),
+        col(Attempt.blame).is_not(None),
+        # ahead too: the clock may have been set back
+        col(Attempt.ended_at).between(bindparam("since"), bindparam("until")),
+    )
+    .order_by(col(Attempt.ended_at).desc())
+    .limit(LOST_KEPT),
+    lambda uid: uid,
 )
-_OLDEST: Final = PreparedRead(
-    sqlalchemy.select(col(Job.submitted_at), col(Job.uid))
+
+
+class ReadyJob(NamedTuple):
+    """A job of which an attempt is wanted, with its place in its queue."""
+
+    job: JobFacts
+    order: JobOrder
+
+
+def _ready_job(*columns: Any) -> ReadyJob:
+    place = len(columns) - len(order_columns())
+    return ReadyJob(JobFacts(*columns[:place]), order_of(*columns[place:]))
+
+
+_HEAD: Final = PreparedRead(
+    sqlalchemy.select(*columns_of(Job, JobFacts), *order_columns())
     .where(
         col(Job.match_class) == bindparam("match_class"),
-        WANTED,
-        ~exists().where(
-            col(Attempt.job_uid) == col(Job.uid),
-            col(Attempt.host_uid) == bindparam("host"),
-            # ahead too: the clock may have been set back
-            col(Attempt.ended_at).between(bindparam("since"), bindparam("until")),
-        ),
+        col(Job.owner_uid) == bindparam("owner"),
+        wanted(),
     )
-    .order_by(col(Job.submitted_at), col(Job.uid))
-    .limit(1),
-    lambda submitted_at, uid: (submitted_at, uid),
+    .order_by(*in_order())
+    .limit(bindparam("at_most")),
+    _ready_job,
 )
+
+
+def _served(served_at: datetime | None, uid: UUID) -> tuple[datetime | None, UUID]:
+    return served_at, uid
+
+
 _LEAST_SERVED: Final = PreparedRead(
     sqlalchemy.select(col(Batch.served_at), col(Batch.uid))
     .where(col(Batch.match_class) == bindparam("match_class"), col(Batch.ended_at).is_(None))
     .order_by(col(Batch.served_at).nulls_first())
     .limit(1),
-    lambda served_at, uid: (served_at, uid),
+    _served,
 )
 
 
 @dataclass(frozen=True, slots=True)
 class Offer:
-    """What a host can be given now: a job of which an attempt is wanted, or a batch whose source makes the next one."""
+    """Jobs of one queue that a host can be given now, and the beginning of that queue."""
 
-    job_uid: UUID | None = None
-    batch_uid: UUID | None = None
+    queue: Queue
+    jobs: list[JobFacts]
+    head: list[ReadyJob]
+
+    def left(self, claimed: Collection[UUID]) -> JobOrder | None:
+        """Return what the queue begins with when one attempt of each of these jobs is claimed; None: it is empty."""
+        left = (one for one in self.head if one.job.attempts_wanted > (one.job.uid in claimed))
+        return next((one.order for one in left), None)
 
 
 def asking(session: Session, host_uid: UUID) -> Asking:
@@ -93,33 +131,50 @@ def asking(session: Session, host_uid: UUID) -> Asking:
     return host
 
 
-def may_work(host: Asking) -> bool:
-    """Tell whether a host may have one more attempt."""
-    return host.false_results < FALSE_RESULTS_ALLOWED and host.live_attempts < LIVE_ATTEMPTS_ALLOWED
+def room(host: Asking) -> int:
+    """Return how many more attempts a host may have."""
+    return LIVE_ATTEMPTS_ALLOWED - host.live_attempts if host.false_results < FALSE_RESULTS_ALLOWED else 0
 
 
-def fitting_classes(session: Session, profile: Profile) -> list[int]:
-    """Return the match classes whose jobs a host of this profile can run."""
-    return [number for number, text in _CLASSES.all(session) if _requirement(text).fits(profile)]
+def just_lost(session: Session, host_uid: UUID, host: Asking, *, now: datetime) -> frozenset[UUID]:
+    """Return the jobs that a host has lost so lately that another host shall have them."""
+    since, until = now - SAME_HOST_PAUSE, now + SAME_HOST_PAUSE
+    if host.lost_at is None or host.lost_at < since:
+        return frozenset()
+    return frozenset(_LOST.all(session, host=host_uid, since=since, until=until))
 
 
-@lru_cache(maxsize=10_000)
-def _requirement(text: str) -> Requirement:
-    return Requirement.parse(text)
+def next_jobs(
+    session: Session, ready: Ready, classes: frozenset[int], lost: frozenset[UUID], *, at_most: int
+) -> Offer | None:
+    """Return the jobs of these classes that come first, of one queue; None if none waits.
 
-
-def offer(session: Session, host_uid: UUID, profile: Profile, *, now: datetime) -> Offer | None:
-    """Return what a host can be given that may work; None if nothing waits that fits.
-
-    Jobs go first, the oldest of all fitting classes; batches that make jobs at the lease take turns with what is left.
+    Jobs that are `lost` are left to others. What is found of a queue is remembered in `ready`.
     """
-    classes: list[dict[str, Any]] = [{"match_class": number} for number in fitting_classes(session, profile)]
-    pause = {"host": host_uid, "since": now - SAME_HOST_PAUSE, "until": now + SAME_HOST_PAUSE}
-    oldest = [found for some in _OLDEST.each(session, [one | pause for one in classes]) for found in some]
-    if oldest:
-        return Offer(job_uid=min(oldest)[1])
-    waiting = [found for some in _LEAST_SERVED.each(session, classes) for found in some]
+    queues, passed = ready.queues, set[Queue]()
+    while (first := queues.first(classes, passed)) is not None:
+        queue, _ = first
+        look = at_most + 1 + len(lost)
+        head = _HEAD.all(session, match_class=queue.match_class, owner=queue.owner_uid, at_most=look)
+        queues.put(queue, head[0].order if head else None)
+        if queues.first(classes, passed) != (queue, head[0].order if head else None):
+            continue  # the queue began later than it was thought to
+        free = [one for one in head if one.job.uid not in lost][:at_most]
+        passed.add(queue)
+        if free:
+            others = queues.first(classes, passed)
+            jobs = [one.job for one in free if others is None or one is free[0] or one.order <= others[1]]
+            return Offer(queue, jobs, head)
+    return None
+
+
+def next_source(session: Session, ready: Ready, classes: frozenset[int]) -> UUID | None:
+    """Return the batch of these classes whose turn it is to make a job; None if there is none."""
+    numbers = sorted(classes & ready.sources)
+    found = _LEAST_SERVED.first_of_each(session, [{"match_class": number} for number in numbers])
+    ready.sources -= {number for number, batch in zip(numbers, found, strict=True) if batch is None}
+    waiting = [batch for batch in found if batch is not None]
     if not waiting:
         return None
-    least_served = min(waiting, key=lambda one: (one[0] is not None, one[0] or now))
-    return Offer(batch_uid=least_served[1])
+    _, uid = min(waiting, key=lambda batch: (batch[0] is not None, batch[0] or _FIRST))
+    return uid

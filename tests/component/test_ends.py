@@ -11,9 +11,9 @@ import pytest
 from sqlmodel import Session, col, select, update
 
 from dispatcher.scheduling.leases import LEASE, SAME_HOST_PAUSE
-from dispatcher.storage.orders import READY
+from dispatcher.storage.orders import READY, Ready
 from dispatcher.storage.tables import Attempt, AttemptOutput, Job
-from dispatcher.usecases import batches, ends, jobs, leasing, results
+from dispatcher.usecases import batches, ends, jobs, leasing, ready, results
 from dispatcher.usecases.ends import AttemptEnd
 from tests.support.desk import Desk
 from tests.support.kinds import KINDS, NATIVE, AnyLease
@@ -45,6 +45,7 @@ def want(desk: Desk, uid: UUID, attempts: int) -> None:
 
     def set_wanted(session: Session) -> None:
         session.execute(update(Job).where(col(Job.uid) == uid).values(attempts_wanted=attempts))
+        ready.note_again(session, {uid: attempts})
 
     desk.database.run_now(set_wanted)
 
@@ -305,12 +306,13 @@ def run_ending(desk: Desk, uid: UUID) -> bool:
 def test_hosts_that_wait_hear_of_a_job_that_is_given_back(desk: Desk, bob: Caller) -> None:
     lease = leased_of_one(desk, bob)
 
-    def give_back(session: Session) -> object:
+    def give_back(session: Session) -> Ready:
         end = AttemptEnd(lease.job_uid, lease.attempt, AttemptStatus.LOST)
         ends.settle(session, KINDS, [end], now=desk.now)
-        return session.info.get(READY)
+        found: Ready = session.info[READY]
+        return found
 
-    assert desk.database.run_now(give_back) == 1
+    assert sum(desk.database.run_now(give_back).values()) == 1
 
 
 def leased_of_one(desk: Desk, host: Caller) -> AnyLease:

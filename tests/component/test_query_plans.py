@@ -15,7 +15,7 @@ from sqlmodel import Session, select
 
 from dispatcher.scheduling.matching import Profile
 from dispatcher.storage.tables import Job
-from dispatcher.usecases import leasing, offers
+from dispatcher.usecases import leasing, offers, ready
 from dispatcher.usecases.leasing import Heard
 from tests.support.desk import Desk
 from tests.support.kinds import ALL_KINDS, KINDS
@@ -102,7 +102,16 @@ def vm_steps(desk: Desk, work: Callable[[], object]) -> int:
 
 
 def offer(desk: Desk, host: Caller) -> object:
-    return desk.database.run_now(offers.offer, host.uid, LINUX, now=desk.now)
+    """Let a host that has the profile LINUX look for work, without taking any."""
+
+    def look(session: Session) -> object:
+        waiting = ready.recall(session)
+        classes = waiting.fitting.of(LINUX)
+        return offers.next_jobs(session, waiting, classes, frozenset(), at_most=1) or offers.next_source(
+            session, waiting, classes
+        )
+
+    return desk.database.run_now(look)
 
 
 def test_what_runs_all_the_time_scans_no_table_that_grows(desk: Desk) -> None:

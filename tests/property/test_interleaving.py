@@ -19,7 +19,8 @@ from sqlmodel import Session, select
 
 from dispatcher.kinds.vanity_tables import Search, VanityHost, VanityUnit
 from dispatcher.storage.tables import Attempt, Batch, Job
-from dispatcher.usecases import batches, jobs, leasing, results
+from dispatcher.usecases import batches, giving, jobs, leasing, results
+from dispatcher.usecases.giving import Asker
 from tests.support.desk import Desk, poll_request
 from tests.support.interleaving import Caller, Which, look, play, sets
 from tests.support.kinds import KINDS, NATIVE, AnyLease
@@ -95,8 +96,7 @@ def script(scene: Scene, number: int, seed: int) -> Callable[[Caller], None]:
 def _lease(scene: Scene, caller: Caller, held: Any, chance: random.Random, now: datetime) -> None:
     host = chance.choice(scene.hosts)
     request = poll_request(*([NATIVE] if chance.random() < 0.7 else []))
-    lease = caller.run(leasing.lease, KINDS, host, request, KINDS.abilities(request), now=now)
-    if lease is not None:
+    for lease in caller.run(giving.lease, KINDS, Asker.of(KINDS, host, request), now=now):
         scene.leases.append(lease)
         held.append((host, lease))
 

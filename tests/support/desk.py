@@ -17,7 +17,8 @@ from dispatcher.kinds.vanity import APP_UID
 from dispatcher.storage.database import Database
 from dispatcher.storage.schema import SCHEMA
 from dispatcher.storage.tables import App, AppTarget, Grid
-from dispatcher.usecases import batches, jobs, leasing, members
+from dispatcher.usecases import batches, giving, jobs, leasing, members
+from dispatcher.usecases.giving import Asker
 from dispatcher.usecases.members import Newcomer
 from tests.support.kinds import ALL_KINDS, KINDS, NATIVE, VANITY, AnyLease
 from xwhep.ids import uuid7
@@ -114,9 +115,9 @@ class Desk:
     ) -> AnyLease | None:
         """Let a host poll."""
         request = poll_request(*kinds, keys_per_s=keys_per_s, forms=forms)
-        abilities = KINDS.abilities(request)
         self.database.run_now(leasing.prolong, [], {host.uid: self.now})  # as the route notes that it was heard of
-        return self.database.run_now(leasing.lease, KINDS, host, request, abilities, now=self.now)
+        leases = self.database.run_now(giving.lease, KINDS, Asker.of(KINDS, host, request), now=self.now)
+        return leases[0] if leases else None
 
 
 def _begin(session: Session, grid_uid: UUID, now: datetime) -> None:

@@ -21,7 +21,7 @@ from uuid import UUID
 from dispatcher import authority
 from dispatcher.housekeeping import keep_certificate, keep_leases, keep_store
 from dispatcher.parsing import validated
-from dispatcher.polls import wait_for_lease
+from dispatcher.polls import wait_for_leases
 from dispatcher.services import Services
 from dispatcher.storage.blobs import BlobStore
 from dispatcher.usecases import leasing, results
@@ -199,7 +199,8 @@ class Wire(HostClient):
         async def answer() -> Lease[Any] | None:
             self.services.heard.note_host(self.caller.uid, self.services.now())
             message = validated(LeaseRequest, raw)
-            return await wait_for_lease(self.services, self.caller, message, is_connected=lambda: not self.cut)
+            leases = await wait_for_leases(self.services, self.caller, message, is_connected=lambda: not self.cut)
+            return leases[0] if leases else None
 
         lease = await self._carry(answer)
         if lease is None:

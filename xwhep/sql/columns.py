@@ -10,7 +10,19 @@ from types import MappingProxyType
 from typing import Any, Final, Generic, TypeVar
 
 from pydantic import TypeAdapter
-from sqlalchemy import JSON, BigInteger, DateTime, Dialect, Enum, Index, Integer, MetaData, TypeDecorator, text
+from sqlalchemy import (
+    JSON,
+    BigInteger,
+    DateTime,
+    Dialect,
+    Enum,
+    Index,
+    Integer,
+    MetaData,
+    TextClause,
+    TypeDecorator,
+    text,
+)
 from sqlmodel import Field
 
 ValueT = TypeVar("ValueT")
@@ -104,7 +116,7 @@ def document(shape: Any, **options: Any) -> Any:
     return Field(sa_type=Document(shape), **options)
 
 
-def partial_index(name: str, *columns: str, where: str) -> Index:
+def partial_index(name: str, *columns: str | TextClause, where: str) -> Index:
     """Return an index of those rows only that a condition holds for."""
     return Index(name, *columns, sqlite_where=text(where), postgresql_where=text(where))
 

@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any, Final, Generic, Self, TypeVar
 
-from sqlalchemy import Dialect, Executable, Select
+from sqlalchemy import Dialect, Executable, SelectBase
 from sqlalchemy.exc import DBAPIError
 from sqlmodel import Session
 
@@ -42,7 +42,7 @@ class DriverText:
             (name, bind.value, bind.type.dialect_impl(dialect).bind_processor(dialect))
             for name, bind in ((name, compiled.binds[name]) for name in compiled.positiontup or ())
         )
-        columns = statement.selected_columns if isinstance(statement, Select) else ()
+        columns = statement.selected_columns if isinstance(statement, SelectBase) else ()
         readers = tuple(column.type.dialect_impl(dialect).result_processor(dialect, None) for column in columns)
         return cls(str(compiled), places, readers)
 

@@ -10,16 +10,19 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any, Final
 
-from sqlalchemy import URL, Connection, Engine, create_engine, event
+from sqlalchemy import URL, Connection, Engine, Integer, column, create_engine, event, text
 from sqlalchemy.exc import DatabaseError
 from sqlalchemy.pool import QueuePool
 
 from xwhep.errors.base import XwhepError
 from xwhep.errors.installations import DatabaseDamagedError
 from xwhep.files import PRIVATE, sync_folder
+from xwhep.sql.prepared import PreparedRead
 
 #: how long a transaction waits for that of another process
 BUSY_TIMEOUT_MS: Final = 10_000
+#: reads what changes with each commit of another connection. Source: "PRAGMA data_version", sqlite.org/pragma.html
+DATA_VERSION: Final = PreparedRead(text("PRAGMA data_version").columns(column("data_version", Integer)), int)
 #: copied at a time
 _PAGES: Final = 4096
 #: what SQLite calls a file that cannot be used now, though nothing says that its content is damaged
@@ -73,13 +76,13 @@ class translated:  # noqa: N801 - reads as a word at its use
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: object) -> None:
         """Turn a full disk, a busy file and a damaged one into errors with a code."""
-        for name, text in _sqlite_errors(error):
+        for name, why in _sqlite_errors(error):
             if name == "SQLITE_FULL":
                 raise self._full() from error
             if name.startswith(_UNUSABLE):
                 raise self._busy(name) from error
             if name.startswith(("SQLITE_CORRUPT", "SQLITE_NOTADB")):
-                raise DatabaseDamagedError(self._file, text) from error
+                raise DatabaseDamagedError(self._file, why) from error
 
 
 def _sqlite_errors(error: BaseException | None) -> Iterator[tuple[str, str]]:
