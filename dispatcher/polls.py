@@ -6,31 +6,25 @@ from collections.abc import Callable
 
 from dispatcher.services import Services
 from dispatcher.usecases import giving
+from dispatcher.usecases.giving import Asker
 from dispatcher.wakeups import Waiter
-from xwhep.protocol.attempts import Lease, LeaseRequest, Work
-from xwhep.rights import Caller
+from xwhep.protocol.attempts import Lease, Work
 
 
-async def wait_for_leases(
-    services: Services, caller: Caller, message: LeaseRequest, *, at_most: int = 1, is_connected: Callable[[], bool]
-) -> list[Lease[Work]]:
+async def wait_for_leases(services: Services, asker: Asker, *, is_connected: Callable[[], bool]) -> list[Lease[Work]]:
     """Return leases as soon as something fits; none when the time is up, the host is gone or the dispatcher stops.
 
     Raises:
-        InvalidFieldError: what the host says of itself cannot be.
         RevokedError: the host was revoked while it waited.
     """
     world, waiters = services.world, services.waiters
-    asker = giving.Asker.of(services.kinds, caller, message)
-    deadline = world.monotonic() + message.wait_s
+    deadline = world.monotonic() + asker.request.wait_s
     leases: list[Lease[Work]] = []
     waiter, used = waiters.enter(asker.profile), Waiter()
     try:
         while is_connected():
             # where nothing fits, nothing is written
-            leases = await services.database.run(
-                giving.lease, services.kinds, asker, at_most=at_most, now=services.now()
-            )
+            leases = await services.database.run(giving.lease, services.kinds, asker, now=services.now())
             if leases or waiters.closed:
                 break
             waiters.pass_on(used)  # what woke us fits somebody else, if anybody

@@ -51,6 +51,8 @@ class AttemptFacts:
     host_uid: UUID
     leased_at: datetime
     ended_at: datetime | None
+    status: AttemptStatus
+    result_digest: str | None  #: of the report that ended it, so that a repeated report is known
     fraction: float | None
     amount: int
     amount_per_s: float

@@ -23,7 +23,7 @@ from dispatcher.scheduling.matching import Profile
 from xwhep.errors.installations import ConfigurationError
 from xwhep.errors.requests import InvalidFieldError
 from xwhep.folders import config_file
-from xwhep.protocol.attempts import LeaseRequest, Report
+from xwhep.protocol.attempts import Exchange, LeaseRequest, Report
 from xwhep.protocol.base import union_of
 
 #: the modules of the kinds that come with the program
@@ -92,6 +92,11 @@ class Kinds:
         """Return the type of what attempts report; where no kind's do, one that nothing is of."""
         messages = [kind.report for kind in self.apps.values() if kind.report is not None]
         return union_of(messages or [NoReport])
+
+    def exchange(self) -> Any:
+        """Return the type of the exchanges, with the reports that attempts may bring."""
+        report: Any = self.report()
+        return Exchange[report]
 
     def abilities(self, request: LeaseRequest) -> dict[str, Any]:
         """Return what a host says of itself, for each kind that it takes and this dispatcher knows.

@@ -75,4 +75,4 @@ async def send_content(call: Call) -> web.StreamResponse:
     data = await call.services.database.read(catalogue.show_data, call.caller, parse_uid(call.part("uid")))
     if data.status is not DataStatus.AVAILABLE:
         raise NotFoundError("content of data", data.uid)
-    return content.send(call, data.digest)
+    return await content.send(call, data.digest)

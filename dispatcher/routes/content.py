@@ -7,6 +7,7 @@ from collections.abc import AsyncIterator
 from aiohttp import web
 
 from dispatcher.routes.door import Call
+from dispatcher.usecases import catalogue
 from xwhep.errors.requests import BadRequestError, TooLargeError
 
 CHUNK_BYTES = 256 * 1024
@@ -41,9 +42,12 @@ def announced_size(call: Call, limit_bytes: int) -> int:
     return size_bytes
 
 
-def send(call: Call, digest: str) -> web.FileResponse:
-    """Return the content with this digest."""
+async def send(call: Call, digest: str) -> web.StreamResponse:
+    """Return the content with this digest: a file, unless it came inside a message."""
     headers = {"Content-Type": "application/octet-stream", "X-Content-Type-Options": "nosniff"}
+    small = await call.services.database.read(catalogue.small_content, digest)
+    if small is not None:
+        return web.Response(body=small, headers=headers)
     return web.FileResponse(call.services.blobs.path(digest), chunk_size=CHUNK_BYTES, headers=headers)
 
 

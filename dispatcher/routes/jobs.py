@@ -68,7 +68,7 @@ async def send_output(call: Call) -> web.StreamResponse:
     output = await call.services.database.read(jobs.output_of, call.caller, uid, name)
     if output is None:
         raise NotFoundError("output", name)
-    return content.send(call, output.digest)
+    return await content.send(call, output.digest)
 
 
 @serve(TABLE, "POST", "/v1/batches", OWNERS, takes=SubmitBatch, gives=BatchView)

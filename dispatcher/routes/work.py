@@ -3,21 +3,24 @@
 from __future__ import annotations
 
 import asyncio
+from typing import Any
 from uuid import UUID
 
 from aiohttp import web
 
-from dispatcher import polls
+from dispatcher import exchanges, polls
 from dispatcher.routes import content
 from dispatcher.routes.door import CONTENT, Call, Route, render, serve
-from dispatcher.usecases import leasing, results
-from xwhep.errors.jobs import ProtocolTooOldError
+from dispatcher.usecases import leasing, reports, results
+from dispatcher.usecases.giving import Asker
 from xwhep.errors.requests import InvalidFieldError
 from xwhep.ids import parse_uid
 from xwhep.protocol.attempts import (
+    MAX_EXCHANGE_BYTES,
     MAX_FINISH_BYTES,
-    OLDEST_PROTOCOL,
     AttemptReply,
+    Exchange,
+    ExchangeReply,
     FinishAttempt,
     Heartbeat,
     HeartbeatReply,
@@ -35,11 +38,18 @@ TABLE: list[Route] = []
 async def poll(call: Call) -> web.Response:
     """Give the host work, at once or as soon as there is some."""
     message: LeaseRequest = await call.body(LeaseRequest)
-    if message.protocol < OLDEST_PROTOCOL:
-        raise ProtocolTooOldError(message.protocol, OLDEST_PROTOCOL)
     call.services.heard.note_host(call.caller.uid, call.services.now())
-    leases = await polls.wait_for_leases(call.services, call.caller, message, is_connected=lambda: call.is_connected)
+    asker = Asker.of(call.services.kinds, call.caller, message)
+    leases = await polls.wait_for_leases(call.services, asker, is_connected=lambda: call.is_connected)
     return render(LeaseReply[Work](lease=leases[0] if leases else None))
+
+
+@serve(TABLE, "POST", "/v1/exchange", HOSTS, takes=Exchange[Report], gives=ExchangeReply[Work])
+async def exchange(call: Call) -> web.Response:
+    """Take all that the host says of its attempts, and give it work if it asks."""
+    message: Exchange[Any] = await call.body(call.services.kinds.exchange(), MAX_EXCHANGE_BYTES)
+    reply = await exchanges.answer(call.services, call.caller, message, is_connected=lambda: call.is_connected)
+    return render(reply)
 
 
 @serve(TABLE, "POST", "/v1/heartbeats", HOSTS, takes=Heartbeat, gives=HeartbeatReply)
@@ -57,7 +67,7 @@ async def send_content(call: Call) -> web.StreamResponse:
     """Return content that a live attempt of the host names."""
     digest = _digest(call)
     await call.services.database.read(results.check_readable, call.services.kinds, call.caller, _attempt(call), digest)
-    return content.send(call, digest)
+    return await content.send(call, digest)
 
 
 @serve(TABLE, "PUT", "/v1/attempts/{job}/{number}/blobs/{digest}", HOSTS, takes=CONTENT)
@@ -80,7 +90,7 @@ async def report(call: Call) -> web.Response:
     services, attempt = call.services, _attempt(call)
     message: Report = await call.body(services.kinds.report())
     reply = await services.database.run(
-        results.report, services.kinds, call.caller, attempt, message, now=services.now()
+        reports.report, services.kinds, call.caller, attempt, message, now=services.now()
     )
     return render(reply)
 

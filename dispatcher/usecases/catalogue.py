@@ -189,6 +189,9 @@ _TARGETS: Final = PreparedRead(
 
 
 _BLOB: Final = PreparedRead(sqlalchemy.select(col(Blob.digest)).where(col(Blob.digest) == bindparam("blob")), str)
+_CONTENT: Final = PreparedRead(
+    sqlalchemy.select(col(Blob.content)).where(col(Blob.digest) == bindparam("blob")), lambda content: content
+)
 _ADD_BLOB: Final = PreparedWrite(insert(Blob))
 
 
@@ -232,10 +235,15 @@ def content_arrived(session: Session, caller: Caller, uid: UUID, *, now: datetim
     return DataView.model_validate(data)
 
 
-def store_blob(session: Session, digest: str, size_bytes: int, *, now: datetime) -> None:
-    """Note that content is on disk; doing it twice is doing it once."""
+def store_blob(session: Session, digest: str, size_bytes: int, *, content: bytes | None = None, now: datetime) -> None:
+    """Note that content is on disk, or keep it if it is small enough to be given here; twice is once."""
     if not _BLOB.all(session, blob=digest):
-        _ADD_BLOB.one(session, digest=digest, size_bytes=size_bytes, stored_at=now)
+        _ADD_BLOB.one(session, digest=digest, size_bytes=size_bytes, content=content, stored_at=now)
+
+
+def small_content(session: Session, digest: str) -> bytes | None:
+    """Return content that came inside a message; None if it is a file."""
+    return next(iter(_CONTENT.all(session, blob=digest)), None)
 
 
 def stored_blobs(session: Session, part: int) -> set[str]:

@@ -21,8 +21,8 @@ from dispatcher.usecases import offers, own, ready
 from dispatcher.usecases.catalogue import known_app
 from dispatcher.usecases.claims import Claim, begin_attempt, claim, claim_next
 from xwhep.errors.identity import RevokedError
-from xwhep.errors.jobs import UnavailableError
-from xwhep.protocol.attempts import HEARTBEAT_S, Lease, LeaseRequest, Work
+from xwhep.errors.jobs import ProtocolTooOldError, UnavailableError
+from xwhep.protocol.attempts import HEARTBEAT_S, OLDEST_PROTOCOL, Lease, LeaseRequest, Work
 from xwhep.rights import Caller
 from xwhep.sql.prepared import PreparedWrite
 
@@ -43,20 +43,24 @@ class Asker:
     request: LeaseRequest
     abilities: Mapping[str, Any]
     profile: Profile
+    at_most: int = 1  #: attempts that it takes now
 
     @classmethod
-    def of(cls, kinds: Kinds, caller: Caller, request: LeaseRequest) -> Self:
+    def of(cls, kinds: Kinds, caller: Caller, request: LeaseRequest, *, at_most: int = 1) -> Self:
         """Return a host with what it says of itself.
 
         Raises:
+            ProtocolTooOldError: it speaks a protocol that is not served any more.
             InvalidFieldError: it says what cannot be.
         """
+        if request.protocol < OLDEST_PROTOCOL:
+            raise ProtocolTooOldError(request.protocol, OLDEST_PROTOCOL)
         abilities = kinds.abilities(request)
-        return cls(caller, request, abilities, kinds.profile(request, abilities))
+        return cls(caller, request, abilities, kinds.profile(request, abilities), at_most)
 
 
 @by_statements
-def lease(session: Session, kinds: Kinds, asker: Asker, *, at_most: int = 1, now: datetime) -> list[Lease[Work]]:
+def lease(session: Session, kinds: Kinds, asker: Asker, *, now: datetime) -> list[Lease[Work]]:
     """Lease jobs to a host; none if nothing waits that fits.
 
     Raises:
@@ -68,7 +72,7 @@ def lease(session: Session, kinds: Kinds, asker: Asker, *, at_most: int = 1, now
     lost = offers.just_lost(session, asker.caller.uid, host, now=now)
     leases: list[Lease[Work]] = []
     for _ in range(TRIES):
-        room = min(at_most, offers.room(host)) - len(leases)
+        room = min(asker.at_most, offers.room(host)) - len(leases)
         if room <= 0:
             return leases
         claims = _claim_jobs(session, kinds, asker, lost, room)

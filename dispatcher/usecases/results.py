@@ -1,38 +1,31 @@
-"""What hosts bring back: uploaded content, reports, and the end of an attempt, accepted once."""
+"""What hosts bring back: uploaded content, and the end of an attempt, accepted once."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any, Final
+from typing import Final, NamedTuple, TypeAlias
 from uuid import UUID
 
 import sqlalchemy
-from sqlalchemy import bindparam, insert, update
+from sqlalchemy import bindparam, insert
 from sqlmodel import Session, col, select
 
-from dispatcher.kinds.contract import AppKind, Case, Checked, JobFacts
+from dispatcher.kinds.contract import AppKind, Case, Concluded, JobFacts
 from dispatcher.kinds.registry import Kinds
 from dispatcher.storage.orders import by_statements
-from dispatcher.storage.tables import (
-    AppTarget,
-    Attempt,
-    AttemptClaim,
-    AttemptOutput,
-    AttemptUpload,
-    Fault,
-    Host,
-)
+from dispatcher.storage.tables import AppTarget, AttemptOutput, AttemptUpload
 from dispatcher.usecases import own
-from dispatcher.usecases.access import body_digest, changed
+from dispatcher.usecases.access import body_digest
 from dispatcher.usecases.catalogue import store_blob
-from dispatcher.usecases.ends import AttemptEnd, end_batch, settle
-from dispatcher.usecases.leasing import keep_progress, progress_of
+from dispatcher.usecases.ends import AttemptEnd, settle
+from dispatcher.usecases.leasing import progress_of
 from xwhep.errors.base import XwhepError
 from xwhep.errors.jobs import LeaseLostError
 from xwhep.errors.requests import InvalidFieldError, NotFoundError, TooLargeError
 from xwhep.lifecycle import AttemptStatus
-from xwhep.protocol.attempts import AttemptReply, FinishAttempt, Report
-from xwhep.protocol.jobs import Output
+from xwhep.protocol.attempts import AttemptReply, FinishAttempt
 from xwhep.rights import Caller
 from xwhep.sql.prepared import PreparedRead, PreparedWrite
 
@@ -42,17 +35,11 @@ _UPLOADS: Final = PreparedRead(
     ),
     lambda digest, size_bytes: (digest, size_bytes),
 )
-_SAME_END: Final = PreparedRead(
-    sqlalchemy.select(col(Attempt.status)).where(
-        col(Attempt.job_uid) == bindparam("job"),
-        col(Attempt.number) == bindparam("number"),
-        col(Attempt.host_uid) == bindparam("host"),
-        col(Attempt.result_digest) == bindparam("result"),
-    ),
-    AttemptStatus,
-)
 _ADD_UPLOAD: Final = PreparedWrite(insert(AttemptUpload))
 _ADD_OUTPUT: Final = PreparedWrite(insert(AttemptOutput))
+
+#: names an attempt: its job and number
+AttemptName: TypeAlias = tuple[UUID, int]
 
 #: standard output and standard error, beside the files of the folder `out`
 STREAMS = 2
@@ -70,7 +57,7 @@ def live(session: Session, kinds: Kinds, caller: Caller, job_uid: UUID, number: 
     return found[0]
 
 
-def check_readable(session: Session, kinds: Kinds, caller: Caller, ref: tuple[UUID, int], digest: str) -> None:
+def check_readable(session: Session, kinds: Kinds, caller: Caller, ref: AttemptName, digest: str) -> None:
     """Check that a live attempt of the host, named by job and number, names this content.
 
     Raises:
@@ -84,7 +71,7 @@ def check_readable(session: Session, kinds: Kinds, caller: Caller, ref: tuple[UU
         raise NotFoundError("content", digest)
 
 
-def uploadable(session: Session, kinds: Kinds, caller: Caller, ref: tuple[UUID, int], digest: str) -> int:
+def uploadable(session: Session, kinds: Kinds, caller: Caller, ref: AttemptName, digest: str) -> int:
     """Return how many bytes this output of the attempt may have, asked before they are taken from the wire.
 
     Raises:
@@ -102,7 +89,7 @@ def uploadable(session: Session, kinds: Kinds, caller: Caller, ref: tuple[UUID, 
 
 @by_statements
 def uploaded(
-    session: Session, kinds: Kinds, caller: Caller, ref: tuple[UUID, int], output: tuple[str, int], *, now: datetime
+    session: Session, kinds: Kinds, caller: Caller, ref: AttemptName, output: tuple[str, int], *, now: datetime
 ) -> None:
     """Note that an attempt has uploaded content, `output` being its digest and size; twice is once.
 
@@ -123,122 +110,130 @@ def _allowed_bytes(job: JobFacts) -> int:
     return job.limits.disk_bytes + STREAMS * job.limits.output_bytes
 
 
-def _uploads(session: Session, ref: tuple[UUID, int]) -> dict[str, int]:
+def _uploads(session: Session, ref: AttemptName) -> dict[str, int]:
     """Return what an attempt has uploaded: the size of each content by its digest."""
     return dict(_UPLOADS.all(session, job=ref[0], number=ref[1]))
-
-
-# --- reports ----------------------------------------------------------------------------------------------------------
-
-
-def report(
-    session: Session, kinds: Kinds, caller: Caller, ref: tuple[UUID, int], message: Report, *, now: datetime
-) -> AttemptReply | XwhepError:
-    """Take what a run has found, as its kind says: that may end the attempt, and its batch.
-
-    A false report goes on the host's record, and its error is returned, not raised: what is written here stays.
-
-    Raises:
-        LeaseLostError: the attempt is not the host's, or has ended.
-        NotFoundError: attempts of its kind report nothing, or reports of this kind are not theirs.
-        XwhepError: the attempt reported the same before.
-    """
-    kind, case = live(session, kinds, caller, *ref)
-    if kind.report is None or not isinstance(message, kind.report):
-        raise NotFoundError(f"attempt that reports as kind {message.kind}", ref[0])
-    (checked,) = kind.check([(case, message)])
-    if not keep_progress(session, case.attempt, message, case.job):
-        raise LeaseLostError(*ref)
-    if checked.refused is not None:
-        _refuse(session, kinds, case, checked.refused, now=now)
-        return checked.refused
-    _accept(session, kinds, case, checked, now=now)
-    answer = checked.answer(own.own_of(session, kind, case.job, caller.uid))
-    status = AttemptStatus.FINISHED if checked.decides else AttemptStatus.LEASED
-    return AttemptReply(status=status, details=answer)
-
-
-def _accept(session: Session, kinds: Kinds, case: Case, checked: Checked, *, now: datetime) -> None:
-    job_uid, number = case.attempt.job_uid, case.attempt.number
-    if checked.claim:
-        if session.get(AttemptClaim, (job_uid, number, checked.claim)) is not None:
-            assert checked.repeated is not None, "a claim that was made before is told in the kind's words"
-            raise checked.repeated
-        session.add(AttemptClaim(job_uid=job_uid, attempt=number, claim=checked.claim))
-        session.flush()
-    own.apply(session, checked.changes)
-    if checked.decides:
-        settle(session, kinds, [AttemptEnd(job_uid, number, AttemptStatus.FINISHED)], now=now)
-        if case.job.batch_uid is not None:
-            end_batch(session, kinds, case.job.batch_uid, cancelled=False, now=now)
-
-
-def _refuse(session: Session, kinds: Kinds, case: Case, error: XwhepError, *, now: datetime) -> None:
-    """Put a false report on the host's record; nothing that the attempt says is believed."""
-    attempt = case.attempt
-    nothing = {"amount": 0}
-    end = AttemptEnd(attempt.job_uid, attempt.number, AttemptStatus.LOST, error.text, nothing)
-    settle(session, kinds, [end], now=now)
-    text, code = error.text, error.code
-    fault = Fault(
-        host_uid=attempt.host_uid, job_uid=attempt.job_uid, attempt=attempt.number, code=code, text=text, at=now
-    )
-    session.add(fault)
-    session.flush()
-    more = {"false_results": col(Host.false_results) + 1}
-    changed(session, update(Host).where(col(Host.uid) == attempt.host_uid).values(more))
 
 
 # --- ends -------------------------------------------------------------------------------------------------------------
 
 
+@dataclass(frozen=True, slots=True)
+class ReportedEnd:
+    """The end of an attempt as its host reports it."""
+
+    ref: AttemptName
+    message: FinishAttempt
+    contents: Mapping[str, bytes] = field(
+        default_factory=dict
+    )  #: of small outputs, by digest; others were uploaded before
+
+
+class _Ending(NamedTuple):
+    """An end that changes something."""
+
+    end: ReportedEnd
+    kind: AppKind
+    case: Case
+    concluded: Concluded
+    attempt: AttemptEnd
+
+
 @by_statements
 def finish(
-    session: Session, kinds: Kinds, caller: Caller, ref: tuple[UUID, int], end: FinishAttempt, *, now: datetime
-) -> AttemptReply:
-    """End an attempt as its host reports; the same report again gives the same answer.
+    session: Session, kinds: Kinds, caller: Caller, ref: AttemptName, end: FinishAttempt, *, now: datetime
+) -> AttemptReply | XwhepError:
+    """End one attempt as its host reports; the same report again gives the same answer.
 
     Raises:
         LeaseLostError: the attempt is not the host's, or has ended in another way.
-        InvalidFieldError: an output that the attempt has not uploaded.
+        InvalidFieldError: an output is not here or not allowed.
     """
-    digest = body_digest(end)
-    for status in _SAME_END.all(session, job=ref[0], number=ref[1], host=caller.uid, result=digest):
-        return AttemptReply(status=status)
-    kind, case = live(session, kinds, caller, *ref)
-    (concluded,) = kind.conclude([(case, end)], now)
-    outputs = _candidates(session, case, kind, end, concluded.status)
+    return finish_all(session, kinds, caller, [ReportedEnd(ref, end)], now=now)[0]
+
+
+def finish_all(
+    session: Session, kinds: Kinds, caller: Caller, ends: Sequence[ReportedEnd], *, now: datetime
+) -> list[AttemptReply | XwhepError]:
+    """End attempts as their host reports, each named once; an error stands for its own end and stops no other.
+
+    The same report again gives the same answer. Errors are `LeaseLostError` for an attempt that is not the host's or
+    that has ended in another way, and `InvalidFieldError` for an output that is not here or not allowed.
+    """
+    answers: dict[AttemptName, AttemptReply | XwhepError] = {end.ref: LeaseLostError(*end.ref) for end in ends}
+    ending: list[_Ending] = []
+    found = {(case.job.uid, case.attempt.number): (kind, case) for kind, case in _cases(session, kinds, ends)}
+    for end in ends:
+        kind, case = found.get(end.ref, (None, None))
+        if kind is None or case is None or case.attempt.host_uid != caller.uid:
+            continue
+        digest = body_digest(end.message)
+        if case.attempt.ended_at is None:
+            try:
+                ending.append(_judged(session, kind, case, end, digest, now))
+            except XwhepError as error:
+                answers[end.ref] = error
+        elif case.attempt.result_digest == digest:
+            answers[end.ref] = AttemptReply(status=case.attempt.status)
+    ended = settle(session, kinds, [one.attempt for one in ending], now=now) if ending else []
+    done = {(case.job.uid, case.attempt.number) for case in ended}
+    for one in ending:
+        if one.end.ref in done:
+            _keep(session, one, now)
+            answers[one.end.ref] = AttemptReply(status=one.concluded.status)
+    return [answers[end.ref] for end in ends]
+
+
+def _cases(session: Session, kinds: Kinds, ends: Sequence[ReportedEnd]) -> list[tuple[AppKind, Case]]:
+    return own.load_cases(session, kinds, [end.ref for end in ends])
+
+
+def _judged(session: Session, kind: AppKind, case: Case, end: ReportedEnd, digest: str, now: datetime) -> _Ending:
+    """Return what an end of a live attempt means.
+
+    Raises:
+        InvalidFieldError: an output is not here or not allowed.
+    """
+    message = end.message
+    (concluded,) = kind.conclude([(case, message)], now)
+    if _leaves(kind, concluded):
+        _check_outputs(session, case.job, end)
     reported = {
-        **progress_of(case.attempt, end, case.job.amount),
+        **progress_of(case.attempt, message, case.job.amount),
         "result_digest": digest,
-        "exit_status": end.exit_status,
-        "cpu_s": end.cpu_s,
-        "max_rss_bytes": end.max_rss_bytes,
+        "exit_status": message.exit_status,
+        "cpu_s": message.cpu_s,
+        "max_rss_bytes": message.max_rss_bytes,
     }
-    reason = end.reason or ("the host gave the job back" if concluded.status is AttemptStatus.LOST else None)
-    if not settle(session, kinds, [AttemptEnd(*ref, concluded.status, reason, reported)], now=now):
-        raise LeaseLostError(*ref)
-    _ADD_OUTPUT.each(session, outputs)
-    own.apply(session, concluded.changes)
-    return AttemptReply(status=concluded.status)
+    reason = message.reason or ("the host gave the job back" if concluded.status is AttemptStatus.LOST else None)
+    return _Ending(end, kind, case, concluded, AttemptEnd(*end.ref, concluded.status, reason, reported))
 
 
-def _candidates(
-    session: Session, case: Case, kind: AppKind, end: FinishAttempt, status: AttemptStatus
-) -> list[dict[str, Any]]:
-    """Return the rows of what an attempt has left, also where its job has failed: its output tells why."""
-    if not kind.leaves_files or status is AttemptStatus.LOST:
-        return []
-    ref = case.attempt.job_uid, case.attempt.number
-    _check_outputs(session, ref, case.job, end.outputs)
-    return [{"job_uid": ref[0], "attempt": ref[1], **output.model_dump()} for output in end.outputs]
+def _leaves(kind: AppKind, concluded: Concluded) -> bool:
+    """Tell whether outputs are kept: also where the job has failed, since its output tells why."""
+    return kind.leaves_files and concluded.status is not AttemptStatus.LOST
 
 
-def _check_outputs(session: Session, ref: tuple[UUID, int], job: JobFacts, outputs: list[Output]) -> None:
-    """Check that outputs were uploaded and stay, as files, within the job's limits.
+def _keep(session: Session, one: _Ending, now: datetime) -> None:
+    """Write down what follows from an attempt that has just ended."""
+    if _leaves(one.kind, one.concluded):
+        job_uid, number = one.end.ref
+        for digest, content in one.end.contents.items():
+            store_blob(session, digest, len(content), content=content, now=now)
+        outputs = [output.model_dump() for output in one.end.message.outputs]
+        _ADD_OUTPUT.each(session, [{"job_uid": job_uid, "attempt": number, **output} for output in outputs])
+    own.apply(session, one.concluded.changes)
+
+
+def _check_outputs(session: Session, job: JobFacts, end: ReportedEnd) -> None:
+    """Check that outputs are here and stay, as files, within the job's limits.
 
     Only names that a program can leave: its owner downloads them, and no host is to choose where they end.
+
+    Raises:
+        InvalidFieldError: they do not.
     """
+    outputs = end.message.outputs
     names = {output.name for output in outputs}
     if len(names) != len(outputs):
         raise InvalidFieldError("outputs.name", "two outputs have the same name")
@@ -246,7 +241,11 @@ def _check_outputs(session: Session, ref: tuple[UUID, int], job: JobFacts, outpu
         raise InvalidFieldError("outputs.name", "an output is stdout, stderr, or a file of the folder out")
     if len(names) > job.limits.files + STREAMS or sum(o.size_bytes for o in outputs) > _allowed_bytes(job):
         raise InvalidFieldError("outputs", "the outputs are more than the job's limits allow")
-    sizes = _uploads(session, ref)
+    if unnamed := end.contents.keys() - {output.digest for output in outputs}:
+        raise InvalidFieldError("contents", f"no output has the content with SHA-256 {min(unnamed)}")
+    sizes = {digest: len(content) for digest, content in end.contents.items()}
+    if any(output.digest not in sizes for output in outputs):
+        sizes |= _uploads(session, end.ref)
     for output in outputs:
         if sizes.get(output.digest) != output.size_bytes:
             raise InvalidFieldError("outputs.digest", f"output {output.name} was not uploaded; upload it first")

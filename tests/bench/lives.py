@@ -1,7 +1,8 @@
-"""Whole lives of jobs, as a user and a host send them: submit, lease, heartbeat, upload, finish."""
+"""Whole lives of jobs, as a user and a host send them: submissions and exchanges, or the older requests."""
 
 from __future__ import annotations
 
+import base64
 import hashlib
 import json
 from dataclasses import dataclass
@@ -19,6 +20,14 @@ OUTPUTS: Final = ({"name": "stdout", "digest": OUTPUT_DIGEST, "size_bytes": len(
 POLL: Final = json.dumps(
     {"protocol": PROTOCOL, "os": "linux", "cpu": "x86_64", "kinds": {"native": {}}, "wait_s": 0}
 ).encode()
+#: a poll inside an exchange, and the end of an attempt that leaves a small output
+ASK: Final = json.loads(POLL)
+END: Final = {
+    "outcome": "finished",
+    "exit_status": 0,
+    "outputs": list(OUTPUTS),
+    "contents": [base64.b64encode(OUTPUT).decode()],
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,8 +61,33 @@ class Lane:
         await self.finish(job_uid, attempt, [])
         return 1
 
+    async def exchanged(self) -> int:
+        """Let one job live that leaves a small output, by exchanges."""
+        return await self.exchanged_at_once(1)
+
+    async def exchanged_tens(self) -> int:
+        """Let ten jobs live at once, by exchanges."""
+        return await self.exchanged_at_once(10)
+
+    async def exchanged_at_once(self, count: int) -> int:
+        """Let jobs live that leave a small output each: one submission, and three exchanges, for all of them."""
+        await self.submit(count)
+        leases = (await self.exchange(ask=ASK | {"at_most": count}))["leases"]
+        named = [{"job_uid": lease["job_uid"], "attempt": lease["attempt"]} for lease in leases]
+        assert len(named) == count, "each lane finds the jobs of its own submission, or others"
+        reply = await self.exchange(progress=[name | {"fraction": 0.5} for name in named])
+        assert reply["stop"] == [], "the attempts are live"
+        reply = await self.exchange(ends=[name | END for name in named])
+        assert all(end["reply"] for end in reply["ends"]), "each end is accepted"
+        return count
+
+    async def exchange(self, **said: Any) -> dict[str, Any]:
+        """Say something of attempts, or ask for some."""
+        reply: dict[str, Any] = await self.host.call("POST", "/v1/exchange", said)
+        return reply
+
     async def job_with_output(self) -> int:
-        """Let one job live that leaves a small output."""
+        """Let one job live that leaves a small output, uploaded."""
         await self.submit(1)
         job_uid, attempt = await self.lease()
         await self.heartbeat(job_uid, attempt)

@@ -12,7 +12,7 @@ import pytest
 from sqlmodel import Session, select
 
 from dispatcher.storage.tables import Fault
-from dispatcher.usecases import batches, results
+from dispatcher.usecases import batches, reports
 from tests.support.desk import Desk
 from tests.support.kinds import KINDS, AnyLease, searched
 from worker.vanity import reference
@@ -112,7 +112,7 @@ class Volunteer:
     def report(self, hit: Hit) -> AttemptReply:
         """Report a hit, and return the answer, or raise the error that it is."""
         report, ref = ReportShare(**hit_fields(hit)), (self.lease.job_uid, self.lease.attempt)
-        reply = self.desk.database.run_now(results.report, KINDS, self.host, ref, report, now=self.desk.now)
+        reply = self.desk.database.run_now(reports.report, KINDS, self.host, ref, report, now=self.desk.now)
         assert isinstance(reply, AttemptReply)
         return reply
 

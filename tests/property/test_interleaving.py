@@ -19,7 +19,7 @@ from sqlmodel import Session, select
 
 from dispatcher.kinds.vanity_tables import Search, VanityHost, VanityUnit
 from dispatcher.storage.tables import Attempt, Batch, Job
-from dispatcher.usecases import batches, giving, jobs, leasing, results
+from dispatcher.usecases import batches, giving, jobs, leasing, reports, results
 from dispatcher.usecases.giving import Asker
 from tests.support.desk import Desk, poll_request
 from tests.support.interleaving import Caller, Which, look, play, sets
@@ -120,7 +120,7 @@ def _report(scene: Scene, caller: Caller, held: Any, chance: random.Random, now:
     host, lease = chance.choice(searching)
     s = offset(lease.work.batch_uid, lease.work.number, 0, 0, 0)
     share = ReportShare(s=f"{s:064x}", e=0, sign=1)
-    caller.run(results.report, KINDS, host, (lease.job_uid, lease.attempt), share, now=now)
+    caller.run(reports.report, KINDS, host, (lease.job_uid, lease.attempt), share, now=now)
 
 
 def _expire(scene: Scene, caller: Caller, held: Any, chance: random.Random, now: datetime) -> None:

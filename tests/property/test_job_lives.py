@@ -19,7 +19,7 @@ from sqlmodel import Session, select
 from dispatcher.kinds.vanity_tables import Search, VanityHost, VanityUnit
 from dispatcher.scheduling.leases import LEASE, SAME_HOST_PAUSE
 from dispatcher.storage.tables import Attempt, Batch, Job
-from dispatcher.usecases import batches, jobs, leasing, members, results
+from dispatcher.usecases import batches, jobs, leasing, members, reports, results
 from dispatcher.usecases.leasing import Heard
 from tests.support.desk import Desk
 from tests.support.kinds import ALL_KINDS, KINDS, AnyLease
@@ -141,12 +141,12 @@ class JobLives(RuleBasedStateMachine):
         hit = ReportShare(s=(s if is_true else s - 300).to_bytes(32, "big").hex(), e=0, sign=1)
         with self.refused_unless_live(held):
             if is_true:
-                self.run(results.report, KINDS, host, (lease.job_uid, lease.attempt), hit)
+                self.run(reports.report, KINDS, host, (lease.job_uid, lease.attempt), hit)
                 assert lease.work.batch_uid not in self.found
                 self.found[lease.work.batch_uid] = self.result(lease.work.batch_uid)
             else:
                 with pytest.raises(FalseResultError):
-                    self.run(results.report, KINDS, host, (lease.job_uid, lease.attempt), hit)
+                    self.run(reports.report, KINDS, host, (lease.job_uid, lease.attempt), hit)
 
     @rule(held=leases, other=st.integers(0, HOSTS - 1))
     def a_host_speaks_for_another(self, held: Held, other: int) -> None:

@@ -87,6 +87,7 @@ _PLAIN: dict[Any, str] = {
     float: "number",
     bool: "true or false",
     UUID: "UUID",
+    bytes: "base64",
     AwareDatetime: "RFC 3339",
     type(None): "null",
 }

@@ -26,6 +26,9 @@ GENERIC: dict[type[BaseModel], type[BaseModel]] = {
     Page: Page[jobs.JobSummary],
     attempts.Lease: attempts.Lease[WORK],
     attempts.LeaseReply: attempts.LeaseReply[WORK],
+    attempts.ExchangedReport: attempts.ExchangedReport[vanity.ReportShare],
+    attempts.Exchange: attempts.Exchange[vanity.ReportShare],
+    attempts.ExchangeReply: attempts.ExchangeReply[WORK],
 }
 FUTURE = "from_the_future"  #: a field that nobody knows
 
@@ -132,6 +135,7 @@ def _plain(hint: Any) -> st.SearchStrategy[Any]:
         return st.sampled_from(hint)
     return {
         bool: st.booleans(),
+        bytes: st.binary(max_size=40),
         str: _TEXTS,
         int: st.integers(-(2**62), 2**62),
         float: st.floats(allow_nan=False, allow_infinity=False),
@@ -155,7 +159,11 @@ def _bounded(hint: Any, metadata: tuple[Any, ...]) -> st.SearchStrategy[Any]:
         return st.from_regex(_ascii(str(texts[0].pattern)), fullmatch=True)
     if hint is str:
         longest = [part.max_length for part in (*texts, *constraints) if isinstance(part, StringConstraints | MaxLen)]
-        return st.text(st.characters(exclude_categories=["Cs"]), min_size=shortest, max_size=min(longest[0] or 40, 40))
+        return st.text(
+            st.characters(exclude_categories=["Cs"]),
+            min_size=shortest,
+            max_size=min([most for most in longest if most] + [40]),
+        )
     if get_origin(hint) is list:
         return st.lists(of(get_args(hint)[0]), min_size=shortest, max_size=3)
     return of(hint)
@@ -177,6 +185,6 @@ def as_tree(message: BaseModel) -> tuple[dict[str, Any], list[dict[str, Any]]]:
             return node
         if isinstance(value, list):
             return [visit(item) for item in value]
-        return to_jsonable_python(value)
+        return to_jsonable_python(value, bytes_mode="base64")
 
     return visit(message), nodes

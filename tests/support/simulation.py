@@ -24,7 +24,8 @@ from dispatcher.parsing import validated
 from dispatcher.polls import wait_for_leases
 from dispatcher.services import Services
 from dispatcher.storage.blobs import BlobStore
-from dispatcher.usecases import leasing, results
+from dispatcher.usecases import leasing, reports, results
+from dispatcher.usecases.giving import Asker
 from tests.support.desk import START, Desk, opened
 from tests.support.kinds import KINDS, NATIVE, VANITY
 from tests.support.leases import first_hit
@@ -199,7 +200,8 @@ class Wire(HostClient):
         async def answer() -> Lease[Any] | None:
             self.services.heard.note_host(self.caller.uid, self.services.now())
             message = validated(LeaseRequest, raw)
-            leases = await wait_for_leases(self.services, self.caller, message, is_connected=lambda: not self.cut)
+            asker = Asker.of(self.services.kinds, self.caller, message)
+            leases = await wait_for_leases(self.services, asker, is_connected=lambda: not self.cut)
             return leases[0] if leases else None
 
         lease = await self._carry(answer)
@@ -231,7 +233,7 @@ class Wire(HostClient):
         await self._carry(answer)
 
     async def report(self, job_uid: UUID, attempt: int, report: Report) -> AttemptReply:
-        reply: AttemptReply = await self._ask(results.report, (job_uid, attempt), KINDS.report(), report)
+        reply: AttemptReply = await self._ask(reports.report, (job_uid, attempt), KINDS.report(), report)
         return reply
 
     async def finish(self, job_uid: UUID, attempt: int, end: FinishAttempt) -> AttemptReply:

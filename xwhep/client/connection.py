@@ -12,11 +12,11 @@ import ssl
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from pathlib import Path
 from types import TracebackType
-from typing import Annotated, Any, Final, Self, TypeVar
+from typing import Any, Final, Self, TypeVar
 
 import aiohttp
 from aiohttp.payload import TOO_LARGE_BYTES_BODY
-from pydantic import AfterValidator, BaseModel, ValidationError
+from pydantic import BaseModel, ValidationError
 
 from xwhep.client.failures import connection_error
 from xwhep.client.streams import Moved, Outgoing, bounded, receive, unwatched
@@ -24,7 +24,7 @@ from xwhep.errors.base import RemoteError, XwhepError, from_problem
 from xwhep.errors.jobs import UnavailableError
 from xwhep.pki.contexts import client_context
 from xwhep.pki.identity import Identity, explain
-from xwhep.protocol.base import shown_plainly
+from xwhep.protocol.base import Problem
 from xwhep.world import REAL, World
 
 ReplyT = TypeVar("ReplyT", bound=BaseModel)
@@ -32,8 +32,6 @@ T = TypeVar("T")
 
 #: the largest JSON reply that is read, bytes
 MAX_REPLY_BYTES: Final = 16 * 1024 * 1024
-#: how much of a refusal's text is kept, characters
-PROBLEM_CHARACTERS: Final = 1000
 #: the first and the longest pause before a request is repeated, seconds
 FIRST_PAUSE_S: Final = 0.2
 LONGEST_PAUSE_S: Final = 5.0
@@ -259,25 +257,9 @@ async def _read_bounded(response: aiohttp.ClientResponse) -> bytes:
     return b"".join(chunks)
 
 
-def _one_line(text: str) -> str:
-    """Return the beginning of `text` as one line that plays no tricks on a terminal or a log."""
-    return " ".join(shown_plainly(text[:PROBLEM_CHARACTERS]).split("\n")).replace("\t", " ")
-
-
-_Line = Annotated[str, AfterValidator(_one_line)]
-
-
-class _Problem(BaseModel):
-    """A problem document (RFC 9457) with our members."""
-
-    code: _Line
-    detail: _Line
-    field: _Line | None = None
-
-
 def _problem(http_status: int, body: bytes) -> XwhepError:
     try:
-        problem = _Problem.model_validate_json(body)
+        problem = Problem.model_validate_json(body)
     except ValidationError:
         if http_status >= 500:  # a proxy in between: try again
             return UnavailableError(f"the dispatcher answered with HTTP status {http_status}")

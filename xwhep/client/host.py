@@ -9,6 +9,8 @@ from uuid import UUID
 from xwhep.client.connection import Connection
 from xwhep.protocol.attempts import (
     AttemptReply,
+    Exchange,
+    ExchangeReply,
     FinishAttempt,
     Heartbeat,
     HeartbeatReply,
@@ -30,6 +32,7 @@ class HostClient:
     def __init__(self, connection: Connection, work: Any) -> None:
         self._connection = connection
         self._lease_reply: type[LeaseReply[Any]] = LeaseReply[work]
+        self._exchange_reply: type[ExchangeReply[Any]] = ExchangeReply[work]
 
     async def lease(self, request: LeaseRequest) -> Lease[Any] | None:
         """Return work, or None if none came within `request.wait_s` seconds."""
@@ -39,6 +42,10 @@ class HostClient:
     async def heartbeat(self, heartbeat: Heartbeat) -> HeartbeatReply:
         """Prolong the leases of the attempts named, and learn which of them to stop."""
         return await self._connection.call("POST", "/v1/heartbeats", HeartbeatReply, heartbeat)
+
+    async def exchange(self, exchange: Exchange[Any]) -> ExchangeReply[Any]:
+        """Say all that there is to say of attempts, and ask for more."""
+        return await self._connection.call("POST", "/v1/exchange", self._exchange_reply, exchange)
 
     async def fetch(self, job_uid: UUID, attempt: int, digest: str, destination: Path) -> None:
         """Fetch a blob that a live attempt names."""

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from enum import StrEnum
-from typing import Annotated, Final, Generic, TypeVar
+from typing import Annotated, Final, Generic, Self, TypeVar
 from uuid import UUID
 
-from pydantic import BaseModel, Field, SerializeAsAny
+from pydantic import BaseModel, ConfigDict, Field, SerializeAsAny, model_validator
 
 from xwhep.lifecycle import AttemptStatus
-from xwhep.protocol.base import Cpu, Details, KindName, Os, Reason, Reply, Request
+from xwhep.protocol.base import Cpu, Details, KindName, Os, Problem, Reason, Reply, Request
 from xwhep.protocol.jobs import MAX_OUTPUT_NAMES_BYTES, Output
 
 #: the version of the protocol that this code speaks, and the oldest that the dispatcher serves
@@ -126,3 +126,78 @@ class AttemptReply(Reply):
 
     status: AttemptStatus
     details: Details | None = None  #: what the kind answers
+
+
+# --- exchanges: all that a host has to say and to ask, in one request -----------------------------------------------
+
+#: the largest content that travels inside an exchange, and all of one exchange, bytes; larger outputs are uploaded
+MAX_SMALL_BYTES: Final = 64 * 1024
+MAX_SMALL_BYTES_IN_ALL: Final = 512 * 1024
+#: ends and reports that one exchange brings, and attempts that it may be given, at most each
+MAX_ATTEMPTS_AN_EXCHANGE: Final = 64
+#: the largest exchange: the names of the outputs of one attempt that is as large as can be, the small contents in
+#: base64, and the rest
+MAX_EXCHANGE_BYTES: Final = MAX_FINISH_BYTES + MAX_SMALL_BYTES_IN_ALL * 4 // 3 + 512 * 1024
+
+ReportT = TypeVar("ReportT", bound=Report)
+
+
+class ExchangedEnd(AttemptRef, FinishAttempt):
+    """The end of one attempt, with the contents of its small outputs; others were uploaded before."""
+
+    model_config = ConfigDict(ser_json_bytes="base64", val_json_bytes="base64")
+
+    contents: Annotated[
+        list[Annotated[bytes, Field(max_length=MAX_SMALL_BYTES)]], Field(max_length=MAX_ATTEMPTS_AN_EXCHANGE)
+    ] = Field(default_factory=list)
+
+
+class ExchangedReport(AttemptRef, Request, Generic[ReportT]):
+    """A report of one attempt."""
+
+    report: SerializeAsAny[ReportT]
+
+
+class Ask(LeaseRequest):
+    """A poll for several attempts at once."""
+
+    at_most: Annotated[int, Field(ge=1, le=MAX_ATTEMPTS_AN_EXCHANGE)] = 1
+
+
+class Exchange(Request, Generic[ReportT]):
+    """All that a host has to say of its attempts, and what it asks for. Only one that says nothing waits for work."""
+
+    reports: Annotated[list[ExchangedReport[ReportT]], Field(max_length=MAX_ATTEMPTS_AN_EXCHANGE)] = Field(
+        default_factory=list
+    )
+    ends: Annotated[list[ExchangedEnd], Field(max_length=MAX_ATTEMPTS_AN_EXCHANGE)] = Field(default_factory=list)
+    progress: Annotated[list[AttemptProgress], Field(max_length=1024)] = Field(default_factory=list)
+    ask: Ask | None = None
+
+    @model_validator(mode="after")
+    def _check_ends(self) -> Self:
+        if len({(end.job_uid, end.attempt) for end in self.ends}) != len(self.ends):
+            raise ValueError("the ends must be of different attempts")
+        if sum(len(content) for end in self.ends for content in end.contents) > MAX_SMALL_BYTES_IN_ALL:
+            raise ValueError(f"the contents must have at most {MAX_SMALL_BYTES_IN_ALL} bytes together")
+        return self
+
+    def says(self) -> bool:
+        """Tell whether anything is said of an attempt."""
+        return bool(self.reports or self.ends or self.progress)
+
+
+class AttemptAnswer(AttemptRef, Reply):
+    """What became of one report or end: a reply, or a problem."""
+
+    reply: AttemptReply | None = None
+    problem: Problem | None = None
+
+
+class ExchangeReply(Reply, Generic[WorkT]):
+    """The answers, in the order of what was said; which attempts the host must stop; and what it was given."""
+
+    reports: list[AttemptAnswer] = Field(default_factory=list)
+    ends: list[AttemptAnswer] = Field(default_factory=list)
+    stop: list[AttemptRef] = Field(default_factory=list)
+    leases: list[Lease[WorkT]] = Field(default_factory=list)

@@ -21,6 +21,8 @@ from pydantic import AfterValidator, AwareDatetime, BaseModel, ConfigDict, Field
 _DEVICE: Final = re.compile(
     r"(CON|PRN|AUX|NUL|CONIN\$|CONOUT\$|(COM|LPT)[0-9\u00b9\u00b2\u00b3]) *(\..*)?", re.IGNORECASE
 )
+#: how much of a refusal's text is kept, characters
+PROBLEM_CHARACTERS: Final = 1000
 #: the longest name of a file that Linux, macOS and Windows take, bytes in UTF-8
 _MAX_PART_BYTES: Final = 255
 
@@ -51,6 +53,20 @@ class Reply(BaseModel):
     """The root of what the dispatcher answers."""
 
     model_config = ConfigDict(extra="ignore", frozen=True, from_attributes=True, allow_inf_nan=False)
+
+
+def one_line(text: str) -> str:
+    """Return the beginning of `text` as one line that plays no tricks on a terminal or a log."""
+    return " ".join(shown_plainly(text[:PROBLEM_CHARACTERS]).split("\n")).replace("\t", " ")
+
+
+class Problem(Reply):
+    """Why something was refused: a problem document, with our members. Source: RFC 9457, 3."""
+
+    code: Annotated[str, AfterValidator(one_line)]
+    detail: Annotated[str, AfterValidator(one_line)]
+    field: Annotated[str, AfterValidator(one_line)] | None = None
+    status: int = 500
 
 
 Item = TypeVar("Item", bound=BaseModel)

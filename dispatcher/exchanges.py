@@ -1,0 +1,80 @@
+"""Exchanges: all that a host says of its attempts and asks for, in one request."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from dispatcher import polls
+from dispatcher.services import Services
+from dispatcher.usecases import exchanges
+from dispatcher.usecases.exchanges import Said
+from dispatcher.usecases.giving import Asker
+from dispatcher.usecases.results import ReportedEnd
+from xwhep.errors.base import XwhepError
+from xwhep.protocol.attempts import (
+    AttemptAnswer,
+    AttemptRef,
+    AttemptReply,
+    Exchange,
+    ExchangedEnd,
+    ExchangeReply,
+    FinishAttempt,
+    Work,
+)
+from xwhep.protocol.base import Problem
+from xwhep.rights import Caller
+
+
+async def answer(
+    services: Services, caller: Caller, message: Exchange[Any], *, is_connected: Callable[[], bool]
+) -> ExchangeReply[Work]:
+    """Take what a host says, and give what it asks for; only a host that says nothing waits until something fits.
+
+    Raises:
+        ProtocolTooOldError: the host speaks a protocol that is not served any more.
+        InvalidFieldError: what the host says of itself cannot be.
+        RevokedError: the host was revoked meanwhile.
+    """
+    ask, now = message.ask, services.now()
+    asker = None if ask is None else Asker.of(services.kinds, caller, ask, at_most=ask.at_most)
+    services.heard.note_host(caller.uid, now)
+    if asker is not None and not message.says():
+        with services.polls.one(caller.uid):
+            leases = await polls.wait_for_leases(services, asker, is_connected=is_connected)
+        return ExchangeReply[Work](leases=leases)
+    done = await services.database.run(exchanges.exchange, services.kinds, caller, _said(message), asker, now=now)
+    services.heard.note(caller.uid, done.live, now)
+    return ExchangeReply[Work](
+        reports=_answers(message.reports, done.reports),
+        ends=_answers(message.ends, done.ends),
+        stop=done.stop,
+        leases=done.leases,
+    )
+
+
+def _said(message: Exchange[Any]) -> Said:
+    return Said(
+        reports=[((one.job_uid, one.attempt), one.report) for one in message.reports],
+        ends=[_end(one) for one in message.ends],
+        progress=message.progress,
+    )
+
+
+def _end(said: ExchangedEnd) -> ReportedEnd:
+    contents = {hashlib.sha256(content).hexdigest(): content for content in said.contents}
+    end = FinishAttempt.model_construct(**{name: getattr(said, name) for name in FinishAttempt.model_fields})
+    return ReportedEnd((said.job_uid, said.attempt), end, contents)
+
+
+def _answers(said: Sequence[AttemptRef], answers: Sequence[AttemptReply | XwhepError]) -> list[AttemptAnswer]:
+    return [_answer(ref, answer) for ref, answer in zip(said, answers, strict=True)]
+
+
+def _answer(ref: AttemptRef, answer: AttemptReply | XwhepError) -> AttemptAnswer:
+    name = {"job_uid": ref.job_uid, "attempt": ref.attempt}
+    if isinstance(answer, XwhepError):
+        problem = Problem(code=answer.code, detail=answer.text, field=answer.field, status=answer.http_status)
+        return AttemptAnswer(**name, problem=problem)
+    return AttemptAnswer(**name, reply=answer)
