@@ -17,6 +17,15 @@ def load_apart() -> Iterator[None]:
 
 
 @contextlib.contextmanager
+def two_processors() -> Iterator[frozenset[int]]:
+    """Keep this process, and those that it starts, on the dispatcher's processor and on one other; return the two."""
+    others = sorted(os.sched_getaffinity(0) - {DISPATCHER_CPU})
+    chosen = {DISPATCHER_CPU, *others[:1]}
+    with _on(chosen):
+        yield frozenset(chosen)
+
+
+@contextlib.contextmanager
 def _on(processors: set[int]) -> Iterator[None]:
     before = os.sched_getaffinity(0)
     os.sched_setaffinity(0, processors or before)
