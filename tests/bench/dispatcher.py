@@ -108,6 +108,10 @@ async def run(*, quick: bool, only: str | None) -> dict[str, Any]:
         print(_row(name, slices))
     if only is not None:
         return {f"{only}_cpu_us": round(median(piece.cost_us for piece in found[only]))}
+    from tests.bench import compare  # it imports this module
+
+    with tempfile.TemporaryDirectory() as folder:
+        others = await compare.measure(Path(folder), quick=quick)
     costs = {name: median(piece.cost_us for piece in slices) for name, slices in found.items()}
     four_bare = REQUESTS * costs["bare"]
     return {
@@ -117,6 +121,7 @@ async def run(*, quick: bool, only: str | None) -> dict[str, Any]:
         "cpu_per_job_vs_bare": round(costs["job-with-output"] / four_bare, 2),
         "cpu_per_job_without_output_vs_bare": round(costs["job"] / four_bare, 2),
         "bulk_cpu_us": round(costs["submit-1000"]),
+        **others,
     }
 
 
