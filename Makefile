@@ -5,9 +5,12 @@ JOBS ?= 2
 UV_VERSION := 0.13.9
 
 VENV := .venv
+BENCH_VENV := .venv-bench
 BIN := $(VENV)/bin
 READY := $(VENV)/project.stamp
 PIP := $(BIN)/python -m pip --disable-pip-version-check -qq
+RIVALS := $(BENCH_VENV)/rivals.stamp
+RIVALS_LOCK := tests/bench/rivals/requirements.txt
 NPM_PACKAGES := contracts/node_modules/.package-lock.json
 
 # The pure cores: each branch of them is tested. A core that is not written yet drops out by itself.
@@ -58,22 +61,24 @@ check: $(READY) ## check format, lint, types, import layers, migrations, documen
 bench-vanity: $(READY) ## measure the search here, part by part and whole, beside its bounds [QUICK=1]
 	@$(BIN)/python -m tests.bench.vanity $(if $(QUICK),--quick)
 
-bench-dispatcher: $(READY) ## measure what jobs cost the dispatcher here, beside bare requests [QUICK=1]
-	@$(BIN)/python -m tests.bench.dispatcher $(if $(QUICK),--quick)
+bench-dispatcher: $(READY) $(if $(COMPARE),$(RIVALS)) ## measure what jobs cost the dispatcher here [QUICK=1] [COMPARE=1: beside other queues]
+	@COMPARE=$(COMPARE) $(BIN)/python -m tests.bench.dispatcher $(if $(QUICK),--quick)
 
 # uv reads the lock that is there and moves only what pyproject.toml demands; `make lock UPGRADE=1` moves everything.
-lock: ## write requirements.lock anew from pyproject.toml (needs the network) [UPGRADE=1]
+lock: ## write requirements.lock anew from pyproject.toml, and the pins of the bench's rivals (needs the network) [UPGRADE=1]
 	@$(PYTHON) -m venv --clear build/lock
 	@build/lock/bin/python -m pip --disable-pip-version-check -qq install uv==$(UV_VERSION)
 	@build/lock/bin/uv pip compile --quiet --universal --generate-hashes --no-annotate --no-header --python-version 3.11 \
 		$(if $(UPGRADE),--upgrade) --all-extras --group test --group check --group build \
 		--output-file requirements.lock pyproject.toml
+	@build/lock/bin/uv pip compile --quiet --universal --generate-hashes --no-annotate --no-header --python-version 3.11 \
+		$(if $(UPGRADE),--upgrade) --output-file $(RIVALS_LOCK) $(RIVALS_LOCK:.txt=.in)
 	@rm -rf build/lock
-	@git diff --stat -- requirements.lock
+	@git diff --stat -- requirements.lock $(RIVALS_LOCK)
 
 clean: ## remove the environment and everything else that make and the tests have made
 	@rm -rf contracts/cache contracts/node_modules contracts/out
-	@rm -rf $(VENV) build dist .coverage .coverage.* .hypothesis .import_linter_cache .mypy_cache .pytest_cache .ruff_cache
+	@rm -rf $(VENV) $(BENCH_VENV) build dist .coverage .coverage.* .hypothesis .import_linter_cache .mypy_cache .pytest_cache .ruff_cache
 	@find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
 # A changed lock makes the environment anew, so that nothing is left in it that the lock does not name. Only wheels are
@@ -92,6 +97,13 @@ $(VENV)/lock.stamp: requirements.lock
 $(READY): $(VENV)/lock.stamp pyproject.toml
 	@echo "==> installing xwhep itself"
 	@$(PIP) install --no-deps --no-build-isolation -e .
+	@touch $@
+
+# The queues that the dispatcher is compared with, their brokers and databases: no dependencies of the project.
+$(RIVALS): $(RIVALS_LOCK) | $(READY)
+	@echo "==> installing the queues that the dispatcher is compared with, once"
+	@$(PYTHON) -m venv --clear $(BENCH_VENV)
+	@$(BENCH_VENV)/bin/python -m pip --disable-pip-version-check -qq install --require-hashes --only-binary :all: -r $(RIVALS_LOCK)
 	@touch $@
 
 # What the tests of contracts and chains need and users do not: compiler, forge and anvil. The node and the npm of the test

@@ -110,6 +110,10 @@ async def run(*, quick: bool, only: str | None) -> dict[str, Any]:
         print(_row(name, slices))
     if only is not None:
         return {f"{only}_cpu_us": round(median(piece.cost_us for piece in found[only]))}
+    from tests.bench import compare  # it imports this module
+
+    with tempfile.TemporaryDirectory() as folder:
+        others = await compare.measure(Path(folder), quick=quick)
     costs = {name: median(piece.cost_us for piece in slices) for name, slices in found.items()}
     four_bare = REQUESTS * costs["bare"]
     return {
@@ -121,6 +125,7 @@ async def run(*, quick: bool, only: str | None) -> dict[str, Any]:
         "cpu_per_job_by_older_requests_vs_bare": round(costs["job-older"] / four_bare, 2),
         "cpu_per_job_uploaded_vs_bare": round(costs["job-uploaded"] / four_bare, 2),
         "bulk_cpu_us": round(costs["submit-1000"]),
+        **others,
     }
 
 

@@ -16,8 +16,17 @@ from packaging.utils import NormalizedName, canonicalize_name
 ROOT = Path(__file__).parents[2]
 PYPROJECT: dict[str, Any] = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
 LOCK_TEXT = (ROOT / "requirements.lock").read_text(encoding="utf-8")
-#: one logical line of the lock for each pinned package
-ENTRIES = re.sub(r"\\\n\s*", "", LOCK_TEXT).splitlines()
+#: of the queues that the bench of the dispatcher installs in an environment of their own
+RIVALS_TEXT = (ROOT / "tests" / "bench" / "rivals" / "requirements.txt").read_text(encoding="utf-8")
+
+
+def entries_of(text: str) -> list[str]:
+    """Return one logical line for each package that a lock pins."""
+    return re.sub(r"\\\n\s*", "", text).splitlines()
+
+
+ENTRIES = entries_of(LOCK_TEXT)
+each_lock = pytest.mark.parametrize("text", [LOCK_TEXT, RIVALS_TEXT], ids=["project", "rivals"])
 
 PLATFORMS = [
     pytest.param({"sys_platform": "linux", "platform_system": "Linux", "os_name": "posix"}, id="linux"),
@@ -71,14 +80,16 @@ def installed_here(locked: list[Requirement]) -> bool:
     return any(pin.marker is None or pin.marker.evaluate() for pin in locked)
 
 
-def test_each_package_is_pinned_and_hashed() -> None:
+@each_lock
+def test_each_package_is_pinned_and_hashed(text: str) -> None:
     pinned = re.compile(r"[a-z0-9-]+==\S+( ; [^#]+?)?( --hash=sha256:[0-9a-f]{64})+")
 
-    assert [entry for entry in ENTRIES if not pinned.fullmatch(entry)] == []
+    assert [entry for entry in entries_of(text) if not pinned.fullmatch(entry)] == []
 
 
-def test_the_lock_holds_no_address_and_no_option() -> None:
-    assert re.findall(r"://|^\s*-(?!-hash=).*| @ ", LOCK_TEXT, re.MULTILINE) == []
+@each_lock
+def test_a_lock_holds_no_address_and_no_option(text: str) -> None:
+    assert re.findall(r"://|^\s*-(?!-hash=).*| @ ", text, re.MULTILINE) == []
 
 
 def test_the_lock_holds_the_build_backend_and_what_an_editable_install_wants() -> None:
