@@ -19,30 +19,29 @@ from typing import TYPE_CHECKING, Final
 if TYPE_CHECKING:
     from tests.crash.fuzz import Round
 
-LATE: Final = "had not come to their point in time, and were killed then"
+LATE: Final = "came since ten seconds had passed, and the dispatcher had not come to its point"
 
 
 async def run(rounds: AsyncIterator[Round], points: int, seed: int) -> int:
     """Tell of all rounds; return how many promises were broken."""
     print(f"{points} kills, seed {seed}", flush=True)
-    started, broken, requests, finished, late = time.monotonic(), 0, 0, 0, 0
+    started = time.monotonic()
     kills: Counter[str] = Counter()
+    total: Counter[str] = Counter()
     async for played in rounds:
         kills.update(point.deed for point in played.kills)
-        broken, requests, late = broken + len(played.violations), requests + len(played.records), late + played.late
-        finished += played.finished
+        total.update(requests=len(played.records), finished=played.finished, survived=played.survived)
+        total.update(late=played.late, violations=len(played.violations))
         for line in played.told():
             print(line, flush=True)
-        took_s = time.monotonic() - started
-        text = (
-            f"{kills.total()} of {points} kills, {requests:,} requests, {finished:,} attempts, {broken} broken promises"
-        )
-        print(f"{took_s:5.0f} s: {text}", flush=True)
+        text = f"{kills.total()} of {points} kills, {total['requests']:,} requests, {total['finished']:,} attempts"
+        print(f"{time.monotonic() - started:5.0f} s: {text}, {total['violations']} broken promises", flush=True)
     print("killed at: " + ", ".join(f"{deed} {count}" for deed, count in kills.most_common()))
-    print(f"{late} of these {LATE}")
-    total = {"points": kills.total(), "seed": seed, "seconds": round(time.monotonic() - started, 1), "late": late}
-    print(json.dumps({**total, "requests": requests, "finished": finished, "violations": broken}))
-    return broken
+    print(f"{total['survived']} attempts were given before a kill and ended after it")
+    print(f"{total['late']} of the kills {LATE}")
+    seconds = round(time.monotonic() - started, 1)
+    print(json.dumps({"points": kills.total(), "seed": seed, "seconds": seconds, **total}))
+    return total["violations"]
 
 
 def main() -> int:

@@ -19,7 +19,7 @@ from dispatcher.installation import install
 from tests.bench.dispatcher_grid import populate
 from tests.crash.checker import Violation, violations
 from tests.crash.fuse import Deed, Point, choose
-from tests.crash.history import Finish, History, Record, Request, Submit
+from tests.crash.history import Finish, History, Record, Request, Submit, given
 from tests.crash.load import Client, Host, Life, User
 from tests.crash.rows import read
 from tests.crash.victims import Victim, Zygote
@@ -93,6 +93,17 @@ class Round:
         """Return how many attempts have ended with an answer."""
         return len(set(_answered(self.records, Finish)))
 
+    @property
+    def survived(self) -> int:
+        """Return how many attempts were given by one process of the dispatcher and ended at another."""
+        lives = {lease.attempt: lease.record.life for lease in given(self.records)}
+        ends = {
+            record.request.attempt: record.life
+            for record in reversed(self.records)
+            if isinstance(record.request, Finish) and record.answered is not None
+        }
+        return sum(life > lives[attempt] for attempt, life in ends.items())
+
     def told(self) -> Iterator[str]:
         """Yield a line for each of the first violations, with the command that repeats its round."""
         for violation in self.violations[:TOLD]:
@@ -137,6 +148,9 @@ class Game:
             played.violations += _ended(victim, number)
         victim = await self._last(played.points + 1, chance)
         played.violations += _ended(victim, played.points + 1)
+        if victim.is_late:
+            text = f"after the last kill the dispatcher did not answer all that it was asked within {LAST_S:.0f} s"
+            played.violations.append(Violation("silent", text))
         played.records = self.history.records
         played.violations += violations(played.records, await asyncio.to_thread(read, self.home))
         return played

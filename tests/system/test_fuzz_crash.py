@@ -26,7 +26,10 @@ def command(*words: str) -> list[str]:
 
 
 def test_a_dispatcher_killed_at_twelve_points_keeps_its_word() -> None:
-    """With this seed the points are of all kinds: between commit and reply, between two statements, outside."""
+    """What was acknowledged is there, and attempts that were running go on under their numbers.
+
+    With this seed the points are of all kinds: between commit and reply, between two statements, outside.
+    """
     done = subprocess.run(
         command("--points", "12", "--seed", "539"), cwd=ROOT, capture_output=True, text=True, check=False, timeout=280
     )
@@ -34,7 +37,7 @@ def test_a_dispatcher_killed_at_twelve_points_keeps_its_word() -> None:
     assert done.returncode == 0, done.stdout + done.stderr
     total = json.loads(done.stdout.splitlines()[-1])
     assert (total["points"], total["violations"]) == (12, 0)
-    assert total["finished"] > 12
+    assert total["survived"] > 0
 
 
 def test_the_command_stops_at_ctrl_c_and_leaves_no_process() -> None:
