@@ -193,14 +193,16 @@ def _at_the_same_time(records: Sequence[Record], leases: Sequence[Given]) -> Ite
 
 
 def _uploads(records: Sequence[Record], rows: Rows) -> Iterator[Violation]:
+    for digest, is_whole in rows.blobs.items():
+        if not is_whole:
+            yield Violation("torn-blob", f"content {digest} has a row and is not whole in the store")
     for request, record in _of(records, Upload):
         if not _accepted(record):
             continue
-        what = f"content {request.content.digest} of {_named(request.attempt)} was acknowledged and is not"
-        if (request.attempt, request.content) not in rows.uploads:
-            yield Violation("lost-upload", f"{what} noted", record.life)
-        if request.content.digest not in rows.whole:
-            yield Violation("lost-upload", f"{what} whole in the store", record.life)
+        is_noted = (request.attempt, request.content) in rows.uploads
+        if not is_noted or request.content.digest not in rows.blobs:
+            text = f"content {request.content.digest} of {_named(request.attempt)} was acknowledged and is not noted"
+            yield Violation("lost-upload", text, record.life)
 
 
 def _reported_ends(records: Sequence[Record], rows: Rows) -> Iterator[Violation]:

@@ -25,7 +25,7 @@ class Rows:
     attempts: Mapping[Ref, Attempt]
     uploads: frozenset[tuple[Ref, Content]]
     outputs: Mapping[Ref, Mapping[str, Content]]  #: by attempt and name
-    whole: frozenset[str]  #: digests of blobs whose content is in the store, unchanged
+    blobs: Mapping[str, bool]  #: by digest: whether the content is in the store, unchanged
 
 
 def read(folder: Path) -> Rows:
@@ -48,7 +48,7 @@ def _read(session: Session, store: BlobStore) -> Rows:
             for row in session.exec(select(AttemptUpload))
         ),
         outputs,
-        frozenset(digest for digest in session.exec(select(Blob.digest)) if _is_whole(store.path(digest), digest)),
+        {digest: _is_whole(store.path(digest), digest) for digest in session.exec(select(Blob.digest))},
     )
 
 

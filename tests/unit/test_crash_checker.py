@@ -64,7 +64,7 @@ class Past:
         self.jobs[OTHER_JOB] = job(OTHER_JOB, Status.PENDING, attempts_wanted=1)
         self.attempts[FIRST] = attempt(FIRST, BOB, AttemptStatus.FINISHED, 1, 2)
         uploads, outputs = frozenset({(FIRST, CONTENT)}), {FIRST: dict(OUTPUTS)}
-        self.rows = Rows(self.jobs, self.attempts, uploads, outputs, frozenset({CONTENT.digest}))
+        self.rows = Rows(self.jobs, self.attempts, uploads, outputs, {CONTENT.digest: True})
 
     def asked(self, request: Request, status: int | None = None, reply: Any = None) -> Record:
         """Send a request; it is answered at once, or never if there is no status."""
@@ -247,8 +247,12 @@ def upload_without_a_row(past: Past) -> None:
     past.rows = replace(past.rows, uploads=frozenset())
 
 
-def upload_without_its_content(past: Past) -> None:
-    past.rows = replace(past.rows, whole=frozenset())
+def upload_without_a_blob(past: Past) -> None:
+    past.rows = replace(past.rows, blobs={})
+
+
+def blob_without_its_content(past: Past) -> None:
+    past.rows = replace(past.rows, blobs={CONTENT.digest: False})
 
 
 def lost_end(past: Past) -> None:
@@ -320,7 +324,8 @@ BROKEN: Final[dict[str, list[Callable[[Past], None]]]] = {
         attempt_that_begins_before_the_last_has_ended,
         attempt_that_begins_while_the_last_is_live,
     ],
-    "lost-upload": [upload_without_a_row, upload_without_its_content],
+    "lost-upload": [upload_without_a_row, upload_without_a_blob],
+    "torn-blob": [blob_without_its_content],
     "lost-end": [lost_end],
     "unasked-end": [end_that_nobody_reported, end_that_was_reported_otherwise],
     "wrong-outputs": [missing_outputs],
