@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Final
 if TYPE_CHECKING:
     from tests.crash.fuzz import Round
 
-LATE: Final = "came since ten seconds had passed, and the dispatcher had not come to its point"
+LATE: Final = "came since the time was up, and the dispatcher had not come to its point"
 
 
 async def run(rounds: AsyncIterator[Round], points: int, seed: int) -> int:

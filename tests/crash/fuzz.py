@@ -31,7 +31,7 @@ ROUND: Final = 12
 #: connections of the user, hosts, and connections of each host: 64 in all
 USERS, HOSTS, OF_EACH_HOST = 16, 16, 3
 #: seconds after which a dispatcher is killed that has not come to its point; much shorter than a lease
-LIFE_S: Final = 10.0
+LIFE_S: Final = 20.0
 #: seconds that the last dispatcher of a round has for what is left to do
 LAST_S: Final = 50.0
 #: seconds until clients know that the dispatcher is gone

@@ -1,6 +1,6 @@
 """The load under which a dispatcher is killed: users and hosts that go on after each kill as real ones do.
 
-Each client has one connection and one request on its way. After a kill it first sends again what was not answered, and
+Each client has one connection and one request on its way. After a kill it mostly sends again what was not answered, and
 perhaps what was: the answer must be the same.
 """
 
@@ -31,6 +31,8 @@ MOST_JOBS: Final = 4  #: of a submission
 ROOM: Final = 64
 #: seconds that a poll is held open
 WAIT_S: Final = 1.0
+#: how often a client does not ask again what was not answered
+GIVES_UP: Final = 0.3
 #: how often a client first asks again what it was answered
 AGAIN: Final = 0.5
 
@@ -73,11 +75,17 @@ class Client:
                 await self.ask(wire, life, await self.next(life))
 
     async def send_again(self, wire: Wire, life: Life) -> None:
-        """Send what was not answered, and then perhaps the last that was."""
+        """Send what was not answered, unless this client gives up, and then perhaps the last that was."""
+        if self.chance.random() < GIVES_UP:
+            self.give_up()
         if self.pending is not None and not isinstance(self.pending, Poll):
             await self.ask(wire, life, self.pending)
         if self.last is not None and self.chance.random() < AGAIN:
             await self.ask(wire, life, self.last)
+
+    def give_up(self) -> None:
+        """Forget what was not answered: sent again, it would hide that only a part of it is there."""
+        self.pending = None
 
     async def come_to_an_end(self, life: Life, again: Iterable[Request]) -> None:
         """Begin nothing more; send some requests again that were answered once."""
@@ -191,6 +199,12 @@ class Host(Client):
                 self.uploaded.append(content)
             case Finish(attempt=attempt) if attempt == self.held:
                 self.held = None
+
+    def give_up(self) -> None:
+        """Forget what was not answered; an attempt whose end it was may have ended."""
+        if isinstance(self.pending, Finish):
+            self.held, self.last = None, None
+        Client.give_up(self)
 
     def _begin(self, lease: Given) -> None:
         self.held, self.is_begun, self.uploaded = lease.attempt, self.chance.random() < 0.5, []
