@@ -23,7 +23,7 @@ RequestT = TypeVar("RequestT", Submit, Poll, Beat, Upload, Finish)
 
 #: the status of HTTP that each kind of request is answered with
 EXPECTED: Final[Mapping[type[Any], int]] = {Submit: 201, Poll: 200, Beat: 200, Upload: 204, Finish: 200}
-#: what of a job's answer never changes
+#: the fields of a job in an answer that never change
 FIXED: Final = ("uid", "app_uid", "batch_uid", "submitted_at")
 #: how attempts end that decide their job, and the status that it has then
 DECIDES: Final = {AttemptStatus.FINISHED: Status.COMPLETED, AttemptStatus.FAILED: Status.FAILED}
@@ -117,7 +117,7 @@ def _repeated_answers(records: Sequence[Record]) -> Iterator[Violation]:
 
 
 def _lasting(record: Record) -> Any:
-    """Return what of an answer never changes."""
+    """Return the part of an answer that never changes."""
     if isinstance(record.request, Submit):
         return [{name: job[name] for name in FIXED} for job in record.reply["jobs"]]
     return record.reply
@@ -206,7 +206,7 @@ def _uploads(records: Sequence[Record], rows: Rows) -> Iterator[Violation]:
 
 
 def _reported_ends(records: Sequence[Record], rows: Rows) -> Iterator[Violation]:
-    """Yield attempts whose end is not what their host reported."""
+    """Yield attempts that ended otherwise than their host reported."""
     for request, record in _of(records, Finish):
         row = rows.attempts.get(request.attempt)
         if _accepted(record) and (row is None or row.status is not ENDS[request.outcome]):

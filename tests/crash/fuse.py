@@ -38,7 +38,7 @@ class Deed(StrEnum):
     CLOCK = "clock"  #: so many milliseconds after the process began
 
 
-#: how often each is chosen, and how high is counted at most: about what half a second of load does
+#: weight in the choice, and the highest number: about as many as half a second of load takes
 CHOICES: Final[Mapping[Deed, tuple[int, int]]] = {
     Deed.STATEMENT: (3, 2000),
     Deed.COMMIT: (5, 40),
@@ -50,7 +50,7 @@ CHOICES: Final[Mapping[Deed, tuple[int, int]]] = {
     Deed.ANSWERS: (5, 300),
     Deed.CLOCK: (2, 1000),
 }
-#: what takes this long before the kill, seconds: answers that do not wait for it are on their way by then
+#: seconds that the deed is held up before the kill: an answer that does not wait for the deed is sent by then
 HELD: Final[Mapping[Deed, float]] = {Deed.COMMIT: 0.03, Deed.FILE: 0.03}
 #: the part of the points that come early: while the dispatcher starts, or with its first requests
 EARLY: Final = 0.15
@@ -83,7 +83,7 @@ class Fuse:
         self._left = point.number
 
     def burn(self, deed: Deed, amount: int = 1) -> None:
-        """Count what is done."""
+        """Count a deed, and die if it is the last."""
         if deed is self._deed:
             self._left -= amount
             if self._left <= 0:
@@ -91,7 +91,7 @@ class Fuse:
                 os.kill(os.getpid(), signal.SIGKILL)
 
     def lay(self) -> None:
-        """Count what this process does from now on; before a dispatcher is made."""
+        """Count the deeds of this process from now on; call it before a dispatcher is made."""
         if self._deed in {Deed.STATEMENT, Deed.COMMIT}:
             event.listen(Engine, "connect", self._trace)
         event.listen(Session, "after_commit", self._note_commit)

@@ -32,7 +32,7 @@ ROUND: Final = 12
 USERS, HOSTS, OF_EACH_HOST = 16, 16, 3
 #: seconds after which a dispatcher is killed that has not come to its point; much shorter than a lease
 LIFE_S: Final = 20.0
-#: seconds that the last dispatcher of a round has for what is left to do
+#: seconds that the last dispatcher of a round has; less than a lease
 LAST_S: Final = 50.0
 #: seconds until clients know that the dispatcher is gone
 FAREWELL_S: Final = 5.0
@@ -79,7 +79,7 @@ class Template:
 
 @dataclass(slots=True)
 class Round:
-    """Some kills of one dispatcher, and what came of them."""
+    """Some kills of one dispatcher, and the promises that were broken."""
 
     seed: int
     points: int
@@ -170,13 +170,13 @@ class Game:
             async with _together([client.go_on(life) for client in self.clients]) as tasks:
                 await victim.ended
                 for _ in range(USERS * 100):
-                    life.room.release()  # who waits for room sees now that the connection has ended
+                    life.room.release()  # clients that wait for room see now that their connection has ended
                 await asyncio.wait(tasks, timeout=FAREWELL_S)
         await victim.ended
         return victim
 
     async def _last(self, number: int, chance: random.Random) -> Victim:
-        """Let a dispatcher serve until each client has sent again what it has to."""
+        """Let a dispatcher serve until each client has come to an end."""
         victim = await self.zygote.fork(self.home, NEVER, LAST_S)
         if victim.port is not None:
             life = Life(number, victim.port, self.history, lambda: None)
@@ -218,7 +218,7 @@ def _answered(records: Iterable[Record], *kinds: type[Request]) -> list[Request]
 
 
 def _ended(victim: Victim, life: int) -> Iterator[Violation]:
-    """Yield it if a dispatcher ended in another way than by a kill."""
+    """Yield a violation if a dispatcher ended in another way than by a kill."""
     status = victim.ended.result()
     if status != -signal.SIGKILL:
         yield Violation("died", f"the dispatcher ended by itself, with status {status}", life)

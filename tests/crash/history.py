@@ -1,4 +1,4 @@
-"""What clients asked a dispatcher and were answered, in order: the input of `tests.crash.checker`.
+"""The requests of clients and their answers, in order: the input of `tests.crash.checker`.
 
 Two equal requests are one request that was sent twice.
 """
@@ -17,9 +17,9 @@ from xwhep.protocol.attempts import PROTOCOL, Outcome
 
 #: the outputs of an attempt: name and content
 Outputs: TypeAlias = tuple[tuple[str, "Content"], ...]
-#: what an attempt is called by job and number
+#: names an attempt: job and number
 Ref: TypeAlias = tuple[UUID, int]
-#: what becomes of an attempt by what its host reports
+#: the status that an attempt ends in, by the outcome that its host reports
 ENDS: Final[Mapping[Outcome, AttemptStatus]] = {
     Outcome.FINISHED: AttemptStatus.FINISHED,
     Outcome.FAILED: AttemptStatus.FAILED,

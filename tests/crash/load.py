@@ -1,7 +1,7 @@
 """The load under which a dispatcher is killed: users and hosts that go on after each kill as real ones do.
 
-Each client has one connection and one request on its way. After a kill it mostly sends again what was not answered, and
-perhaps what was: the answer must be the same.
+Each client has one connection and one request on its way. After a kill it mostly sends an unanswered request again, and
+perhaps an answered one: the answer must be the same.
 """
 
 from __future__ import annotations
@@ -22,18 +22,18 @@ from xwhep.ids import uuid7
 from xwhep.protocol.attempts import Outcome
 from xwhep.world import REAL
 
-#: what hosts report, and how often
+#: the outcomes that hosts report, and their weights
 OUTCOMES: Final = {Outcome.FINISHED: 8, Outcome.LOST: 1, Outcome.FAILED: 1}
-#: bytes of an output, and how often so many; the largest is on its way for many reads of the dispatcher's
+#: bytes of an output, and their weights; the dispatcher takes many reads for the largest
 SIZES: Final = {6: 10, 2_000: 5, 200_000: 1}
 MOST_JOBS: Final = 4  #: of a submission
 #: jobs that wait at once in a life, beyond those that waited at its start
 ROOM: Final = 64
 #: seconds that a poll is held open
 WAIT_S: Final = 1.0
-#: how often a client does not ask again what was not answered
+#: the part of the unanswered requests that clients do not send again
 GIVES_UP: Final = 0.3
-#: how often a client first asks again what it was answered
+#: how often a client first sends its last answered request again
 AGAIN: Final = 0.5
 
 
@@ -56,7 +56,9 @@ class Client:
     context: ssl.SSLContext
     chance: random.Random
     pending: Request | None = field(default=None, init=False)  #: sent and not answered
-    last: Request | None = field(default=None, init=False)  #: answered, and to be answered the same again
+    last: Request | None = field(
+        default=None, init=False
+    )  #: the last that was answered and must be answered the same again
 
     @contextlib.asynccontextmanager
     async def connected(self, life: Life) -> AsyncIterator[Wire]:
@@ -75,7 +77,7 @@ class Client:
                 await self.ask(wire, life, await self.next(life))
 
     async def send_again(self, wire: Wire, life: Life) -> None:
-        """Send what was not answered, unless this client gives up, and then perhaps the last that was."""
+        """Send the unanswered request again, unless this client gives up, and perhaps the last answered one."""
         if self.chance.random() < GIVES_UP:
             self.give_up()
         if self.pending is not None and not isinstance(self.pending, Poll):
@@ -84,7 +86,7 @@ class Client:
             await self.ask(wire, life, self.last)
 
     def give_up(self) -> None:
-        """Forget what was not answered: sent again, it would hide that only a part of it is there."""
+        """Forget the unanswered request: sent again, it would hide that only a part of it was done."""
         self.pending = None
 
     async def come_to_an_end(self, life: Life, again: Iterable[Request]) -> None:
@@ -97,7 +99,7 @@ class Client:
                 await self.ask(wire, life, request)
 
     def unfinished(self) -> Request | None:
-        """Return what is to be asked before this client may leave; None: nothing."""
+        """Return the next request before this client may leave; None: there is none."""
         return None
 
     async def ask(self, wire: Wire, life: Life, request: Request) -> None:
@@ -116,7 +118,7 @@ class Client:
         life.answered()
 
     async def next(self, life: Life) -> Request:
-        """Return what is asked next."""
+        """Return the next request."""
         raise NotImplementedError
 
     def take(self, record: Record) -> None:
@@ -158,7 +160,7 @@ class Host(Client):
         return self.unfinished() or self.lease()
 
     def unfinished(self) -> Request | None:
-        """Return what brings the attempt that is held nearer to its end."""
+        """Return the next request for the attempt that is held."""
         if self.held is None:
             return None
         if not self.is_begun:
@@ -181,7 +183,7 @@ class Host(Client):
         return Upload(self.uid, attempt, Content.of(body), body)
 
     def finish(self, attempt: Ref) -> Finish:
-        """End the attempt, with what was uploaded."""
+        """End the attempt, with the outputs that were uploaded."""
         outcome = self.chance.choices(list(OUTCOMES), list(OUTCOMES.values()))[0]
         outputs = tuple((f"out/{number}", content) for number, content in enumerate(self.uploaded))
         return Finish(self.uid, attempt, outcome, () if outcome is Outcome.LOST else outputs)
@@ -201,7 +203,7 @@ class Host(Client):
                 self.held = None
 
     def give_up(self) -> None:
-        """Forget what was not answered; an attempt whose end it was may have ended."""
+        """Forget the unanswered request; if it was the end of an attempt, the attempt may have ended."""
         if isinstance(self.pending, Finish):
             self.held, self.last = None, None
         Client.give_up(self)

@@ -1,4 +1,4 @@
-"""What a dispatcher's database and store hold, read once no dispatcher uses them."""
+"""The rows of a dispatcher's database and the content of its store, read once no dispatcher uses them."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ class Rows:
 
 
 def read(folder: Path) -> Rows:
-    """Return what the dispatcher in a folder holds."""
+    """Return all rows of the dispatcher in a folder."""
     installation = Installation(folder)
     with contextlib.closing(installation.open_database()) as database:
         return database.run_now(_read, BlobStore(folder / "blobs"))

@@ -53,7 +53,7 @@ def _be_victim(order: dict[str, Any]) -> None:
 
 
 def _end_with_standard_input() -> None:
-    """End this process when who orders is gone; the next order comes after its end anyway.
+    """End this process with the one that orders; the next order comes only after this process has ended.
 
     In a thread: a loop would make the pipe one that does not block, for the process that forks too.
     """

@@ -37,7 +37,7 @@ def test_a_dispatcher_killed_at_twelve_points_keeps_its_word() -> None:
     assert done.returncode == 0, done.stdout + done.stderr
     total = json.loads(done.stdout.splitlines()[-1])
     assert (total["points"], total["violations"]) == (12, 0)
-    assert total["late"] == 0, "what a point counts is not counted any more"
+    assert total["late"] == 0, "a kind of point is not reached any more"
     assert total["survived"] > 0
 
 
