@@ -25,7 +25,7 @@ space := $(empty) $(empty)
 # The tests start hundreds of processes: their bytecode is kept, also where the user's programs keep none.
 export PYTHONDONTWRITEBYTECODE :=
 
-.PHONY: help demo test check bench-dispatcher bench-vanity lock clean
+.PHONY: help demo test check bench-dispatcher bench-vanity fuzz-crash lock clean
 .DEFAULT_GOAL := help
 
 help: ## list what make can do here
@@ -63,6 +63,9 @@ bench-vanity: $(READY) ## measure the search here, part by part and whole, besid
 
 bench-dispatcher: $(READY) $(if $(COMPARE),$(RIVALS)) ## measure what jobs cost the dispatcher here [QUICK=1] [COMPARE=1: beside other queues]
 	@COMPARE=$(COMPARE) $(BIN)/python -m tests.bench.dispatcher $(if $(QUICK),--quick)
+
+fuzz-crash: $(READY) ## kill the dispatcher under load, again and again, and check what it acknowledged [POINTS=300] [SEED=N]
+	@$(BIN)/python -m tests.crash $(if $(POINTS),--points $(POINTS)) $(if $(SEED),--seed $(SEED))
 
 # uv reads the lock that is there and moves only what pyproject.toml demands; `make lock UPGRADE=1` moves everything.
 lock: ## write requirements.lock anew from pyproject.toml, and the pins of the bench's rivals (needs the network) [UPGRADE=1]

@@ -59,6 +59,17 @@ class LoadedGrid:
         return await Wire.open(self.port, client_context(self.hosts[number % len(self.hosts)]))
 
 
+async def populate(folder: Path, port: int, user: Identity, hosts: int) -> tuple[AppView, tuple[Identity, ...]]:
+    """Register an app with a dispatcher, and let hosts join; their identities are kept in the folder."""
+    url = f"https://127.0.0.1:{port}"
+    async with Connection(url, client_context(user)) as connection:
+        owner = OwnerClient(connection)
+        app = await register(owner, folder)
+        token = parse_token((await owner.create_token(CreateToken(role=Role.HOST, uses=hosts))).token)
+    joined = [await join(url, token, Kind.HOST, f"host-{n}", folder / f"host-{n}") for n in range(hosts)]
+    return app, tuple(joined)
+
+
 @contextlib.asynccontextmanager
 async def a_loaded_grid(folder: Path, hosts: int) -> AsyncIterator[LoadedGrid]:
     """Start a dispatcher in an empty folder, and let a user and hosts join; it ends with the context."""
@@ -68,13 +79,8 @@ async def a_loaded_grid(folder: Path, hosts: int) -> AsyncIterator[LoadedGrid]:
     assert process.stdout is not None, "it is a pipe"
     try:
         port = int(await process.stdout.readline())
-        url = f"https://127.0.0.1:{port}"
-        async with Connection(url, client_context(user)) as connection:
-            owner = OwnerClient(connection)
-            app = await register(owner, folder)
-            token = parse_token((await owner.create_token(CreateToken(role=Role.HOST, uses=hosts))).token)
-        joined = [await join(url, token, Kind.HOST, f"host-{n}", folder / f"host-{n}") for n in range(hosts)]
-        yield LoadedGrid(port, psutil.Process(process.pid), user, tuple(joined), app)
+        app, joined = await populate(folder, port, user, hosts)
+        yield LoadedGrid(port, psutil.Process(process.pid), user, joined, app)
     finally:
         process.kill()
         await process.communicate()

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import ssl
-from collections.abc import Mapping
+from collections.abc import Container, Mapping
 from dataclasses import dataclass
 from typing import Any, cast
 
@@ -40,14 +40,15 @@ class Wire(asyncio.Protocol):
         _, wire = await asyncio.get_running_loop().create_connection(cls, "127.0.0.1", port, ssl=context)
         return wire
 
-    async def ask(self, method: str, path: str, body: bytes = b"", *, expected: tuple[int, ...] = (200,)) -> Answer:
+    async def ask(self, method: str, path: str, body: bytes = b"", *, expected: Container[int] = (200,)) -> Answer:
         """Send a request and return the response.
 
         Raises:
             UnexpectedStatusError: its status is none of those `expected`.
             ConnectionError: the connection ended.
         """
-        assert self._transport is not None, "it is open"
+        if self._transport is None:
+            raise ConnectionResetError("the connection has ended")
         head = f"{method} {path} HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Length: {len(body)}\r\n"
         kind = "Content-Type: application/json\r\n\r\n" if body else "\r\n"
         self._answer = asyncio.get_running_loop().create_future()
@@ -57,7 +58,7 @@ class Wire(asyncio.Protocol):
             raise UnexpectedStatusError(f"{method} {path}: {answer.status} {answer.body[:500]!r}")
         return answer
 
-    async def call(self, method: str, path: str, message: Mapping[str, Any], **expected: tuple[int, ...]) -> Any:
+    async def call(self, method: str, path: str, message: Mapping[str, Any], **expected: Container[int]) -> Any:
         """Send a message as JSON and return the one that comes back."""
         return (await self.ask(method, path, json.dumps(message).encode(), **expected)).json()
 
@@ -94,6 +95,7 @@ class Wire(asyncio.Protocol):
             self._answer.set_result(answer)
 
     def connection_lost(self, error: Exception | None) -> None:
-        """Tell whoever waits."""
+        """Tell whoever waits, and whoever asks later."""
+        self._transport = None
         if self._answer is not None and not self._answer.done():
             self._answer.set_exception(error or ConnectionResetError("the server closed the connection"))

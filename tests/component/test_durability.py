@@ -1,4 +1,4 @@
-"""A dispatcher that is killed in the middle: what it acknowledged is there after it, and what was running goes on."""
+"""A dispatcher that is killed in the middle of an upload; tests/system/test_fuzz_crash.py kills it anywhere."""
 
 from __future__ import annotations
 
@@ -9,33 +9,19 @@ import sys
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from pathlib import Path
-from uuid import UUID
 
 import aiohttp
 
 from dispatcher.installation import Installation, install
-from tests.support.content import register, submit
-from tests.support.desk import poll_request
-from tests.support.kinds import WORK
 from xwhep.client.connection import Connection
-from xwhep.client.enrolment import join
-from xwhep.client.host import HostClient
 from xwhep.client.owner import OwnerClient
-from xwhep.errors.jobs import UnavailableError
-from xwhep.lifecycle import DataStatus, Status
-from xwhep.members import Kind
+from xwhep.lifecycle import DataStatus
 from xwhep.pki.contexts import client_context
 from xwhep.pki.identity import Identity
-from xwhep.pki.tokens import parse_token
-from xwhep.protocol.attempts import AttemptProgress, FinishAttempt, Heartbeat, Outcome
 from xwhep.protocol.data import RegisterData
-from xwhep.protocol.members import CreateToken
-from xwhep.rights import Role
 from xwhep.world import REAL
 
 ROOT = Path(__file__).parents[2]
-#: submissions that are acknowledged before the kill, of many more that are under way
-ACKNOWLEDGED = 40
 
 
 @dataclass
@@ -77,61 +63,6 @@ async def a_process(folder: Path) -> AsyncIterator[tuple[Process, Identity]]:
 async def as_owner(dispatcher: Process, identity: Identity) -> AsyncIterator[OwnerClient]:
     async with Connection(dispatcher.url, client_context(identity)) as connection:
         yield OwnerClient(connection)
-
-
-async def a_host(dispatcher: Process, admin: OwnerClient, folder: Path) -> Identity:
-    token = parse_token((await admin.create_token(CreateToken(role=Role.HOST))).token)
-    return await join(dispatcher.url, token, Kind.HOST, "bob", folder)
-
-
-async def test_what_was_acknowledged_before_a_kill_is_there_after_it(tmp_path: Path) -> None:
-    acknowledged: set[UUID] = set()
-    enough = asyncio.Event()
-    async with a_process(tmp_path) as (dispatcher, admin):
-        async with as_owner(dispatcher, admin) as owner:
-            app = await register(owner, tmp_path)
-
-            async def submit_for_ever() -> None:
-                with contextlib.suppress(UnavailableError):
-                    while True:
-                        acknowledged.update(job.uid for job in await submit(owner, app, 3))
-                        if len(acknowledged) >= ACKNOWLEDGED:
-                            enough.set()
-
-            clients = [asyncio.create_task(submit_for_ever()) for _ in range(8)]
-            async with asyncio.timeout(60):
-                await enough.wait()
-            await dispatcher.kill()
-            await asyncio.gather(*clients)
-        await dispatcher.start()
-        async with as_owner(dispatcher, admin) as owner:
-            kept = {job.uid async for job in owner.jobs()}
-
-    assert acknowledged <= kept
-    assert len(kept) % 3 == 0, "a submission was kept in part"
-
-
-async def test_an_attempt_that_was_running_goes_on_and_finishes_under_its_number(tmp_path: Path) -> None:
-    async with a_process(tmp_path) as (dispatcher, admin):
-        async with as_owner(dispatcher, admin) as owner:
-            app = await register(owner, tmp_path)
-            bob = await a_host(dispatcher, owner, tmp_path / "bob")
-            job = (await submit(owner, app))[0]
-            async with Connection(dispatcher.url, client_context(bob)) as connection:
-                lease = await HostClient(connection, WORK).lease(poll_request())
-        assert lease is not None
-        await dispatcher.kill()
-        await dispatcher.start()
-        report = AttemptProgress(job_uid=lease.job_uid, attempt=lease.attempt)
-        async with Connection(dispatcher.url, client_context(bob)) as connection:
-            host = HostClient(connection, WORK)
-            stop = (await host.heartbeat(Heartbeat(attempts=[report]))).stop
-            await host.finish(lease.job_uid, lease.attempt, FinishAttempt(outcome=Outcome.FINISHED))
-        async with as_owner(dispatcher, admin) as owner:
-            seen = await owner.job(job.uid)
-
-    assert stop == []
-    assert (seen.status, [attempt.number for attempt in seen.attempts]) == (Status.COMPLETED, [1])
 
 
 async def test_half_an_upload_is_invisible_and_swept(tmp_path: Path) -> None:

@@ -1,0 +1,186 @@
+"""The requests of clients and their answers, in order: the input of `tests.crash.checker`.
+
+Two equal requests are one request that was sent twice.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Final, NamedTuple, TypeAlias
+from uuid import UUID
+
+from xwhep.lifecycle import AttemptStatus
+from xwhep.protocol.attempts import PROTOCOL, Outcome
+
+#: the outputs of an attempt: name and content
+Outputs: TypeAlias = tuple[tuple[str, "Content"], ...]
+#: names an attempt: job and number
+Ref: TypeAlias = tuple[UUID, int]
+#: the status that an attempt ends in, by the outcome that its host reports
+ENDS: Final[Mapping[Outcome, AttemptStatus]] = {
+    Outcome.FINISHED: AttemptStatus.FINISHED,
+    Outcome.FAILED: AttemptStatus.FAILED,
+    Outcome.LOST: AttemptStatus.LOST,
+}
+
+
+class Message(NamedTuple):
+    """A request as HTTP carries it."""
+
+    method: str
+    path: str
+    body: bytes
+
+
+class Content(NamedTuple):
+    """Content as a record of it: without its bytes."""
+
+    digest: str  #: SHA-256, hexadecimal
+    size_bytes: int
+
+    @classmethod
+    def of(cls, content: bytes) -> Content:
+        """Return digest and size of content."""
+        return cls(hashlib.sha256(content).hexdigest(), len(content))
+
+
+@dataclass(frozen=True, slots=True)
+class Submit:
+    """A user submits jobs of one app."""
+
+    caller: UUID
+    app: UUID
+    jobs: tuple[UUID, ...]
+
+    def message(self) -> Message:
+        """Return the request that is sent."""
+        jobs = [{"uid": str(job), "app_uid": str(self.app)} for job in self.jobs]
+        return _json("/v1/jobs", {"jobs": jobs})
+
+
+@dataclass(frozen=True, slots=True)
+class Poll:
+    """A host asks for work; the only request that is another one each time."""
+
+    caller: UUID
+    wait_s: float
+
+    def message(self) -> Message:
+        """Return the request that is sent."""
+        host = {"protocol": PROTOCOL, "os": "linux", "cpu": "x86_64", "kinds": {"native": {}}}
+        return _json("/v1/leases", {**host, "wait_s": self.wait_s})
+
+
+@dataclass(frozen=True, slots=True)
+class Beat:
+    """A host says how far an attempt is."""
+
+    caller: UUID
+    attempt: Ref
+    fraction: float
+
+    def message(self) -> Message:
+        """Return the request that is sent."""
+        job, number = self.attempt
+        progress = {"job_uid": str(job), "attempt": number, "fraction": self.fraction}
+        return _json("/v1/heartbeats", {"attempts": [progress]})
+
+
+@dataclass(frozen=True, slots=True)
+class Upload:
+    """A host uploads an output of an attempt."""
+
+    caller: UUID
+    attempt: Ref
+    content: Content
+    body: bytes = field(repr=False, compare=False, default=b"")
+
+    def message(self) -> Message:
+        """Return the request that is sent."""
+        job, number = self.attempt
+        return Message("PUT", f"/v1/attempts/{job}/{number}/blobs/{self.content.digest}", self.body)
+
+
+@dataclass(frozen=True, slots=True)
+class Finish:
+    """A host ends an attempt."""
+
+    caller: UUID
+    attempt: Ref
+    outcome: Outcome
+    outputs: Outputs = ()
+
+    def message(self) -> Message:
+        """Return the request that is sent."""
+        job, number = self.attempt
+        outputs = [{"name": name, **content._asdict()} for name, content in self.outputs]
+        return _json(f"/v1/attempts/{job}/{number}/finish", {"outcome": self.outcome, "outputs": outputs})
+
+
+Request: TypeAlias = Submit | Poll | Beat | Upload | Finish
+
+
+def _json(path: str, message: Mapping[str, Any]) -> Message:
+    return Message("POST", path, json.dumps(message).encode())
+
+
+@dataclass(slots=True)
+class Record:
+    """One sending of a request; moments are places in the order of all that was sent and answered."""
+
+    request: Request
+    life: int  #: of the dispatcher, from 1: which of its processes was asked
+    sent: int
+    answered: int | None = None  #: None: the connection ended without an answer
+    status: int = 0  #: of HTTP
+    reply: Any = None  #: the JSON of the answer; None: no answer, or one without a body
+
+
+class History:
+    """All records, in the order in which they were sent."""
+
+    def __init__(self) -> None:
+        self.records: list[Record] = []
+        self._moments = 0
+
+    def send(self, request: Request, life: int) -> Record:
+        """Note that a request is sent now."""
+        record = Record(request, life, self._next())
+        self.records.append(record)
+        return record
+
+    def answer(self, record: Record, status: int, reply: Any) -> None:
+        """Note that it is answered now."""
+        record.answered, record.status, record.reply = self._next(), status, reply
+
+    def _next(self) -> int:
+        self._moments += 1
+        return self._moments
+
+
+@dataclass(frozen=True, slots=True)
+class Given:
+    """An attempt that a host was told it has."""
+
+    attempt: Ref
+    host: UUID
+    record: Record
+
+    @property
+    def moment(self) -> int:
+        """Return when the host was told."""
+        assert self.record.answered is not None, "it was told"
+        return self.record.answered
+
+
+def given(records: Sequence[Record]) -> list[Given]:
+    """Return the leases that were given, as the hosts heard of them."""
+    leases = []
+    for record in records:
+        if isinstance(record.request, Poll) and record.status == 200 and record.reply["lease"] is not None:
+            lease = record.reply["lease"]
+            leases.append(Given((UUID(lease["job_uid"]), lease["attempt"]), record.request.caller, record))
+    return leases
