@@ -39,7 +39,7 @@ class Group(MemberFields, SQLModel, table=True):
     """Users and hosts that share."""
 
     __tablename__ = "groups"
-    __table_args__ = (UniqueConstraint("name"),)
+    __table_args__ = (UniqueConstraint("name"), Index(None, "created_at", "uid"))
 
     uid: UUID = Field(primary_key=True)
     owner_uid: UUID
@@ -51,6 +51,7 @@ class User(MemberFields, SQLModel, table=True):
     """Who owns apps, data and jobs."""
 
     __tablename__ = "users"
+    __table_args__ = (Index(None, "joined_at", "uid"),)
 
     uid: UUID = Field(primary_key=True)
     role: Role = enumeration(Role)
@@ -63,6 +64,10 @@ class Host(MemberFields, SQLModel, table=True):
     """A volunteer's machine."""
 
     __tablename__ = "hosts"
+    __table_args__ = (
+        Index(None, "joined_at", "uid"),
+        partial_index("ix_hosts_revoked", "revoked_at", where="revoked_at IS NOT NULL"),
+    )
 
     uid: UUID = Field(primary_key=True)
     group_uid: UUID | None = Field(default=None, foreign_key="groups.uid")
@@ -128,7 +133,7 @@ class Data(DataFields, SQLModel, table=True):
     """Content with a name and an owner."""
 
     __tablename__ = "data"
-    __table_args__ = (Index(None, "owner_uid", "digest"), Index(None, "owner_uid", "registered_at"))
+    __table_args__ = (Index(None, "owner_uid", "digest"), Index(None, "owner_uid", "registered_at", "uid"))
 
     uid: UUID = Field(primary_key=True)
     owner_uid: UUID = Field(foreign_key="users.uid")
@@ -141,7 +146,11 @@ class App(AppFields, SQLModel, table=True):
     """One version of an application; it never changes."""
 
     __tablename__ = "apps"
-    __table_args__ = (UniqueConstraint("owner_uid", "name", "version"),)
+    __table_args__ = (
+        UniqueConstraint("owner_uid", "name", "version"),
+        Index(None, "registered_at", "uid"),
+        Index(None, "for_everybody"),
+    )
 
     uid: UUID = Field(primary_key=True)
     owner_uid: UUID = Field(foreign_key="users.uid")
@@ -181,7 +190,7 @@ class Batch(BatchFields, SQLModel, table=True):
 
     __tablename__ = "batches"
     __table_args__ = (
-        Index(None, "owner_uid", "submitted_at"),
+        Index(None, "owner_uid", "submitted_at", "uid"),
         partial_index("ix_batches_open_sources", "match_class", "served_at", where="ended_at IS NULL"),
     )
 
@@ -202,8 +211,13 @@ class Job(SQLModel, table=True):
     __tablename__ = "jobs"
     __table_args__ = (
         partial_index("ix_jobs_ready", "match_class", "submitted_at", "uid", where="attempts_wanted > 0"),
-        Index(None, "owner_uid", "submitted_at"),
-        Index(None, "batch_uid", "status"),
+        # a page of each list that can be asked for, read off one of these in its order
+        Index(None, "owner_uid", "submitted_at", "uid"),
+        Index(None, "owner_uid", "status", "submitted_at", "uid"),
+        partial_index("ix_jobs_of_batch", "batch_uid", "submitted_at", "uid", where="batch_uid IS NOT NULL"),
+        partial_index(
+            "ix_jobs_of_batch_by_status", "batch_uid", "status", "submitted_at", "uid", where="batch_uid IS NOT NULL"
+        ),
     )
 
     uid: UUID = Field(primary_key=True)  #: made by the client, or derived by the batch's source

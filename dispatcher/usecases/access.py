@@ -8,7 +8,7 @@ from typing import Any, Final, Protocol, TypeVar
 from uuid import UUID
 
 from pydantic import BaseModel
-from sqlalchemy import Delete, Insert, Update, tuple_
+from sqlalchemy import Delete, Insert, Select, Update, tuple_
 from sqlmodel import Session, SQLModel, select
 from sqlmodel.sql.expression import SelectOfScalar
 
@@ -91,15 +91,15 @@ def check_may_make(caller: Caller, uid: UUID) -> None:
 
 def page(
     session: Session,
-    query: SelectOfScalar[RowT],
+    query: SelectOfScalar[RowT] | Select[tuple[Any, ...]],
     order: tuple[Any, Any],
     after: str | None,
     views: Callable[[Sequence[RowT]], list[ViewT]],
 ) -> Page[ViewT]:
     """Return one page of a query, newest first; `views` shows its rows, all at once.
 
-    `order` is the pair of columns (moment, uid) that the list is ordered by; `after` is the uid of the last row that
-    the client has seen.
+    The query is of a table, or of columns with the uid among them. `order` is the pair of columns (moment, uid) that
+    the list is ordered by; `after` is the uid of the last row that the client has seen.
     """
     moment, uid = order
     if after is not None:
@@ -107,8 +107,9 @@ def page(
         if last is None:
             raise InvalidFieldError("after", "there is no such item; ask for the list from its beginning")
         query = query.where(tuple_(moment, uid) < tuple_(last, parse_uid(after)))
-    rows = session.exec(query.order_by(moment.desc(), uid.desc()).limit(PAGE + 1)).all()
-    following = str(rows[PAGE - 1].uid) if len(rows) > PAGE else None  # type: ignore[attr-defined] # listed rows have ids
+    selected: Any = query.order_by(moment.desc(), uid.desc()).limit(PAGE + 1)
+    rows: Sequence[Any] = session.exec(selected).all()
+    following = str(rows[PAGE - 1].uid) if len(rows) > PAGE else None
     return Page(items=views(rows[:PAGE]), next=following)
 
 

@@ -14,7 +14,7 @@ from sqlmodel import Session, col, select
 from dispatcher.kinds.registry import Kinds
 from dispatcher.scheduling.matching import Requirement
 from dispatcher.storage.orders import by_statements
-from dispatcher.storage.tables import Attempt, AttemptOutput, Job, MatchClass
+from dispatcher.storage.tables import Attempt, AttemptOutput, Batch, Job, MatchClass
 from dispatcher.usecases import waiting
 from dispatcher.usecases.access import announce, body_digest, check_may_make, each, load_own, page
 from dispatcher.usecases.catalogue import AppFacts, check_content, targets_of, usable_app
@@ -29,8 +29,9 @@ from xwhep.rights import Caller
 from xwhep.sql.prepared import PreparedRead, PreparedWrite
 
 _SUMMARY: Final = tuple(JobSummary.model_fields)
+_SUMMARY_COLUMNS: Final = tuple(col(getattr(Job, name)) for name in _SUMMARY)
 _EARLIER: Final = PreparedRead(
-    sqlalchemy.select(col(Job.owner_uid), col(Job.body_digest), *(col(getattr(Job, name)) for name in _SUMMARY)).where(
+    sqlalchemy.select(col(Job.owner_uid), col(Job.body_digest), *_SUMMARY_COLUMNS).where(
         col(Job.uid) == bindparam("job")
     ),
     lambda *columns: columns,
@@ -164,11 +165,15 @@ def list_own(
     session: Session, caller: Caller, *, status: Status | None, batch_uid: UUID | None, after: str | None
 ) -> Page[JobSummary]:
     """Return the caller's jobs, newest first."""
-    query = select(Job).where(Job.owner_uid == caller.uid)
+    query = sqlalchemy.select(*_SUMMARY_COLUMNS)
+    if batch_uid is None:
+        query = query.where(col(Job.owner_uid) == caller.uid)
+    elif (batch := session.get(Batch, batch_uid)) is None or batch.owner_uid != caller.uid:
+        return Page(items=[])
+    else:  # all jobs of a batch are its owner's, so that no index has both columns
+        query = query.where(col(Job.batch_uid) == batch_uid)
     if status is not None:
-        query = query.where(Job.status == status)
-    if batch_uid is not None:
-        query = query.where(Job.batch_uid == batch_uid)
+        query = query.where(col(Job.status) == status)
     return page(session, query, (col(Job.submitted_at), col(Job.uid)), after, each(JobSummary.model_validate))
 
 
