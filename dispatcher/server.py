@@ -14,7 +14,7 @@ from typing import Any
 from aiohttp import web
 
 from dispatcher.admission import DEFAULT_BOUNDS, PeerBounds
-from dispatcher.housekeeping import keep_certificate, keep_leases, keep_store
+from dispatcher.housekeeping import keep_certificate, keep_following_up, keep_leases, keep_store
 from dispatcher.installation import Installation
 from dispatcher.kinds.registry import BUILT_IN, Kinds
 from dispatcher.listener import BACKLOG, Listener, raise_descriptors
@@ -120,6 +120,7 @@ async def _serving(services: Services, installation: Installation, listening: so
         for task in (
             listener.serve(),
             keep_leases(services),
+            keep_following_up(services),
             keep_certificate(services, context, folder, names),
             keep_store(services),
         )

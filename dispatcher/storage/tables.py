@@ -192,6 +192,10 @@ class Batch(BatchFields, SQLModel, table=True):
     __table_args__ = (
         Index(None, "owner_uid", "submitted_at", "uid"),
         partial_index("ix_batches_open_sources", "match_class", "served_at", where="ended_at IS NULL"),
+        # those with jobs that are still to be cancelled
+        partial_index(
+            "ix_batches_unfinished", "ended_at", where="ended_at IS NOT NULL AND jobs_pending + jobs_running > 0"
+        ),
     )
 
     uid: UUID = Field(primary_key=True)
@@ -203,6 +207,13 @@ class Batch(BatchFields, SQLModel, table=True):
     body_digest: str
     submitted_at: datetime = moment()
     ended_at: datetime | None = moment(default=None)
+    #: how many of its jobs are in each status, for each status one (`usecases.counts`)
+    jobs_pending: int = 0
+    jobs_running: int = 0
+    jobs_completed: int = 0
+    jobs_failed: int = 0
+    jobs_error: int = 0
+    jobs_cancelled: int = 0
 
 
 class Job(SQLModel, table=True):

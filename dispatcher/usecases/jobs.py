@@ -18,8 +18,8 @@ from dispatcher.storage.tables import Attempt, AttemptOutput, Batch, Job, MatchC
 from dispatcher.usecases import waiting
 from dispatcher.usecases.access import announce, body_digest, check_may_make, each, load_own, page
 from dispatcher.usecases.catalogue import AppFacts, check_content, targets_of, usable_app
-from dispatcher.usecases.ends import cancel_jobs
 from dispatcher.usecases.own import insert_jobs
+from dispatcher.usecases.slices import cancel_jobs
 from xwhep.errors.requests import IdConflictError, IllegalTransitionError, InvalidFieldError
 from xwhep.lifecycle import Event, Status
 from xwhep.protocol.apps import Limits

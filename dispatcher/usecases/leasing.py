@@ -248,11 +248,3 @@ def prolong_all(session: Session, *, now: datetime) -> int:
     """
     live = update(Attempt).where(col(Attempt.ended_at).is_(None))
     return changed(session, live.values(lease_ends_at=lease_end(now)))
-
-
-def take_back(session: Session, kinds: Kinds, host_uid: UUID, *, now: datetime) -> None:
-    """Take all attempts from a host that was revoked."""
-    live = select(Attempt.job_uid, Attempt.number).where(Attempt.host_uid == host_uid, col(Attempt.ended_at).is_(None))
-    reason = "the host was revoked"
-    ends = [AttemptEnd(uid, number, AttemptStatus.LOST, reason) for uid, number in session.exec(live).all()]
-    settle(session, kinds, ends, now=now)

@@ -9,7 +9,7 @@ from typing import Any, Final, NamedTuple
 from uuid import UUID
 
 import sqlalchemy
-from sqlalchemy import bindparam, exists, func, literal_column
+from sqlalchemy import bindparam, exists, func, literal_column, or_
 from sqlmodel import Session, col
 
 from dispatcher.scheduling.leases import FALSE_RESULTS_ALLOWED, LIVE_ATTEMPTS_ALLOWED, SAME_HOST_PAUSE
@@ -21,6 +21,16 @@ from xwhep.sql.prepared import PreparedRead
 
 #: written into the statement: as a value that is bound, it would not tell the planner that the index of `ready` fits
 WANTED: Final = col(Job.attempts_wanted) > literal_column("0")
+#: a job of a batch that has ended is cancelled, also while its row does not say so yet. One that had ended before may
+#: be tried again, unless its owner has cancelled the batch. A job in no batch costs nothing.
+NOT_CANCELLED: Final = or_(
+    col(Job.batch_uid).is_(None),
+    exists().where(
+        col(Batch.uid) == col(Job.batch_uid),
+        ~col(Batch.cancelled),
+        or_(col(Batch.ended_at).is_(None), col(Job.ended_at).is_not(None)),
+    ),
+)
 
 
 class Asking(NamedTuple):
@@ -53,6 +63,7 @@ _OLDEST: Final = PreparedRead(
     .where(
         col(Job.match_class) == bindparam("match_class"),
         WANTED,
+        NOT_CANCELLED,
         ~exists().where(
             col(Attempt.job_uid) == col(Job.uid),
             col(Attempt.host_uid) == bindparam("host"),

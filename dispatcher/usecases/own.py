@@ -18,6 +18,7 @@ from dispatcher.kinds.contract import AppKind, AttemptFacts, Case, Change, JobFa
 from dispatcher.kinds.registry import Kinds
 from dispatcher.storage.tables import App, Attempt, Job
 from dispatcher.usecases.access import changed
+from dispatcher.usecases.counts import Move, note_moves
 from xwhep.lifecycle import Status
 from xwhep.sql.prepared import PreparedRead, PreparedWrite
 
@@ -94,6 +95,7 @@ def _insertion(table: type[SQLModel]) -> PreparedWrite:
 def insert_jobs(session: Session, rows: Sequence[Mapping[str, Any]]) -> None:
     """Write jobs down that wait for a host."""
     _INSERT_JOB.each(session, [{**_NOTHING_YET, **row} for row in rows])
+    note_moves(session, [Move(row["batch_uid"], None, Status.PENDING) for row in rows])
 
 
 def load_cases(session: Session, kinds: Kinds, refs: Collection[tuple[UUID, int]]) -> list[tuple[AppKind, Case]]:

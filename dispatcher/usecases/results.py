@@ -25,8 +25,9 @@ from dispatcher.storage.tables import (
 from dispatcher.usecases import own
 from dispatcher.usecases.access import body_digest, changed
 from dispatcher.usecases.catalogue import store_blob
-from dispatcher.usecases.ends import AttemptEnd, end_batch, settle
+from dispatcher.usecases.ends import AttemptEnd, settle
 from dispatcher.usecases.leasing import keep_progress, progress_of
+from dispatcher.usecases.slices import end_batch
 from xwhep.errors.base import XwhepError
 from xwhep.errors.jobs import LeaseLostError
 from xwhep.errors.requests import InvalidFieldError, NotFoundError, TooLargeError
