@@ -9,7 +9,7 @@ from typing import Any, Final
 from uuid import UUID
 
 import sqlalchemy
-from sqlalchemy import bindparam, update
+from sqlalchemy import bindparam, tuple_, update
 from sqlmodel import Session, col, select
 
 from dispatcher.kinds.contract import AttemptFacts, Handing, JobFacts
@@ -19,7 +19,6 @@ from dispatcher.scheduling.matching import Profile
 from dispatcher.storage.orders import by_statements
 from dispatcher.storage.tables import App, Attempt, Host, Job
 from dispatcher.usecases import offers, own
-from dispatcher.usecases.access import changed
 from dispatcher.usecases.catalogue import targets_of
 from dispatcher.usecases.claims import Claim, begin_attempt, claim
 from dispatcher.usecases.ends import AttemptEnd, settle
@@ -85,6 +84,23 @@ _SILENT: Final = (
     .where(col(Attempt.ended_at).is_(None), col(Attempt.lease_ends_at) < bindparam("now"))
     .order_by(col(Attempt.lease_ends_at))
     .limit(bindparam("at_most"))
+)
+#: attempts that `prolong_all` changes at a time, some 10 us each
+PROLONGED_AT_A_TIME: Final = 500
+_LIVE_REFS: Final = (
+    sqlalchemy.select(col(Attempt.job_uid), col(Attempt.number))
+    .where(col(Attempt.ended_at).is_(None))
+    .limit(bindparam("at_most"))
+)
+_SHORT: Final = _LIVE_REFS.where(col(Attempt.lease_ends_at) < bindparam("end"))
+_LONG: Final = _LIVE_REFS.where(col(Attempt.lease_ends_at) > bindparam("bound"))
+_PROLONG_SHORT, _CUT_LONG = (
+    PreparedWrite(
+        update(Attempt)
+        .where(tuple_(col(Attempt.job_uid), col(Attempt.number)).in_(some), col(Attempt.ended_at).is_(None))
+        .values(lease_ends_at=bindparam("end"))
+    )
+    for some in (_SHORT, _LONG)
 )
 #: how often something is looked for anew because another host was faster
 TRIES: Final = 100
@@ -241,10 +257,13 @@ def expire(session: Session, kinds: Kinds, *, now: datetime, at_most: int = 1000
     return len(settle(session, kinds, ends, now=now)) if ends else 0
 
 
+@by_statements
 def prolong_all(session: Session, *, now: datetime) -> int:
-    """Give every live lease its full length from now, whatever the clock was before; return how many there are.
+    """Give some of the live leases their full length from now, whatever the clock was before; return how many.
 
-    This is for a start, and for a gap or a jump in time: no host could send a heartbeat meanwhile.
+    This is for a start, and for a gap or a jump in time: no host could send a heartbeat meanwhile. It is to be called
+    until it returns 0, so that others need not wait for it. Leases that are given meanwhile are left alone.
     """
-    live = update(Attempt).where(col(Attempt.ended_at).is_(None))
-    return changed(session, live.values(lease_ends_at=lease_end(now)))
+    end = lease_end(now)
+    short = _PROLONG_SHORT.one(session, end=end, at_most=PROLONGED_AT_A_TIME)
+    return short + _CUT_LONG.one(session, end=end, bound=end + LEASE / 2, at_most=PROLONGED_AT_A_TIME)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections import Counter
 from collections.abc import Iterator
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 from uuid import UUID
@@ -14,9 +15,11 @@ from sqlalchemy import insert
 from sqlmodel import Session, col, select, update
 
 from dispatcher import housekeeping, server
+from dispatcher.scheduling.leases import LEASE
 from dispatcher.storage.tables import Attempt, Batch, Job
-from dispatcher.usecases import batches, jobs, slices
+from dispatcher.usecases import batches, jobs, leasing, members, slices
 from dispatcher.usecases.slices import PENDING_AT_A_TIME
+from tests.component.test_query_plans import plans, statements
 from tests.support.content import register, submit
 from tests.support.desk import Desk, poll_request
 from tests.support.grid import GridUnderTest, a_grid
@@ -27,7 +30,7 @@ from xwhep.lifecycle import AttemptStatus, BatchStatus, Status
 from xwhep.protocol.apps import Limits
 from xwhep.protocol.batches import SubmitBag
 from xwhep.protocol.jobs import JobWork, SubmitJob
-from xwhep.rights import Role
+from xwhep.rights import Caller, Role
 from xwhep.world import REAL
 
 #: more than one slice, and less than two
@@ -57,6 +60,11 @@ def statuses(session: Session, batch_uid: UUID) -> Counter[Status]:
 def counted(session: Session, batch_uid: UUID) -> dict[Status, int]:
     batch = session.get_one(Batch, batch_uid, populate_existing=True)
     return {status: count for status in Status if (count := getattr(batch, f"jobs_{status}"))}
+
+
+def end_alone(session: Session, /, batch_uid: UUID, now: datetime, **columns: Any) -> None:
+    """End a batch as its first statement does, and none of its jobs."""
+    session.execute(update(Batch).where(col(Batch.uid) == batch_uid).values(ended_at=now, **columns))
 
 
 def run(desk: Desk, use_case: Any, *args: Any, **named: Any) -> Any:
@@ -175,11 +183,7 @@ def test_live_attempts_of_a_cancelled_batch_are_revoked_slice_by_slice(
 def test_no_job_of_a_batch_that_has_ended_is_leased(desk: Desk, ends: dict[str, bool]) -> None:
     """Its row alone says so, before any row of its jobs does."""
     bag = desk.bag(3)
-    desk.database.run_now(
-        lambda session: session.execute(
-            update(Batch).where(col(Batch.uid) == bag.uid).values(ended_at=desk.now, **ends)
-        ).close()
-    )
+    desk.database.run_now(end_alone, bag.uid, desk.now, **ends)
     desk.pass_time(1)
     after = desk.submit()
     host = desk.member("bob", Role.HOST)
@@ -203,3 +207,73 @@ def test_a_job_of_a_batch_is_counted_wherever_it_goes(desk: Desk) -> None:
     assert seen[:2] == [{Status.PENDING: 3}, {Status.PENDING: 2, Status.RUNNING: 1}]
     assert seen[-1] == {Status.CANCELLED: 3}
     assert (batch.status, batch.ended_at) == (BatchStatus.FAILED, desk.now)
+
+
+# --- hosts and leases
+
+
+def several_live(desk: Desk, count: int) -> Caller:
+    """Return a host that has leased so many jobs."""
+    host = desk.member("bob", Role.HOST)
+    for _ in range(count):
+        desk.submit()
+        assert desk.lease(host, NATIVE) is not None
+    return host
+
+
+def attempts_of(session: Session) -> list[tuple[AttemptStatus, str | None]]:
+    return [(one.status, one.reason) for one in session.exec(select(Attempt))]
+
+
+def test_attempts_of_a_revoked_host_are_taken_back_slice_by_slice(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(slices, "LIVE_AT_A_TIME", 2)
+    host, other = several_live(desk, 5), desk.member("carol", Role.HOST)
+    desk.submit()
+    assert desk.lease(other, NATIVE) is not None
+    run(desk, members.revoke_host, host.uid)
+    first = desk.database.run_now(attempts_of)
+    desk.reopen()
+    sizes = [run(desk, slices.follow_up) for _ in range(3)]
+    taken = (AttemptStatus.LOST, "the host was revoked")
+
+    assert Counter(first) == {taken: 2, (AttemptStatus.LEASED, None): 4}
+    assert sizes == [2, 1, 0]
+    assert Counter(desk.database.run_now(attempts_of)) == {taken: 5, (AttemptStatus.LEASED, None): 1}
+
+
+@pytest.mark.parametrize("jump_s", [3600, -3600])
+def test_leases_get_their_full_length_slice_by_slice(desk: Desk, monkeypatch: pytest.MonkeyPatch, jump_s: int) -> None:
+    monkeypatch.setattr(leasing, "PROLONGED_AT_A_TIME", 2)
+    several_live(desk, 5)
+    desk.pass_time(jump_s)
+    sizes = [desk.database.run_now(leasing.prolong_all, now=desk.now) for _ in range(4)]
+    ends = desk.database.run_now(lambda session: {one.lease_ends_at for one in session.exec(select(Attempt))})
+
+    assert sizes == [2, 2, 1, 0]
+    assert ends == {desk.now + LEASE}
+
+
+def test_a_lease_that_is_given_meanwhile_keeps_its_length(desk: Desk) -> None:
+    began = desk.now
+    desk.pass_time(10)
+    several_live(desk, 1)
+
+    assert desk.database.run_now(leasing.prolong_all, now=began) == 0
+
+
+def test_a_slice_finds_its_rows_by_indexes(desk: Desk) -> None:
+    """However many rows there are that have nothing to do with it."""
+    host = several_live(desk, 2)
+    bag = desk.bag(3)
+    desk.lease(host, NATIVE)
+    desk.database.run_now(end_alone, bag.uid, desk.now)
+    with statements(desk) as seen:
+        run(desk, slices.follow_up)
+        run(desk, members.revoke_host, host.uid)
+        run(desk, slices.follow_up)
+        desk.database.run_now(leasing.prolong_all, now=desk.now)
+    found = plans(desk, seen)
+
+    assert not [plan for plan in found if plan.startswith("SCAN") and "CONSTANT" not in plan]
+    for index in ("ix_batches_unfinished", "ix_jobs_of_batch_by_status", "ix_hosts_revoked", "ix_attempts_live "):
+        assert any(index in plan for plan in found), index

@@ -74,7 +74,8 @@ class Desk:
         """Stop and start again, as the server does."""
         self.database.close()
         self.database = opened(self.file)
-        self.database.run_now(leasing.prolong_all, now=self.now)
+        while self.database.run_now(leasing.prolong_all, now=self.now):
+            pass
 
     def pass_time(self, seconds: float) -> None:
         """Let time pass."""
