@@ -61,11 +61,11 @@ def note_ends(session: Session, kinds: Kinds, moves: Iterable[Move], *, now: dat
 
 
 def counts_of(batch: Batch) -> dict[Status, int]:
-    """Return how many jobs of a batch are in each status that any is in.
+    """Return how many jobs of a batch are in each status that any is in, by the names of these.
 
     Those of a batch that has ended count as cancelled, also before their rows say so (`dispatcher.usecases.slices`).
     """
-    found = {status: getattr(batch, f"jobs_{status.value}") for status in Status}
+    found = {status: getattr(batch, f"jobs_{status.value}") for status in sorted(Status)}
     if batch.ended_at is not None:
         found[Status.CANCELLED] += sum(found[status] for status in OPEN)
         found |= dict.fromkeys(OPEN, 0)
