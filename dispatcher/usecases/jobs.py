@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import Any, Final
 from uuid import UUID
@@ -30,13 +30,10 @@ from xwhep.sql.prepared import PreparedRead, PreparedWrite
 
 _SUMMARY: Final = tuple(JobSummary.model_fields)
 _SUMMARY_COLUMNS: Final = tuple(col(getattr(Job, name)) for name in _SUMMARY)
-_EARLIER: Final = PreparedRead(
-    sqlalchemy.select(col(Job.owner_uid), col(Job.body_digest), *_SUMMARY_COLUMNS).where(
-        col(Job.uid) == bindparam("job")
-    ),
-    lambda *columns: columns,
-)
-_PENDING: Final = {"status": Status.PENDING}
+_SENT: Final = sqlalchemy.select(col(Job.owner_uid), col(Job.body_digest), *_SUMMARY_COLUMNS)
+_EARLIER: Final = PreparedRead(_SENT.where(col(Job.uid) == bindparam("job")), lambda *columns: columns)
+#: of many; to prepare it takes as long as some hundred of the others
+_EARLIER_OF_MANY: Final[sqlalchemy.Executable] = _SENT.where(col(Job.uid).in_(bindparam("jobs", expanding=True)))
 _ADD_CLASS: Final = PreparedWrite(insert(MatchClass).values(requirement=bindparam("requirement")))
 _CLASS: Final = PreparedRead(
     sqlalchemy.select(col(MatchClass.id)).where(col(MatchClass.requirement) == bindparam("requirement")), int
@@ -60,24 +57,30 @@ def submit(
         InvalidFieldError: content that is not the caller's, a limit above the app's, or an app that only batches use.
         IdConflictError: an id was used for something else.
     """
-    if len({request.uid for request in requests}) != len(requests):
+    digests = {request.uid: body_digest(request) for request in requests}
+    if len(digests) != len(requests):
         raise InvalidFieldError("jobs.uid", "two jobs of one request have the same id")
     check_content(session, caller, [digest for request in requests for digest in _content(request)], "inputs.digest")
-    digests = {request.uid: body_digest(request) for request in requests}
     earlier = _earlier(session, caller, digests, batch_uid)
     classes: dict[UUID, tuple[AppFacts, int]] = {}
     fresh: list[dict[str, Any]] = []
     common = {"owner_uid": caller.uid, "batch_uid": batch_uid, "submitted_at": now}
-    for request in requests:
+    for request, digest in zip(requests, digests.values(), strict=True):
         if request.uid not in earlier:
             app, match_class = _app_class(session, kinds, caller, request.app_uid, classes)
             allowed = kinds.of(app.kind).attempts_allowed
-            own = {"match_class": match_class, "attempts_allowed": allowed, "body_digest": digests[request.uid]}
+            own = {"match_class": match_class, "attempts_allowed": allowed, "body_digest": digest}
             fresh.append(_row(request, app) | common | own)
     insert_jobs(session, fresh)
     announce(session, len(fresh))
-    made = {row["uid"]: _summary([(row | _PENDING).get(name) for name in _SUMMARY]) for row in fresh}
-    return JobsView(jobs=[earlier.get(request.uid) or made[request.uid] for request in requests])
+    made = iter(fresh)
+    return JobsView(jobs=[earlier.get(request.uid) or _made(next(made)) for request in requests])
+
+
+def _made(row: Mapping[str, Any]) -> JobSummary:
+    """Return a job that waits from now on."""
+    fields = {name: row[name] for name in ("uid", "app_uid", "batch_uid", "submitted_at")}
+    return JobSummary.model_construct(None, **fields, status=Status.PENDING, ended_at=None)
 
 
 def _row(request: SubmitJob, app: AppFacts) -> dict[str, Any]:
@@ -94,15 +97,21 @@ def _earlier(
         IdConflictError, InvalidFieldError: as `access.repeated`; in a batch a job is another than alone.
     """
     known: dict[UUID, JobSummary] = {}
-    for uid, found in zip(digests, _EARLIER.first_of_each(session, [{"job": uid} for uid in digests]), strict=True):
+    for uid in digests:
         check_may_make(caller, uid)
-        if found is None:
-            continue
-        owner_uid, digest, *columns = found
-        known[uid] = _summary(columns)
-        if (owner_uid, digest, known[uid].batch_uid) != (caller.uid, digests[uid], batch_uid):
-            raise IdConflictError("job", uid)
+    for owner_uid, digest, *columns in _sent(session, list(digests)):
+        job = _summary(columns)
+        if (owner_uid, digest, job.batch_uid) != (caller.uid, digests[job.uid], batch_uid):
+            raise IdConflictError("job", job.uid)
+        known[job.uid] = job
     return known
+
+
+def _sent(session: Session, uids: Sequence[UUID]) -> Iterable[Sequence[Any]]:
+    """Return the jobs that there are with these ids: owner, digest, and the columns of a summary."""
+    if len(uids) > 1:
+        return session.connection().execute(_EARLIER_OF_MANY, {"jobs": uids}).all()
+    return _EARLIER.all(session, job=uids[0])
 
 
 def _summary(columns: Sequence[Any]) -> JobSummary:
@@ -118,15 +127,15 @@ def _app_class(
     session: Session, kinds: Kinds, caller: Caller, app_uid: UUID, known: dict[UUID, tuple[AppFacts, int]]
 ) -> tuple[AppFacts, int]:
     """Return an app that the caller may submit to, with the match class of its jobs."""
-    if app_uid not in known:
+    if (found := known.get(app_uid)) is None:
         app = usable_app(session, caller, app_uid)
         for source in kinds.sources.values():
             if source.app_uid == app_uid:
                 why = f"app {app.name} gets its jobs from batches: submit a batch of kind {source.name}"
                 raise InvalidFieldError("app_uid", why)
         (requirement,) = kinds.app(app.kind).requirements([targets_of(session, app_uid)])
-        known[app_uid] = app, class_of(session, requirement)
-    return known[app_uid]
+        found = known[app_uid] = app, class_of(session, requirement)
+    return found
 
 
 def class_of(session: Session, requirement: Requirement) -> int:
@@ -139,10 +148,11 @@ def class_of(session: Session, requirement: Requirement) -> int:
 
 
 def _limits(request: SubmitJob, app: AppFacts) -> Limits:
-    limits = request.limits or app.limits
-    if not limits.within(app.limits):
+    if request.limits is None:
+        return app.limits
+    if not request.limits.within(app.limits):
         raise InvalidFieldError("limits", f"a limit passes that of app {app.name}; ask for less")
-    return limits
+    return request.limits
 
 
 def show(session: Session, kinds: Kinds, caller: Caller, uid: UUID, *, now: datetime) -> JobView:

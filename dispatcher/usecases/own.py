@@ -102,7 +102,11 @@ def _insertion(table: type[SQLModel]) -> PreparedWrite:
 
 def insert_jobs(session: Session, rows: Sequence[Mapping[str, Any]]) -> None:
     """Write jobs down that wait for a host."""
-    _INSERT_JOB.each(session, [{**_NOTHING_YET, **row} for row in rows])
+    waiting = [{**_NOTHING_YET, **row} for row in rows]
+    if len(waiting) > 1:
+        _INSERT_JOB.all_at_once(session, waiting)
+    else:
+        _INSERT_JOB.each(session, waiting)
     note_moves(session, [Move(row["batch_uid"], None, Status.PENDING) for row in rows])
 
 
