@@ -30,6 +30,7 @@ class Owned(Protocol):
 
 
 RowT = TypeVar("RowT", bound=SQLModel)
+ListedT = TypeVar("ListedT")  #: a row of a table, or the columns of one
 ViewT = TypeVar("ViewT", bound=BaseModel)
 
 
@@ -91,10 +92,10 @@ def check_may_make(caller: Caller, uid: UUID) -> None:
 
 def page(
     session: Session,
-    query: SelectOfScalar[RowT] | Select[tuple[Any, ...]],
+    query: SelectOfScalar[ListedT] | Select[tuple[Any, ...]],
     order: tuple[Any, Any],
     after: str | None,
-    views: Callable[[Sequence[RowT]], list[ViewT]],
+    views: Callable[[Sequence[ListedT]], list[ViewT]],
 ) -> Page[ViewT]:
     """Return one page of a query, newest first; `views` shows its rows, all at once.
 
@@ -113,6 +114,6 @@ def page(
     return Page(items=views(rows[:PAGE]), next=following)
 
 
-def each(view: Callable[[RowT], ViewT]) -> Callable[[Sequence[RowT]], list[ViewT]]:
+def each(view: Callable[[ListedT], ViewT]) -> Callable[[Sequence[ListedT]], list[ViewT]]:
     """Return what shows rows one by one, where a row holds all that its view needs."""
     return lambda rows: [view(row) for row in rows]

@@ -184,7 +184,7 @@ def list_own(
         query = query.where(col(Job.batch_uid) == batch_uid)
     if status is not None:
         query = query.where(col(Job.status) == status)
-    return page(session, query, (col(Job.submitted_at), col(Job.uid)), after, each(JobSummary.model_validate))
+    return page(session, query, (col(Job.submitted_at), col(Job.uid)), after, each(_summary))
 
 
 def cancel(session: Session, kinds: Kinds, caller: Caller, uid: UUID, *, now: datetime) -> JobSummary:
