@@ -1,8 +1,13 @@
-"""What the dispatcher does by itself: write heartbeats down, take back ended leases, renew its certificate, tidy up."""
+"""What the dispatcher does by itself.
+
+It writes heartbeats down, takes back ended leases, ends what has ended with its batch or its host, renews its
+certificate, and tidies up.
+"""
 
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import itertools
 import logging
 import ssl
@@ -14,7 +19,7 @@ from typing import Final
 from dispatcher.scheduling.leases import LEASE
 from dispatcher.services import Services
 from dispatcher.storage.blobs import PARTS
-from dispatcher.usecases import catalogue, leasing, members
+from dispatcher.usecases import catalogue, leasing, members, slices
 from xwhep.errors.base import XwhepError
 
 LOG = logging.getLogger("dispatcher")
@@ -52,7 +57,7 @@ async def tend_leases(services: Services, tended_at: datetime) -> datetime:
     now = services.now()  # read once: what happens to the clock or to this process from here on is for the next time
     if abs(now - tended_at) > STALL:
         LOG.warning("the leases were last tended at %s, and now it is %s: all are prolonged", tended_at, now)
-        await services.database.run_long(leasing.prolong_all, now=now)
+        await prolong_all(services, now)
     services.peers.follow(await services.database.read(members.revocations))
     lost = 0
     while found := await services.database.run(leasing.expire, services.kinds, now=now, at_most=AT_A_TIME):
@@ -60,6 +65,41 @@ async def tend_leases(services: Services, tended_at: datetime) -> datetime:
     if lost:
         LOG.info("%d attempts were lost: their hosts fell silent", lost)
     return now
+
+
+async def prolong_all(services: Services, now: datetime) -> int:
+    """Give every live lease its full length from now; return how many there were."""
+    prolonged = 0
+    while found := await services.database.run(leasing.prolong_all, now=now):
+        prolonged += found
+    return prolonged
+
+
+async def keep_following_up(services: Services, every_s: float = FLUSH_S) -> None:
+    """End the jobs of ended batches and the attempts of revoked hosts, at once if it is asked for; for ever.
+
+    A batch or a host has ended when the first slice of its jobs or attempts is answered; a dispatcher that was killed
+    before the last goes on here.
+    """
+    while True:
+        services.unfinished.clear()
+        try:
+            await follow_up(services)
+        except XwhepError as error:
+            LOG.warning("jobs of batches that have ended could not be ended, trying again: %s", error)
+        with contextlib.suppress(TimeoutError):
+            async with services.world.timeout(every_s):
+                await services.unfinished.wait()
+
+
+async def follow_up(services: Services) -> int:
+    """End them slice by slice, with the use cases of others in between; return how many there were."""
+    ended = 0
+    while found := await services.database.run(slices.follow_up, services.kinds, now=services.now()):
+        ended += found
+    if ended:
+        LOG.info("%d jobs of ended batches and attempts of revoked hosts were ended", ended)
+    return ended
 
 
 async def _write_down(services: Services) -> None:

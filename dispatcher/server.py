@@ -14,14 +14,14 @@ from typing import Any
 from aiohttp import web
 
 from dispatcher.admission import DEFAULT_BOUNDS, PeerBounds
-from dispatcher.housekeeping import keep_certificate, keep_leases, keep_store
+from dispatcher.housekeeping import keep_certificate, keep_following_up, keep_leases, keep_store, prolong_all
 from dispatcher.installation import Installation
 from dispatcher.kinds.registry import BUILT_IN, Kinds
 from dispatcher.listener import BACKLOG, Listener, raise_descriptors
 from dispatcher.routes.table import application
 from dispatcher.services import Services
 from dispatcher.storage.orders import Ready
-from dispatcher.usecases import leasing, members
+from dispatcher.usecases import members
 from xwhep.errors.installations import PortTakenError
 from xwhep.lock import hold
 from xwhep.pki.contexts import server_context
@@ -101,7 +101,7 @@ async def _serving(services: Services, installation: Installation, listening: so
     swept = services.blobs.sweep()
     _serve_from_here(services)
     services.peers.follow(await services.database.read(members.revocations))
-    prolonged = await services.database.run_long(leasing.prolong_all, now=services.now())
+    prolonged = await prolong_all(services, services.now())
     LOG.info("%d attempts go on, %d uploads cut short were removed", prolonged, swept)
     runner = web.AppRunner(
         application(services),
@@ -121,6 +121,7 @@ async def _serving(services: Services, installation: Installation, listening: so
         for task in (
             listener.serve(),
             keep_leases(services),
+            keep_following_up(services),
             keep_certificate(services, context, folder, names),
             keep_store(services),
         )

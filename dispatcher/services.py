@@ -34,6 +34,8 @@ class Services:
     world: World = REAL
     waiters: Waiters = field(default_factory=Waiters)
     heard: HeardBook = field(default_factory=HeardBook)
+    #: set when the end of a batch or of a host may have left something to `housekeeping.follow_up`
+    unfinished: asyncio.Event = field(default_factory=asyncio.Event)
     #: held by whoever uploads for an attempt
     uploads: WeakValueDictionary[tuple[UUID, int], asyncio.Lock] = field(default_factory=WeakValueDictionary)
     #: held by whoever reads a JSON body of an identity

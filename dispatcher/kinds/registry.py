@@ -84,6 +84,11 @@ class Kinds:
         """Return a kind of batch; None if this dispatcher does not know it any more."""
         return self.sources.get(name)
 
+    @property
+    def ending_with_their_jobs(self) -> Iterable[str]:
+        """The kinds of batch that end with the last of their jobs."""
+        return (source.name for source in self.sources.values() if source.ends_with_its_jobs)
+
     def submit_batch(self) -> Any:
         """Return the type of the requests that submit batches."""
         return union_of([source.request for source in self.sources.values()])

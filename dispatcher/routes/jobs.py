@@ -98,8 +98,8 @@ async def show_batch(call: Call) -> web.Response:
 
 @serve(TABLE, "DELETE", "/v1/batches/{uid}", OWNERS, gives=BatchView)
 async def cancel_batch(call: Call) -> web.Response:
-    """Cancel a batch with all its jobs."""
+    """Cancel a batch with all its jobs; the rows of many follow after the answer."""
     uid, services = parse_uid(call.part("uid")), call.services
-    return render(
-        await services.database.run_long(batches.cancel, services.kinds, call.caller, uid, now=services.now())
-    )
+    batch = await services.database.run(batches.cancel, services.kinds, call.caller, uid, now=services.now())
+    services.unfinished.set()
+    return render(batch)

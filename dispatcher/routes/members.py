@@ -54,6 +54,7 @@ async def revoke_host(call: Call) -> web.Response:
     uid = parse_uid(call.part("uid"))
     host = await call.services.database.run(members.revoke_host, call.services.kinds, uid, now=call.services.now())
     call.services.peers.shut_out(uid, but=call.request.transport)
+    call.services.unfinished.set()
     return render(host)
 
 

@@ -43,7 +43,7 @@ class Group(MemberFields, SQLModel, table=True):
     """Users and hosts that share."""
 
     __tablename__ = "groups"
-    __table_args__ = (UniqueConstraint("name"),)
+    __table_args__ = (UniqueConstraint("name"), Index(None, "created_at", "uid"))
 
     uid: UUID = Field(primary_key=True)
     owner_uid: UUID
@@ -55,6 +55,7 @@ class User(MemberFields, SQLModel, table=True):
     """Who owns apps, data and jobs."""
 
     __tablename__ = "users"
+    __table_args__ = (Index(None, "joined_at", "uid"),)
 
     uid: UUID = Field(primary_key=True)
     role: Role = enumeration(Role)
@@ -67,6 +68,10 @@ class Host(MemberFields, SQLModel, table=True):
     """A volunteer's machine."""
 
     __tablename__ = "hosts"
+    __table_args__ = (
+        Index(None, "joined_at", "uid"),
+        partial_index("ix_hosts_revoked", "revoked_at", where="revoked_at IS NOT NULL"),
+    )
 
     uid: UUID = Field(primary_key=True)
     group_uid: UUID | None = Field(default=None, foreign_key="groups.uid")
@@ -133,7 +138,7 @@ class Data(DataFields, SQLModel, table=True):
     """Content with a name and an owner."""
 
     __tablename__ = "data"
-    __table_args__ = (Index(None, "owner_uid", "digest"), Index(None, "owner_uid", "registered_at"))
+    __table_args__ = (Index(None, "owner_uid", "digest"), Index(None, "owner_uid", "registered_at", "uid"))
 
     uid: UUID = Field(primary_key=True)
     owner_uid: UUID = Field(foreign_key="users.uid")
@@ -146,7 +151,11 @@ class App(AppFields, SQLModel, table=True):
     """One version of an application; it never changes."""
 
     __tablename__ = "apps"
-    __table_args__ = (UniqueConstraint("owner_uid", "name", "version"),)
+    __table_args__ = (
+        UniqueConstraint("owner_uid", "name", "version"),
+        Index(None, "registered_at", "uid"),
+        Index(None, "for_everybody"),
+    )
 
     uid: UUID = Field(primary_key=True)
     owner_uid: UUID = Field(foreign_key="users.uid")
@@ -186,8 +195,12 @@ class Batch(BatchFields, SQLModel, table=True):
 
     __tablename__ = "batches"
     __table_args__ = (
-        Index(None, "owner_uid", "submitted_at"),
+        Index(None, "owner_uid", "submitted_at", "uid"),
         partial_index("ix_batches_open_sources", "match_class", "served_at", where="ended_at IS NULL"),
+        # those with jobs that are still to be cancelled
+        partial_index(
+            "ix_batches_unfinished", "ended_at", where="ended_at IS NOT NULL AND jobs_pending + jobs_running > 0"
+        ),
     )
 
     uid: UUID = Field(primary_key=True)
@@ -199,6 +212,13 @@ class Batch(BatchFields, SQLModel, table=True):
     body_digest: str
     submitted_at: datetime = moment()
     ended_at: datetime | None = moment(default=None)
+    #: how many of its jobs are in each status, for each status one (`usecases.counts`)
+    jobs_pending: int = 0
+    jobs_running: int = 0
+    jobs_completed: int = 0
+    jobs_failed: int = 0
+    jobs_error: int = 0
+    jobs_cancelled: int = 0
 
 
 class Job(SQLModel, table=True):
@@ -216,8 +236,13 @@ class Job(SQLModel, table=True):
             "uid",
             where="attempts_wanted > 0",
         ),
-        Index(None, "owner_uid", "submitted_at"),
-        Index(None, "batch_uid", "status"),
+        # a page of each list that can be asked for, read off one of these in its order
+        Index(None, "owner_uid", "submitted_at", "uid"),
+        Index(None, "owner_uid", "status", "submitted_at", "uid"),
+        partial_index("ix_jobs_of_batch", "batch_uid", "submitted_at", "uid", where="batch_uid IS NOT NULL"),
+        partial_index(
+            "ix_jobs_of_batch_by_status", "batch_uid", "status", "submitted_at", "uid", where="batch_uid IS NOT NULL"
+        ),
     )
 
     uid: UUID = Field(primary_key=True)  #: made by the client, or derived by the batch's source

@@ -9,7 +9,7 @@ from typing import Any, Final, Protocol, TypeVar
 from uuid import UUID
 
 from pydantic import BaseModel
-from sqlalchemy import Delete, Insert, Update, tuple_
+from sqlalchemy import Delete, Insert, Select, Update, tuple_
 from sqlmodel import Session, SQLModel, select
 from sqlmodel.sql.expression import SelectOfScalar
 
@@ -32,6 +32,7 @@ class Owned(Protocol):
 
 
 RowT = TypeVar("RowT", bound=SQLModel)
+ListedT = TypeVar("ListedT")  #: a row of a table, or the columns of one
 ViewT = TypeVar("ViewT", bound=BaseModel)
 
 
@@ -93,15 +94,15 @@ def check_may_make(caller: Caller, uid: UUID) -> None:
 
 def page(
     session: Session,
-    query: SelectOfScalar[RowT],
+    query: SelectOfScalar[ListedT] | Select[tuple[Any, ...]],
     order: tuple[Any, Any],
     after: str | None,
-    views: Callable[[Sequence[RowT]], list[ViewT]],
+    views: Callable[[Sequence[ListedT]], list[ViewT]],
 ) -> Page[ViewT]:
     """Return one page of a query, newest first; `views` shows its rows, all at once.
 
-    `order` is the pair of columns (moment, uid) that the list is ordered by; `after` is the uid of the last row that
-    the client has seen.
+    The query is of a table, or of columns with the uid among them. `order` is the pair of columns (moment, uid) that
+    the list is ordered by; `after` is the uid of the last row that the client has seen.
     """
     moment, uid = order
     if after is not None:
@@ -109,11 +110,12 @@ def page(
         if last is None:
             raise InvalidFieldError("after", "there is no such item; ask for the list from its beginning")
         query = query.where(tuple_(moment, uid) < tuple_(last, parse_uid(after)))
-    rows = session.exec(query.order_by(moment.desc(), uid.desc()).limit(PAGE + 1)).all()
-    following = str(rows[PAGE - 1].uid) if len(rows) > PAGE else None  # type: ignore[attr-defined] # listed rows have ids
+    selected: Any = query.order_by(moment.desc(), uid.desc()).limit(PAGE + 1)
+    rows: Sequence[Any] = session.exec(selected).all()
+    following = str(rows[PAGE - 1].uid) if len(rows) > PAGE else None
     return Page(items=views(rows[:PAGE]), next=following)
 
 
-def each(view: Callable[[RowT], ViewT]) -> Callable[[Sequence[RowT]], list[ViewT]]:
+def each(view: Callable[[ListedT], ViewT]) -> Callable[[Sequence[ListedT]], list[ViewT]]:
     """Return what shows rows one by one, where a row holds all that its view needs."""
     return lambda rows: [view(row) for row in rows]

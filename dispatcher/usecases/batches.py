@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Sequence
 from datetime import datetime
 from uuid import UUID
 
@@ -15,8 +15,9 @@ from dispatcher.kinds.registry import Kinds
 from dispatcher.storage.tables import Attempt, Batch, Job
 from dispatcher.usecases import jobs, ready
 from dispatcher.usecases.access import body_digest, load_own, page, repeated
-from dispatcher.usecases.ends import end_batch
+from dispatcher.usecases.counts import counts_of
 from dispatcher.usecases.own import own_rows
+from dispatcher.usecases.slices import end_batch
 from xwhep.errors.identity import ForbiddenError
 from xwhep.errors.requests import IllegalTransitionError
 from xwhep.lifecycle import BatchStatus, Event, Status
@@ -56,6 +57,7 @@ def submit(
         _begin(session, begun)
         if begun.jobs:
             jobs.submit(session, kinds, caller, begun.jobs, batch_uid=batch.uid, now=now)
+            session.refresh(batch)  # its jobs were counted by a statement
     return view(session, kinds, batch)
 
 
@@ -85,6 +87,8 @@ def list_own(session: Session, kinds: Kinds, caller: Caller, after: str | None) 
 def cancel(session: Session, kinds: Kinds, caller: Caller, uid: UUID, *, now: datetime) -> BatchView:
     """Cancel a batch with all its jobs that have not ended; doing it twice is doing it once.
 
+    Of many jobs the rows follow (`dispatcher.usecases.slices`); none of them is leased from now on.
+
     Raises:
         NotFoundError: no batch has this uid, or it is not the caller's.
         IllegalTransitionError: the batch has already ended in another way.
@@ -97,24 +101,14 @@ def cancel(session: Session, kinds: Kinds, caller: Caller, uid: UUID, *, now: da
     return view(session, kinds, batch)
 
 
-def counts(session: Session, batch_uids: Collection[UUID]) -> dict[UUID, dict[Status, int]]:
-    """Return how many jobs of each batch are in each status."""
-    query = select(Job.batch_uid, Job.status, func.count()).where(col(Job.batch_uid).in_(batch_uids))
-    found: dict[UUID, dict[Status, int]] = {uid: {} for uid in batch_uids}
-    for uid, status, count in session.exec(query.group_by(col(Job.batch_uid), col(Job.status))):
-        assert uid is not None
-        found[uid][Status(status)] = count
-    return found
-
-
-def _status(kinds: Kinds, batch: Batch, jobs_in: Mapping[Status, int]) -> BatchStatus:
+def _status(kinds: Kinds, batch: Batch) -> BatchStatus:
     """Return where a batch is, from its jobs and its source's rule."""
     if batch.cancelled:
         return BatchStatus.CANCELLED
     source = kinds.source(batch.kind)
     if source is None:
         return BatchStatus.RUNNING if batch.ended_at is None else BatchStatus.COMPLETED
-    return source.status(jobs_in, ended=batch.ended_at is not None)
+    return source.status(counts_of(batch), ended=batch.ended_at is not None)
 
 
 def view(session: Session, kinds: Kinds, batch: Batch) -> BatchView:
@@ -124,13 +118,12 @@ def view(session: Session, kinds: Kinds, batch: Batch) -> BatchView:
 
 def views(session: Session, kinds: Kinds, rows: Sequence[Batch]) -> list[BatchView]:
     """Return batches as messages show them."""
-    jobs_in = counts(session, [batch.uid for batch in rows])
     details = _details(session, kinds, rows)
     return [
         BatchView(
             **batch.model_dump(include=set(BatchView.model_fields)),
-            status=_status(kinds, batch, jobs_in[batch.uid]),
-            jobs=jobs_in[batch.uid],
+            status=_status(kinds, batch),
+            jobs=counts_of(batch),
             details=details.get(batch.uid),
         )
         for batch in rows

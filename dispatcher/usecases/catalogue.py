@@ -10,7 +10,7 @@ from uuid import UUID
 
 import sqlalchemy
 from cachetools import LRUCache
-from sqlalchemy import bindparam, insert, or_
+from sqlalchemy import bindparam, insert
 from sqlmodel import Session, col, select
 
 from dispatcher.kinds.registry import Kinds
@@ -147,7 +147,8 @@ def list_apps(session: Session, caller: Caller, name: str | None, after: str | N
     """Return the apps that the caller may use, newest first."""
     query = select(App)
     if not caller.may_use_every_app:
-        query = query.where(or_(col(App.owner_uid) == caller.uid, col(App.for_everybody)))
+        own = select(App.uid).where(App.owner_uid == caller.uid)
+        query = query.where(col(App.uid).in_(own.union_all(select(App.uid).where(col(App.for_everybody)))))
     if name is not None:
         query = query.where(App.name == name)
     order = (col(App.registered_at), col(App.uid))

@@ -16,6 +16,8 @@ from dispatcher.kinds.contract import Draw, JobFacts, Made, Own
 from dispatcher.kinds.registry import Kinds
 from dispatcher.storage.tables import NEVER, App, Attempt, Batch, Job
 from dispatcher.usecases.access import changed
+from dispatcher.usecases.counts import Move, note_moves
+from dispatcher.usecases.offers import NOT_CANCELLED
 from dispatcher.usecases.own import add, apply, columns_of, insert_jobs, own_rows
 from xwhep.lifecycle import AttemptStatus, leased
 from xwhep.protocol.jobs import JobWork
@@ -32,6 +34,7 @@ _TAKE: Final = PreparedWrite(
         col(Job.status) == bindparam("seen"),
         col(Job.attempts_wanted) > 0,
         col(Job.attempts_made) == bindparam("attempts_seen"),
+        NOT_CANCELLED,
     )
     .values(
         attempts_wanted=col(Job.attempts_wanted) - 1,
@@ -68,8 +71,11 @@ def claim(session: Session, job: JobFacts) -> Claim | None:
         return None
     number = job.attempts_made + 1
     seen = {"job": job.uid, "seen": job.status, "attempts_seen": job.attempts_made}
-    taken = _TAKE.one(session, **seen, new_attempts_made=number, new_status=leased(job.status))
-    return Claim(job, number) if taken else None
+    status = leased(job.status)
+    if not _TAKE.one(session, **seen, new_attempts_made=number, new_status=status):
+        return None
+    note_moves(session, [Move(job.batch_uid, job.status, status)])
+    return Claim(job, number)
 
 
 def claim_next(session: Session, kinds: Kinds, batch_uid: UUID, host_uid: UUID, *, now: datetime) -> Claim | None:

@@ -14,15 +14,15 @@ from typing import Any, Final, NamedTuple
 from uuid import UUID
 
 import sqlalchemy
-from sqlalchemy import ColumnElement, bindparam, delete, exists, literal, update
-from sqlmodel import Session, col, select
+from sqlalchemy import bindparam, delete, literal, update
+from sqlmodel import Session, col
 
 from dispatcher.kinds.contract import Case
 from dispatcher.kinds.registry import Kinds
 from dispatcher.scheduling.judge import Finding, JudgedAttempt, Judgement, Policy, judge
-from dispatcher.storage.tables import Attempt, AttemptClaim, Batch, Job
+from dispatcher.storage.tables import Attempt, AttemptClaim, Job
 from dispatcher.usecases import ready
-from dispatcher.usecases.access import changed
+from dispatcher.usecases.counts import Move, note_ends
 from dispatcher.usecases.own import apply, by_kind, load_cases
 from xwhep.errors.jobs import UnavailableError
 from xwhep.lifecycle import ATTEMPT_ENDS, OPEN, AttemptStatus, Event, Status, advance, is_final
@@ -37,6 +37,7 @@ class _OpenJob(NamedTuple):
     """What of a job that is open the judge is told."""
 
     uid: UUID
+    batch_uid: UUID | None
     status: Status
     attempts_made: int
     attempts_allowed: int
@@ -74,21 +75,6 @@ _LIVE: Final = PreparedRead(
     ),
     lambda uid, number: (uid, number),
 )
-_OPEN_BATCH: Final = PreparedRead(
-    sqlalchemy.select(col(Batch.uid), col(Batch.kind))
-    .join(Job, col(Job.batch_uid) == col(Batch.uid))
-    .where(col(Job.uid) == bindparam("job"), col(Batch.ended_at).is_(None)),
-    lambda uid, kind: (uid, kind),
-)
-_END_WITH_JOBS: Final = PreparedWrite(
-    update(Batch)
-    .where(
-        col(Batch.uid) == bindparam("batch"),
-        col(Batch.ended_at).is_(None),
-        ~exists().where(col(Job.batch_uid) == bindparam("batch"), _IS_OPEN),
-    )
-    .values(ended_at=bindparam("new_ended_at"))
-)
 
 _EVENTS: Final = {
     Finding.ACCEPTED: Event.COMPLETED,
@@ -120,6 +106,12 @@ class Decision:
     attempts_seen: int
     attempt: int | None = None  #: the number of the one that decided
     wanted: int = 0  #: how many more attempts may be leased now
+    batch_uid: UUID | None = None  #: of the job
+
+    @property
+    def status(self) -> Status:
+        """What the job's status becomes."""
+        return advance(self.seen, self.event)
 
 
 def settle(session: Session, kinds: Kinds, ends: Sequence[AttemptEnd], *, now: datetime) -> list[Case]:
@@ -176,31 +168,32 @@ def _judged(session: Session, uids: Collection[UUID]) -> tuple[list[Decision], s
         judgement = judge(Policy(job.attempts_allowed), outcomes)
         if len(outcomes) != job.attempts_made:
             unclear.add(job.uid)
-        elif (decision := _decision(job.uid, job.status, judgement, job.attempts_made)) is not None:
+        elif (decision := _decision(job, judgement)) is not None:
             decisions.append(decision)
     return decisions, unclear
 
 
-def _decision(uid: UUID, seen: Status, judgement: Judgement, made: int) -> Decision | None:
+def _decision(job: _OpenJob, judgement: Judgement) -> Decision | None:
     """Return what follows from a judgement; None if others are under way, so that nothing does."""
     if judgement.finding is Finding.UNDECIDED and not judgement.wanted:
         return None
-    return Decision(uid, seen, _EVENTS[judgement.finding], made, judgement.attempt, judgement.wanted)
+    event, decided = _EVENTS[judgement.finding], (judgement.attempt, judgement.wanted)
+    return Decision(job.uid, job.status, event, job.attempts_made, *decided, job.batch_uid)
 
 
 def decide_jobs(session: Session, kinds: Kinds, decisions: Iterable[Decision], *, now: datetime) -> set[UUID]:
     """Carry out decisions on jobs that are still as they were seen; return these jobs."""
     carried_out = [decision for decision in decisions if _decide(session, decision, now)]
-    ended = {one.job_uid: one.event for one in carried_out if is_final(advance(one.seen, one.event))}
+    ended = {one.job_uid: one.event for one in carried_out if is_final(one.status)}
     if ended:
         _revoke_others(session, kinds, ended, now)
-        _end_batches(session, kinds, ended, now)
+    note_ends(session, kinds, [Move(one.batch_uid, one.seen, one.status) for one in carried_out], now=now)
     ready.note_again(session, {decision.job_uid: decision.wanted for decision in carried_out})
     return {decision.job_uid for decision in carried_out}
 
 
 def _decide(session: Session, decision: Decision, now: datetime) -> int:
-    status = advance(decision.seen, decision.event)
+    status = decision.status
     return _DECIDE.one(
         session,
         job=decision.job_uid,
@@ -222,37 +215,3 @@ def _revoke_others(session: Session, kinds: Kinds, ended: Mapping[UUID, Event], 
 
 def _why(event: Event) -> str:
     return "the job was cancelled" if event is Event.CANCELLED else "another attempt has decided the job"
-
-
-def _end_batches(session: Session, kinds: Kinds, ended: Collection[UUID], now: datetime) -> None:
-    """Note which batches have ended with the last of their jobs; others end by their source's own rule."""
-    found = _OPEN_BATCH.each(session, [{"job": uid} for uid in ended])
-    for uid, name in {batch for some in found for batch in some}:
-        source = kinds.source(name)
-        if source is not None and source.ends_with_its_jobs:
-            _END_WITH_JOBS.one(session, batch=uid, new_ended_at=now)
-
-
-def end_batch(session: Session, kinds: Kinds, uid: UUID, *, cancelled: bool, now: datetime) -> bool:
-    """End a batch with all its jobs that have not ended; return False if it had ended before."""
-    ending = update(Batch).where(col(Batch.uid) == uid, col(Batch.ended_at).is_(None))
-    if not changed(session, ending.values(ended_at=now, cancelled=cancelled)):
-        return False
-    cancel_jobs(session, kinds, col(Job.batch_uid) == uid, now=now)
-    return True
-
-
-def cancel_jobs(session: Session, kinds: Kinds, which: ColumnElement[bool], *, now: datetime) -> None:
-    """Cancel the open ones of some jobs and revoke their attempts, until none is open.
-
-    Raises:
-        UnavailableError: others changed the same jobs again and again meanwhile.
-    """
-    columns = (Job.uid, Job.status, Job.attempts_made)
-    for _ in range(TRIES):
-        found = session.exec(select(*columns).where(which, col(Job.status).in_(OPEN))).all()
-        if not found:
-            return
-        decisions = [Decision(uid, Status(status), Event.CANCELLED, made) for uid, status, made in found]
-        decide_jobs(session, kinds, decisions, now=now)
-    raise UnavailableError("others change the same jobs at the same time")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import Any, Final
 from uuid import UUID
@@ -15,12 +15,12 @@ from sqlmodel import Session, col, select
 from dispatcher.kinds.registry import Kinds
 from dispatcher.scheduling.queues import JobOrder, Queue
 from dispatcher.storage.orders import by_statements
-from dispatcher.storage.tables import NEVER, Attempt, AttemptOutput, Job
+from dispatcher.storage.tables import NEVER, Attempt, AttemptOutput, Batch, Job
 from dispatcher.usecases import ready, waiting
 from dispatcher.usecases.access import body_digest, check_may_make, each, load_own, page
 from dispatcher.usecases.catalogue import AppFacts, check_content, usable_app
-from dispatcher.usecases.ends import cancel_jobs
 from dispatcher.usecases.own import insert_jobs
+from dispatcher.usecases.slices import cancel_jobs
 from xwhep.errors.requests import IdConflictError, IllegalTransitionError, InvalidFieldError
 from xwhep.lifecycle import Event, Status
 from xwhep.protocol.apps import Limits
@@ -30,13 +30,11 @@ from xwhep.rights import Caller
 from xwhep.sql.prepared import PreparedRead
 
 _SUMMARY: Final = tuple(JobSummary.model_fields)
-_EARLIER: Final = PreparedRead(
-    sqlalchemy.select(col(Job.owner_uid), col(Job.body_digest), *(col(getattr(Job, name)) for name in _SUMMARY)).where(
-        col(Job.uid) == bindparam("job")
-    ),
-    lambda *columns: columns,
-)
-_PENDING: Final = {"status": Status.PENDING}
+_SUMMARY_COLUMNS: Final = tuple(col(getattr(Job, name)) for name in _SUMMARY)
+_SENT: Final = sqlalchemy.select(col(Job.owner_uid), col(Job.body_digest), *_SUMMARY_COLUMNS)
+_EARLIER: Final = PreparedRead(_SENT.where(col(Job.uid) == bindparam("job")), lambda *columns: columns)
+#: of many; to prepare it takes as long as some hundred of the others
+_EARLIER_OF_MANY: Final[sqlalchemy.Executable] = _SENT.where(col(Job.uid).in_(bindparam("jobs", expanding=True)))
 
 
 @by_statements
@@ -56,24 +54,30 @@ def submit(
         InvalidFieldError: content that is not the caller's, a limit above the app's, or an app that only batches use.
         IdConflictError: an id was used for something else.
     """
-    if len({request.uid for request in requests}) != len(requests):
+    digests = {request.uid: body_digest(request) for request in requests}
+    if len(digests) != len(requests):
         raise InvalidFieldError("jobs.uid", "two jobs of one request have the same id")
     check_content(session, caller, [digest for request in requests for digest in _content(request)], "inputs.digest")
-    digests = {request.uid: body_digest(request) for request in requests}
     earlier = _earlier(session, caller, digests, batch_uid)
     classes: dict[UUID, tuple[AppFacts, int]] = {}
     fresh: list[dict[str, Any]] = []
     common = {"owner_uid": caller.uid, "batch_uid": batch_uid, "submitted_at": now, "priority": 0, "deadline": NEVER}
-    for request in requests:
+    for request, digest in zip(requests, digests.values(), strict=True):
         if request.uid not in earlier:
             app, match_class = _app_class(session, kinds, caller, request.app_uid, classes)
             allowed = kinds.of(app.kind).attempts_allowed
-            own = {"match_class": match_class, "attempts_allowed": allowed, "body_digest": digests[request.uid]}
+            own = {"match_class": match_class, "attempts_allowed": allowed, "body_digest": digest}
             fresh.append(_row(request, app) | common | own)
     insert_jobs(session, fresh)
     _note(session, fresh)
-    made = {row["uid"]: _summary([(row | _PENDING).get(name) for name in _SUMMARY]) for row in fresh}
-    return JobsView(jobs=[earlier.get(request.uid) or made[request.uid] for request in requests])
+    made = iter(fresh)
+    return JobsView(jobs=[earlier.get(request.uid) or _made(next(made)) for request in requests])
+
+
+def _made(row: Mapping[str, Any]) -> JobSummary:
+    """Return a job that waits from now on."""
+    fields = {name: row[name] for name in ("uid", "app_uid", "batch_uid", "submitted_at")}
+    return JobSummary.model_construct(None, **fields, status=Status.PENDING, ended_at=None)
 
 
 def _note(session: Session, rows: Sequence[Mapping[str, Any]]) -> None:
@@ -100,15 +104,21 @@ def _earlier(
         IdConflictError, InvalidFieldError: as `access.repeated`; in a batch a job is another than alone.
     """
     known: dict[UUID, JobSummary] = {}
-    for uid, found in zip(digests, _EARLIER.first_of_each(session, [{"job": uid} for uid in digests]), strict=True):
+    for uid in digests:
         check_may_make(caller, uid)
-        if found is None:
-            continue
-        owner_uid, digest, *columns = found
-        known[uid] = _summary(columns)
-        if (owner_uid, digest, known[uid].batch_uid) != (caller.uid, digests[uid], batch_uid):
-            raise IdConflictError("job", uid)
+    for owner_uid, digest, *columns in _sent(session, list(digests)):
+        job = _summary(columns)
+        if (owner_uid, digest, job.batch_uid) != (caller.uid, digests[job.uid], batch_uid):
+            raise IdConflictError("job", job.uid)
+        known[job.uid] = job
     return known
+
+
+def _sent(session: Session, uids: Sequence[UUID]) -> Iterable[Sequence[Any]]:
+    """Return the jobs that there are with these ids: owner, digest, and the columns of a summary."""
+    if len(uids) > 1:
+        return session.connection().execute(_EARLIER_OF_MANY, {"jobs": uids}).all()
+    return _EARLIER.all(session, job=uids[0])
 
 
 def _summary(columns: Sequence[Any]) -> JobSummary:
@@ -124,22 +134,23 @@ def _app_class(
     session: Session, kinds: Kinds, caller: Caller, app_uid: UUID, known: dict[UUID, tuple[AppFacts, int]]
 ) -> tuple[AppFacts, int]:
     """Return an app that the caller may submit to, with the match class of its jobs."""
-    if app_uid not in known:
+    if (found := known.get(app_uid)) is None:
         app = usable_app(session, caller, app_uid)
         for source in kinds.sources.values():
             if source.app_uid == app_uid:
                 why = f"app {app.name} gets its jobs from batches: submit a batch of kind {source.name}"
                 raise InvalidFieldError("app_uid", why)
         (requirement,) = kinds.app(app.kind).requirements([app.targets])
-        known[app_uid] = app, ready.class_of(session, requirement)
-    return known[app_uid]
+        found = known[app_uid] = app, ready.class_of(session, requirement)
+    return found
 
 
 def _limits(request: SubmitJob, app: AppFacts) -> Limits:
-    limits = request.limits or app.limits
-    if not limits.within(app.limits):
+    if request.limits is None:
+        return app.limits
+    if not request.limits.within(app.limits):
         raise InvalidFieldError("limits", f"a limit passes that of app {app.name}; ask for less")
-    return limits
+    return request.limits
 
 
 def show(session: Session, kinds: Kinds, caller: Caller, uid: UUID, *, now: datetime) -> JobView:
@@ -162,12 +173,16 @@ def list_own(
     session: Session, caller: Caller, *, status: Status | None, batch_uid: UUID | None, after: str | None
 ) -> Page[JobSummary]:
     """Return the caller's jobs, newest first."""
-    query = select(Job).where(Job.owner_uid == caller.uid)
+    query = sqlalchemy.select(*_SUMMARY_COLUMNS)
+    if batch_uid is None:
+        query = query.where(col(Job.owner_uid) == caller.uid)
+    elif (batch := session.get(Batch, batch_uid)) is None or batch.owner_uid != caller.uid:
+        return Page(items=[])
+    else:  # all jobs of a batch are its owner's, so that no index has both columns
+        query = query.where(col(Job.batch_uid) == batch_uid)
     if status is not None:
-        query = query.where(Job.status == status)
-    if batch_uid is not None:
-        query = query.where(Job.batch_uid == batch_uid)
-    return page(session, query, (col(Job.submitted_at), col(Job.uid)), after, each(JobSummary.model_validate))
+        query = query.where(col(Job.status) == status)
+    return page(session, query, (col(Job.submitted_at), col(Job.uid)), after, each(_summary))
 
 
 def cancel(session: Session, kinds: Kinds, caller: Caller, uid: UUID, *, now: datetime) -> JobSummary:

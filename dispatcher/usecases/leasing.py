@@ -9,15 +9,14 @@ from typing import Any, Final
 from uuid import UUID
 
 import sqlalchemy
-from sqlalchemy import bindparam, update
+from sqlalchemy import bindparam, tuple_, update
 from sqlmodel import Session, col, select
 
 from dispatcher.kinds.contract import AttemptFacts, JobFacts
 from dispatcher.kinds.registry import Kinds
-from dispatcher.scheduling.leases import believed_amount, lease_end, may_go_on
+from dispatcher.scheduling.leases import LEASE, believed_amount, lease_end, may_go_on
 from dispatcher.storage.orders import by_statements, only_reads
 from dispatcher.storage.tables import Attempt, Host, Job
-from dispatcher.usecases.access import changed
 from dispatcher.usecases.ends import AttemptEnd, settle
 from xwhep.lifecycle import AttemptStatus
 from xwhep.protocol.attempts import AttemptProgress, AttemptRef, ProgressFields
@@ -64,6 +63,24 @@ _SILENT: Final = (
     .order_by(col(Attempt.lease_ends_at))
     .limit(bindparam("at_most"))
 )
+#: attempts that `prolong_all` changes at a time, some 10 us each
+PROLONGED_AT_A_TIME: Final = 500
+_LIVE_REFS: Final = (
+    sqlalchemy.select(col(Attempt.job_uid), col(Attempt.number))
+    .where(col(Attempt.ended_at).is_(None))
+    .limit(bindparam("at_most"))
+)
+_SHORT: Final = _LIVE_REFS.where(col(Attempt.lease_ends_at) < bindparam("end"))
+_LONG: Final = _LIVE_REFS.where(col(Attempt.lease_ends_at) > bindparam("bound"))
+_PROLONG_SHORT, _CUT_LONG = (
+    PreparedWrite(
+        update(Attempt)
+        .where(tuple_(col(Attempt.job_uid), col(Attempt.number)).in_(some), col(Attempt.ended_at).is_(None))
+        .values(lease_ends_at=bindparam("end"))
+    )
+    for some in (_SHORT, _LONG)
+)
+
 
 # --- heartbeats ------------------------------------------------------------------------------------------------------
 
@@ -150,18 +167,13 @@ def expire(session: Session, kinds: Kinds, *, now: datetime, at_most: int = 1000
     return len(settle(session, kinds, ends, now=now)) if ends else 0
 
 
+@by_statements
 def prolong_all(session: Session, *, now: datetime) -> int:
-    """Give every live lease its full length from now, whatever the clock was before; return how many there are.
+    """Give some of the live leases their full length from now, whatever the clock was before; return how many.
 
-    This is for a start, and for a gap or a jump in time: no host could send a heartbeat meanwhile.
+    This is for a start, and for a gap or a jump in time: no host could send a heartbeat meanwhile. It is to be called
+    until it returns 0, so that others need not wait for it. Leases that are given meanwhile are left alone.
     """
-    live = update(Attempt).where(col(Attempt.ended_at).is_(None))
-    return changed(session, live.values(lease_ends_at=lease_end(now)))
-
-
-def take_back(session: Session, kinds: Kinds, host_uid: UUID, *, now: datetime) -> None:
-    """Take all attempts from a host that was revoked."""
-    live = select(Attempt.job_uid, Attempt.number).where(Attempt.host_uid == host_uid, col(Attempt.ended_at).is_(None))
-    reason = "the host was revoked"
-    ends = [AttemptEnd(uid, number, AttemptStatus.LOST, reason) for uid, number in session.exec(live).all()]
-    settle(session, kinds, ends, now=now)
+    end = lease_end(now)
+    short = _PROLONG_SHORT.one(session, end=end, at_most=PROLONGED_AT_A_TIME)
+    return short + _CUT_LONG.one(session, end=end, bound=end + LEASE / 2, at_most=PROLONGED_AT_A_TIME)

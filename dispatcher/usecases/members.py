@@ -14,9 +14,9 @@ from sqlmodel import Session, col, select
 
 from dispatcher.kinds.registry import Kinds
 from dispatcher.storage.tables import Grid, Group, Host, MemberKey, Token, User
-from dispatcher.usecases import leasing
 from dispatcher.usecases.access import body_digest, changed, each, page, repeated
 from dispatcher.usecases.own import own_rows
+from dispatcher.usecases.slices import take_back
 from xwhep.errors.identity import LastAdministratorError, RevokedError, TokenRefusedError, UnknownIdentityError
 from xwhep.errors.requests import NameTakenError, NotFoundError
 from xwhep.members import Kind, Member
@@ -197,7 +197,7 @@ def revoke_host(session: Session, kinds: Kinds, uid: UUID, *, now: datetime) -> 
     """Revoke a host and give its attempts to others; doing it twice is doing it once."""
     revoking = update(Host).where(col(Host.uid) == uid, col(Host.revoked_at).is_(None))
     if changed(session, revoking.values(revoked_at=now)):
-        leasing.take_back(session, kinds, uid, now=now)
+        take_back(session, kinds, now=now)
     return show_host(session, kinds, uid)
 
 

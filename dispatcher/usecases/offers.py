@@ -9,7 +9,7 @@ from typing import Any, Final, NamedTuple
 from uuid import UUID
 
 import sqlalchemy
-from sqlalchemy import bindparam, func
+from sqlalchemy import bindparam, exists, func, or_
 from sqlmodel import Session, col
 
 from dispatcher.kinds.contract import JobFacts
@@ -25,6 +25,16 @@ from xwhep.sql.prepared import PreparedRead
 #: jobs that a host has just lost from which it is kept, at most: the latest; so a look at a queue is bounded too
 LOST_KEPT: Final = 64
 _FIRST: Final = datetime.min.replace(tzinfo=UTC)
+#: a job of a batch that has ended is cancelled, also while its row does not say so yet. One that had ended before may
+#: be tried again, unless its owner has cancelled the batch. A job in no batch costs nothing.
+NOT_CANCELLED: Final = or_(
+    col(Job.batch_uid).is_(None),
+    exists().where(
+        col(Batch.uid) == col(Job.batch_uid),
+        ~col(Batch.cancelled),
+        or_(col(Batch.ended_at).is_(None), col(Job.ended_at).is_not(None)),
+    ),
+)
 
 
 class Asking(NamedTuple):
@@ -72,15 +82,16 @@ class ReadyJob(NamedTuple):
 
     job: JobFacts
     order: JobOrder
+    may_run: bool  #: False: it is of a batch that has ended, and will end with it
 
 
-def _ready_job(*columns: Any) -> ReadyJob:
+def _ready_job(may_run: bool, *columns: Any) -> ReadyJob:  # noqa: FBT001 - a column, in its place
     place = len(columns) - len(order_columns())
-    return ReadyJob(JobFacts(*columns[:place]), order_of(*columns[place:]))
+    return ReadyJob(JobFacts(*columns[:place]), order_of(*columns[place:]), may_run)
 
 
 _HEAD: Final = PreparedRead(
-    sqlalchemy.select(*columns_of(Job, JobFacts), *order_columns())
+    sqlalchemy.select(NOT_CANCELLED.label("may_run"), *columns_of(Job, JobFacts), *order_columns())
     .where(
         col(Job.match_class) == bindparam("match_class"),
         col(Job.owner_uid) == bindparam("owner"),
@@ -159,7 +170,8 @@ def next_jobs(
         queues.put(queue, head[0].order if head else None)
         if queues.first(classes, passed) != (queue, head[0].order if head else None):
             continue  # the queue began later than it was thought to
-        free = [one for one in head if one.job.uid not in lost][:at_most]
+        # jobs of a batch that has ended go away by themselves, and what is behind them waits until then
+        free = [one for one in head if one.may_run and one.job.uid not in lost][:at_most]
         passed.add(queue)
         if free:
             others = queues.first(classes, passed)

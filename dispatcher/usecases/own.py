@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from collections import Counter
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import fields
 from functools import lru_cache
 from types import MappingProxyType
@@ -18,6 +19,7 @@ from dispatcher.kinds.contract import AppKind, AttemptFacts, Case, Change, JobFa
 from dispatcher.kinds.registry import Kinds
 from dispatcher.storage.tables import App, Attempt, Job
 from dispatcher.usecases.access import changed
+from dispatcher.usecases.counts import Move, note_moves
 from xwhep.lifecycle import Status
 from xwhep.sql.prepared import PreparedRead, PreparedWrite
 
@@ -62,11 +64,18 @@ def own_rows(session: Session, table: Any, uids: Collection[UUID]) -> dict[UUID,
 
 def own_of(session: Session, kind: AppKind, job: JobFacts, host_uid: UUID) -> Own:
     """Return the rows of a kind beside a job, its batch and a host."""
-    return Own(
-        host=own_rows(session, kind.own.host, [host_uid]).get(host_uid),
-        batch=own_rows(session, kind.own.batch, [job.batch_uid]).get(job.batch_uid) if job.batch_uid else None,
-        job=own_rows(session, kind.own.job, [job.uid]).get(job.uid),
-    )
+    return owns_of(session, kind, [(job, host_uid)])[0]
+
+
+def owns_of(session: Session, kind: AppKind, cases: Sequence[tuple[JobFacts, UUID]]) -> list[Own]:
+    """Return the rows of a kind beside jobs, their batches and hosts; one query a table, however many there are."""
+    hosts = own_rows(session, kind.own.host, {host_uid for _, host_uid in cases})
+    batches = own_rows(session, kind.own.batch, {job.batch_uid for job, _ in cases if job.batch_uid is not None})
+    jobs = own_rows(session, kind.own.job, {job.uid for job, _ in cases})
+    return [
+        Own(hosts.get(host_uid), None if job.batch_uid is None else batches.get(job.batch_uid), jobs.get(job.uid))
+        for job, host_uid in cases
+    ]
 
 
 def remember(session: Session, kinds: Kinds, host_uid: UUID, abilities: Mapping[str, Any]) -> None:
@@ -93,14 +102,24 @@ def _insertion(table: type[SQLModel]) -> PreparedWrite:
 
 def insert_jobs(session: Session, rows: Sequence[Mapping[str, Any]]) -> None:
     """Write jobs down that wait for a host."""
-    _INSERT_JOB.each(session, [{**_NOTHING_YET, **row} for row in rows])
+    waiting = [{**_NOTHING_YET, **row} for row in rows]
+    if len(waiting) > 1:
+        _INSERT_JOB.all_at_once(session, waiting)
+    else:
+        _INSERT_JOB.each(session, waiting)
+    note_moves(session, [Move(row["batch_uid"], None, Status.PENDING) for row in rows])
 
 
 def load_cases(session: Session, kinds: Kinds, refs: Collection[tuple[UUID, int]]) -> list[tuple[AppKind, Case]]:
     """Return attempts, named by job and number, as their kinds look at them."""
     found = _CASES.each(session, [{"job": uid, "number": number} for uid, number in refs])
-    rows = [(attempt, job, kinds.of(name)) for some in found for attempt, job, name in some]
-    return [(kind, Case(attempt, job, own_of(session, kind, job, attempt.host_uid))) for attempt, job, kind in rows]
+    rows = [(kinds.of(name), (attempt, job)) for some in found for attempt, job, name in some]
+
+    def of_kind(kind: AppKind, facts: Sequence[tuple[AttemptFacts, JobFacts]]) -> list[tuple[AppKind, Case]]:
+        owns = owns_of(session, kind, [(job, attempt.host_uid) for attempt, job in facts])
+        return [(kind, Case(*both, own)) for both, own in zip(facts, owns, strict=True)]
+
+    return by_kind(rows, of_kind)
 
 
 def by_kind(pairs: Iterable[tuple[AppKind, T]], hook: Callable[[AppKind, Sequence[T]], Sequence[Any]]) -> list[Any]:
@@ -112,9 +131,21 @@ def by_kind(pairs: Iterable[tuple[AppKind, T]], hook: Callable[[AppKind, Sequenc
 
 
 def apply(session: Session, changes: Iterable[Change]) -> bool:
-    """Make changes, one statement each; tell whether each row was there and as expected."""
-    done = [_apply(session, change) for change in changes]
+    """Make changes, one statement a row; tell whether each row was there and as expected."""
+    done = [_apply(session, change) for change in _summed(changes)]
     return all(done)
+
+
+def _summed(changes: Iterable[Change]) -> Iterator[Change]:
+    """Yield the changes, and last what is only added to rows: once a row, as the sum of all that is."""
+    sums: dict[tuple[type[SQLModel], UUID], Counter[str]] = {}
+    for change in changes:
+        if change.put or change.expected:
+            yield change
+        else:
+            sums.setdefault((change.table, change.key), Counter()).update(change.add)
+    for (table, key), added in sums.items():
+        yield Change(table, key, add=added)
 
 
 def _apply(session: Session, change: Change) -> bool:

@@ -159,6 +159,13 @@ def note_source(session: Session, number: int) -> None:
     announce(session, _learnt(session, ready, number), ENDLESS)
 
 
+def announce_all(session: Session) -> None:
+    """Let all hosts look again for which a job may wait."""
+    ready = recall(session)
+    for number in ready.queues.classes():
+        announce(session, ready.fitting[number], ENDLESS)
+
+
 def _learnt(session: Session, ready: Ready, number: int) -> Requirement:
     if number not in ready.fitting:
         ready.fitting.learn(number, _requirement(session, number))

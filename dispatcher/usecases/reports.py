@@ -15,9 +15,10 @@ from dispatcher.kinds.registry import Kinds
 from dispatcher.storage.orders import by_statements
 from dispatcher.storage.tables import AttemptClaim, Fault, Host
 from dispatcher.usecases import own
-from dispatcher.usecases.ends import AttemptEnd, end_batch, settle
+from dispatcher.usecases.ends import AttemptEnd, settle
 from dispatcher.usecases.leasing import keep_progress
 from dispatcher.usecases.results import AttemptName, live
+from dispatcher.usecases.slices import end_batch
 from xwhep.errors.base import XwhepError
 from xwhep.errors.jobs import LeaseLostError
 from xwhep.errors.requests import NotFoundError

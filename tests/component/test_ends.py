@@ -13,7 +13,7 @@ from sqlmodel import Session, col, select, update
 from dispatcher.scheduling.leases import LEASE, SAME_HOST_PAUSE
 from dispatcher.storage.orders import READY, Ready
 from dispatcher.storage.tables import Attempt, AttemptOutput, Job
-from dispatcher.usecases import batches, ends, jobs, leasing, ready, results
+from dispatcher.usecases import batches, ends, jobs, leasing, ready, results, slices
 from dispatcher.usecases.ends import AttemptEnd
 from tests.support.desk import Desk
 from tests.support.kinds import KINDS, NATIVE, AnyLease
@@ -298,7 +298,7 @@ def run_ending(desk: Desk, uid: UUID) -> bool:
     """Tell whether a batch ends by this."""
 
     def end(session: Session) -> bool:
-        return ends.end_batch(session, KINDS, uid, cancelled=True, now=desk.now)
+        return slices.end_batch(session, KINDS, uid, cancelled=True, now=desk.now)
 
     return desk.database.run_now(end)
 

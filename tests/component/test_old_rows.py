@@ -13,6 +13,7 @@ import pytest
 from dispatcher.storage.schema import SCHEMA
 from tests.support.homes import migrated, restore
 from xwhep.errors.installations import MigrationFailedError
+from xwhep.lifecycle import Status
 
 #: a job that has lost an attempt, and is at work in its second
 AT_WORK = "01a21e1f95cb7c3384e56ef1847c08ea"
@@ -115,6 +116,18 @@ def test_what_follows_from_the_statuses_is_written_down(homes: tuple[Path, Path]
         ("error", 0, None),
         ("cancelled", 0, None),
     }
+
+
+def test_the_jobs_of_each_batch_are_counted(homes: tuple[Path, Path]) -> None:
+    _, new = homes
+    counts = {
+        status: rows_of(new, f"SELECT uid, jobs_{status} FROM batches WHERE jobs_{status} > 0")  # noqa: S608 - our names
+        for status in Status
+    }
+    counted = sorted((uid, status.value, count) for status, found in counts.items() for uid, count in found)
+
+    in_batches = "FROM jobs WHERE batch_uid IS NOT NULL GROUP BY batch_uid, status"
+    assert counted == sorted(rows_of(new, f"SELECT batch_uid, status, count(*) {in_batches}")) != []
 
 
 def test_claims_of_live_attempts_are_kept(homes: tuple[Path, Path]) -> None:

@@ -14,9 +14,13 @@ from sqlalchemy.exc import IntegrityError
 from sqlmodel import Session, col
 
 from dispatcher.storage.tables import Job, MatchClass
+from dispatcher.usecases import jobs
 from tests.support.desk import Desk
+from tests.support.kinds import KINDS
+from xwhep.errors.requests import IdConflictError
 from xwhep.lifecycle import Status
 from xwhep.protocol.apps import Limits
+from xwhep.protocol.jobs import JobWork, SubmitJob
 from xwhep.sql.prepared import PreparedRead, PreparedWrite
 
 COLUMNS = ("uid", "batch_uid", "work", "limits", "status", "attempts_wanted", "submitted_at", "ended_at")
@@ -29,6 +33,7 @@ CHANGE = PreparedWrite(
     .where(col(Job.uid) == bindparam("job"), col(Job.status) == Status.PENDING)
     .values({name: bindparam(f"new_{name}") for name in ("limits", "status", "ended_at")})
 )
+ADD_JOB = PreparedWrite(insert(Job))
 ADD = PreparedWrite(insert(MatchClass).values(requirement=bindparam("text")))
 
 
@@ -69,6 +74,44 @@ def test_an_error_is_sqlalchemys_and_does_not_show_the_values(desk: Desk) -> Non
 
     assert "secret" not in str(caught.value)
     assert "UNIQUE" in str(caught.value)
+
+
+def test_many_rows_are_stored_at_once_as_one_by_one(desk: Desk) -> None:
+    limits = [Limits(wall_s=7), Limits()]
+    first = desk.submit().uid
+
+    def work(session: Session) -> list[Any]:
+        known = session.get_one(Job, first).model_dump()
+        rows = [known | {"uid": desk.next_uid(), "work": JobWork(), "limits": limit} for limit in limits * 2]
+        ADD_JOB.all_at_once(session, rows[:2])
+        ADD_JOB.each(session, rows[2:])
+        return [found[1:] for found in READ.first_of_each(session, [{"job": row["uid"]} for row in rows]) if found]
+
+    stored = desk.database.run_now(work)
+
+    assert stored[:2] == stored[2:]
+    assert [row[2] for row in stored] == limits * 2
+
+
+def test_an_error_among_many_rows_is_sqlalchemys_too(desk: Desk) -> None:
+    with pytest.raises(IntegrityError) as caught:
+        desk.database.run_now(ADD.all_at_once, [{"text": "secret"}, {"text": "secret"}])
+
+    assert "secret" not in str(caught.value)
+
+
+def test_jobs_that_are_sent_again_among_others_are_the_same(desk: Desk) -> None:
+    sent = [SubmitJob(uid=desk.next_uid(), app_uid=desk.app_uid) for _ in range(5)]
+    first = desk.database.run_now(jobs.submit, KINDS, desk.owner, sent[:3], now=desk.now)
+    desk.pass_time(1)
+    again = desk.database.run_now(jobs.submit, KINDS, desk.owner, [sent[4], *sent[:4]], now=desk.now)
+    changed = sent[0].model_copy(update={"arguments": ["other"]})
+
+    assert [job.uid for job in again.jobs] == [sent[4].uid, *(job.uid for job in sent[:4])]
+    assert again.jobs[1:4] == first.jobs
+    assert {again.jobs[0].submitted_at, again.jobs[4].submitted_at} == {desk.now}
+    with pytest.raises(IdConflictError):
+        desk.database.run_now(jobs.submit, KINDS, desk.owner, [sent[3], changed], now=desk.now)
 
 
 def test_equal_documents_are_parsed_once(desk: Desk) -> None:

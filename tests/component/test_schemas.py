@@ -51,9 +51,9 @@ def test_each_version_has_one_migration_with_a_summary(name: str, schema: Schema
 @pytest.mark.parametrize(
     "change",
     [
-        "DROP INDEX ix_jobs_batch_uid_status",
+        "DROP INDEX ix_jobs_owner_uid_status_submitted_at_uid",
         "DROP INDEX ix_attempts_live; CREATE INDEX ix_attempts_live ON attempts (lease_ends_at) WHERE ended_at > 0",
-        "DROP INDEX ix_jobs_batch_uid_status; CREATE INDEX ix_jobs_batch_uid_status ON jobs (status, batch_uid)",
+        "DROP INDEX ix_data_owner_uid_digest; CREATE INDEX ix_data_owner_uid_digest ON data (digest, owner_uid)",
         "ALTER TABLE tokens ADD COLUMN note VARCHAR",
         "ALTER TABLE tokens RENAME COLUMN uses_left TO uses",
         "DROP TABLE attempt_outputs; CREATE TABLE attempt_outputs (job_uid CHAR(32) NOT NULL)",

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import shutil
 import tempfile
+from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -19,7 +20,7 @@ from sqlmodel import Session, select
 from dispatcher.kinds.vanity_tables import Search, VanityHost, VanityUnit
 from dispatcher.scheduling.leases import LEASE, SAME_HOST_PAUSE
 from dispatcher.storage.tables import Attempt, Batch, Job
-from dispatcher.usecases import batches, jobs, leasing, members, reports, results
+from dispatcher.usecases import batches, jobs, leasing, members, reports, results, slices
 from dispatcher.usecases.leasing import Heard
 from tests.support.desk import Desk
 from tests.support.kinds import ALL_KINDS, KINDS, AnyLease
@@ -61,8 +62,13 @@ class JobLives(RuleBasedStateMachine):
         self.numbers: dict[UUID, list[int]] = {}
         self.found: dict[UUID, str] = {}
         self.reports = 0
+        self.cancelled: set[UUID] = set()  #: batches
+        self.patch = pytest.MonkeyPatch()  # what follows from an end takes several slices
+        for name in ("PENDING_AT_A_TIME", "LIVE_AT_A_TIME"):
+            self.patch.setattr(slices, name, 1)
 
     def teardown(self) -> None:
+        self.patch.undo()
         self.desk.database.close()
         shutil.rmtree(self.folder)
 
@@ -70,29 +76,41 @@ class JobLives(RuleBasedStateMachine):
     def hosts_join(self) -> None:
         self.hosts = [self.desk.member(f"host-{number}", Role.HOST) for number in range(HOSTS)]
         self.revoked: set[UUID] = set()
-        self.submit(is_search=False)
-        self.submit(is_search=True)
+        for kind in ("job", "bag", "search"):
+            self.submit(kind)
 
     # --- owners
 
-    @rule(target=batches_or_jobs, is_search=st.booleans())
-    def submit(self, is_search: bool) -> Submitted:  # noqa: FBT001 - hypothesis passes it by name
-        if is_search:
-            return "search", self.desk.search("1").uid
+    @rule(target=batches_or_jobs, kind=st.sampled_from(["job", "bag", "search"]))
+    def submit(self, kind: str) -> Submitted:
+        if kind == "search":
+            return kind, self.desk.search("1").uid
+        if kind == "bag":
+            bag = self.desk.bag(3)
+            self.acknowledged |= {job.uid for job in bag.jobs}
+            return kind, bag.uid
         uid = self.desk.submit().uid
         assert self.desk.submit(uid).uid == uid
         self.acknowledged.add(uid)
-        return "job", uid
+        return kind, uid
 
     @rule(submitted=consumes(batches_or_jobs))
     def cancel(self, submitted: Submitted) -> None:
         kind, uid = submitted
         use_case: Any = jobs.cancel if kind == "job" else batches.cancel
-        if uid in self.found or self.final.get(uid, Status.CANCELLED) is not Status.CANCELLED:
+        if self.has_ended(uid):
             with pytest.raises(IllegalTransitionError):
                 self.run(use_case, KINDS, self.desk.owner, uid)
         else:
             assert self.run(use_case, KINDS, self.desk.owner, uid) == self.run(use_case, KINDS, self.desk.owner, uid)
+            self.cancelled |= {uid} - self.final.keys()
+
+    def has_ended(self, uid: UUID) -> bool:
+        """Tell whether a job or a batch has ended in another way than by being cancelled."""
+        batch = self.desk.database.run_now(lambda session: session.get(Batch, uid))
+        if batch is not None:
+            return batch.ended_at is not None and not batch.cancelled
+        return self.final.get(uid, Status.CANCELLED) is not Status.CANCELLED
 
     # --- hosts
 
@@ -106,6 +124,7 @@ class JobLives(RuleBasedStateMachine):
         lease = self.desk.lease(caller, kind)
         if lease is None:
             return multiple()
+        assert self.batch_of(lease.job_uid) not in self.cancelled
         lost_at = [a.ended_at for a in self.ended_attempts(lease.job_uid) if a.host_uid == caller.uid and a.ended_at]
         assert all(self.desk.now - at >= SAME_HOST_PAUSE for at in lost_at)
         if isinstance(lease.work, VanityWork):
@@ -175,9 +194,17 @@ class JobLives(RuleBasedStateMachine):
             self.run(members.revoke_host, KINDS, self.hosts[host].uid)
 
     @rule()
+    def follow_up(self) -> None:
+        self.run(slices.follow_up, KINDS)
+
+    @rule()
     def restart(self) -> None:
         self.desk.pass_time(3600)
         self.desk.reopen()
+        while self.run(slices.follow_up, KINDS):
+            pass
+        self.promises_hold()
+        assert not self.unfinished()
         assert self.run(leasing.expire, KINDS) == 0
 
     # --- promises
@@ -194,6 +221,10 @@ class JobLives(RuleBasedStateMachine):
         for job in all_jobs:
             self.check_job(job, attempts[job.uid])
         assert not {batch.uid for batch in all_batches if batch.ended_at is None} & set(self.found)
+        for batch in all_batches:
+            statuses = Counter(job.status for job in all_jobs if job.batch_uid == batch.uid)
+            assert {status: getattr(batch, f"jobs_{status}") for status in Status if statuses[status]} == statuses
+            assert batch.kind != "bag" or batch.ended_at or any(not is_final(status) for status in statuses)
         for host in all_hosts:
             of_host = {attempt.job_uid for attempt in all_attempts if attempt.host_uid == host.host_uid}
             assert host.keys_proven == sum(unit.keys_proven for unit in all_units if unit.job_uid in of_host)
@@ -226,6 +257,15 @@ class JobLives(RuleBasedStateMachine):
             assert job.status is not Status.ERROR or job.attempts_made == job.attempts_allowed
 
     # --- looking
+
+    def unfinished(self) -> list[UUID]:
+        """Return the batches that have ended with a job open."""
+        all_jobs, all_batches = self.desk.database.run_now(rows, Job, Batch)
+        ended = {batch.uid for batch in all_batches if batch.ended_at is not None}
+        return [job.uid for job in all_jobs if job.batch_uid in ended and not is_final(job.status)]
+
+    def batch_of(self, job_uid: UUID) -> UUID | None:
+        return self.desk.database.run_now(lambda session: session.get_one(Job, job_uid).batch_uid)
 
     def run(self, use_case: Any, *args: Any) -> Any:
         return self.desk.database.run_now(use_case, *args, now=self.desk.now)

@@ -25,7 +25,7 @@ from xwhep.ids import uuid7
 from xwhep.protocol.apps import Limits
 from xwhep.protocol.attempts import PROTOCOL, LeaseRequest
 from xwhep.protocol.base import Cpu, Os
-from xwhep.protocol.batches import BatchView
+from xwhep.protocol.batches import BatchView, SubmitBag
 from xwhep.protocol.jobs import JobSummary, SubmitJob
 from xwhep.rights import Caller, Role
 from xwhep.vanity.addresses import Form
@@ -75,7 +75,8 @@ class Desk:
         """Stop and start again, as the server does."""
         self.database.close()
         self.database = opened(self.file)
-        self.database.run_now(leasing.prolong_all, now=self.now)
+        while self.database.run_now(leasing.prolong_all, now=self.now):
+            pass
 
     def pass_time(self, seconds: float) -> None:
         """Let time pass."""
@@ -98,6 +99,14 @@ class Desk:
         """Submit a native job."""
         request = SubmitJob(uid=uid or self.next_uid(), app_uid=self.app_uid)
         return self.database.run_now(jobs.submit, KINDS, self.owner, [request], now=self.now).jobs[0]
+
+    def bag(self, count: int) -> SubmitBag:
+        """Submit a bag of native jobs."""
+        wanted = [SubmitJob(uid=self.next_uid(), app_uid=self.app_uid) for _ in range(count)]
+        bag = SubmitBag(uid=self.next_uid(), name="bag", jobs=wanted)
+        begun = KINDS.sources[bag.kind].begin(bag, REAL.randbelow)
+        self.database.run_now(batches.submit, KINDS, self.owner, bag, begun, now=self.now)
+        return bag
 
     def search(self, *patterns: str, **wanted: Any) -> BatchView:
         """Submit a search, for an easy pattern if nothing is said, with more fields of `SubmitSearch`."""

@@ -23,6 +23,7 @@ from sqlalchemy.orm import ORMExecuteState
 from sqlalchemy.pool import NullPool
 from sqlmodel import Session
 
+from xwhep.errors.base import XwhepError
 from xwhep.sql.prepared import Prepared, Values
 
 #: how long a caller may wait for its turn, seconds: only a caller that hangs passes this
@@ -126,7 +127,10 @@ class Caller:
         with Session(_ENGINE, expire_on_commit=False) as session:
             if self._taken_out is not None:
                 event.listen(session, "do_orm_execute", _without_conditions(self._taken_out))
-            return use_case(session, *args, **named)
+            value = use_case(session, *args, **named)
+        if isinstance(value, XwhepError):  # as the database does
+            raise value
+        return value
 
 
 def _without_conditions(which: Which) -> Callable[[ORMExecuteState], Any]:

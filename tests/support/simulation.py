@@ -19,7 +19,7 @@ from typing import Any, Final, TypeVar
 from uuid import UUID
 
 from dispatcher import authority
-from dispatcher.housekeeping import keep_certificate, keep_leases, keep_store
+from dispatcher.housekeeping import keep_certificate, keep_following_up, keep_leases, keep_store
 from dispatcher.parsing import validated
 from dispatcher.polls import wait_for_leases
 from dispatcher.services import Services
@@ -152,6 +152,7 @@ class SimulatedDispatcher:
         context = server_context(self._folder / "cert.pem", self._folder / "key.pem", services.authority.cas)
         return [
             keep_leases(services),
+            keep_following_up(services),
             keep_store(services),
             keep_certificate(services, context, self._folder, names),
         ]

@@ -7,7 +7,7 @@ values become columns, and columns values, is told by the types of the columns a
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final, Generic, Self, TypeVar
 
@@ -51,9 +51,22 @@ class DriverText:
         found = ((values.get(name, fixed), store) for name, fixed, store in self.places)
         return [value if store is None else store(value) for value, store in found]
 
+    def columns_of(self, rows: Sequence[Values]) -> list[list[Any]]:
+        """Return the values of rows as the driver takes them, column by column in the order of their places."""
+        return [_stored([row.get(name, fixed) for row in rows], store) for name, fixed, store in self.places]
+
     def values(self, raw: tuple[Any, ...]) -> list[Any]:
         """Return a row of the driver's as values."""
         return [value if read is None else read(value) for value, read in zip(raw, self.columns, strict=True)]
+
+
+def _stored(values: list[Any], store: Convert | None) -> list[Any]:
+    """Return values of one column as the driver takes them; an object that comes again is converted once."""
+    if store is None:
+        return values
+    known = {id(value): value for value in values}  # which are all alive, so that no two share an id
+    stored = {key: store(value) for key, value in known.items()}
+    return [stored[id(value)] for value in values]
 
 
 class Prepared:
@@ -75,12 +88,24 @@ class Prepared:
         Raises:
             DBAPIError: as SQLAlchemy raises it, without the values.
         """
+
+        def run(text: DriverText, cursor: Any) -> list[T]:
+            return [take(text, cursor.execute(text.text, text.parameters(row))) for row in rows]
+
+        return self.with_cursor(session, run)
+
+    def with_cursor(self, session: Session, run: Callable[[DriverText, Any], T]) -> T:
+        """Return what is done with the statement's text and a cursor of the driver's.
+
+        Raises:
+            DBAPIError: as SQLAlchemy raises it, without the values.
+        """
         dialect = session.get_bind().dialect
         assert dialect.dbapi is not None, "it has a driver"
         faults: type[Exception] = dialect.dbapi.Error
         text, cursor = self.text(session), _driver(session).cursor()
         try:
-            return [take(text, cursor.execute(text.text, text.parameters(row))) for row in rows]
+            return run(text, cursor)
         except faults as error:
             raise DBAPIError.instance(text.text, None, error, faults, hide_parameters=True, dialect=dialect) from error
         finally:
@@ -97,6 +122,18 @@ class PreparedWrite(Prepared):
             DBAPIError: as SQLAlchemy raises it.
         """
         return self.each_row(session, rows, lambda _, cursor: int(cursor.rowcount))
+
+    def all_at_once(self, session: Session, rows: Sequence[Values]) -> None:
+        """Run it with all these values, in one call of the driver; equal objects in a column are converted once.
+
+        Raises:
+            DBAPIError: as SQLAlchemy raises it, without the values.
+        """
+
+        def run(text: DriverText, cursor: Any) -> None:
+            cursor.executemany(text.text, zip(*text.columns_of(rows), strict=True))
+
+        self.with_cursor(session, run)
 
     def one(self, session: Session, **values: Any) -> int:
         """Run it once; return how many rows it has changed."""
