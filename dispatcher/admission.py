@@ -19,6 +19,12 @@ from xwhep.errors.jobs import BusyError
 
 KeyT = TypeVar("KeyT")
 
+#: how many seconds of accepting wait in the system's queue at most; clients wait twice as long, so that a processor
+#: half as fast as `accepts_per_s` foresees loses none of them
+BACKLOG_S: Final = 20.0
+#: connections that most systems let wait for being accepted. Source: net.core.somaxconn of Linux from 5.4
+MOST_BACKLOG: Final = 4096
+
 #: descriptors for the database, the log, the listener and what the process opens besides
 RESERVED: Final = 64
 #: the bound on all connections unless it is configured: an idle one takes about 0.3 MiB, so these take 5 GB
@@ -38,8 +44,15 @@ class PeerBounds:
     per_identity: int = 128  #: our own client opens 100 at most
     #: under way: at 3 ms each they end in 1.5 s, and on a processor six times slower within their time limit
     handshakes: int = 512
+    #: accepted in a second: a handshake takes 2 to 3 ms of a processor, so half of it is left for requests
+    accepts_per_s: float = 200.0
     polls: int = 16  #: long polls of one identity; a worker has one
     bodies: int = 8  #: JSON bodies of one identity on their way, 1 MiB each; the next ones wait
+
+    @property
+    def backlog(self) -> int:
+        """Return how many connections wait in the system's queue for being accepted."""
+        return max(min(int(self.accepts_per_s * BACKLOG_S), MOST_BACKLOG), 1)
 
     def within(self, descriptors: int) -> PeerBounds:
         """Return the bounds of a process with so many descriptors.
@@ -141,6 +154,22 @@ class Admission:
     def _end_handshake(self, admitted: Admitted) -> None:
         self.handshakes -= admitted.is_shaking_hands
         admitted.is_shaking_hands = False
+
+
+class Pace:
+    """When something may begin that begins so many times a second; quiet times save up one beginning at most."""
+
+    def __init__(self, per_s: float) -> None:
+        self._gap_s = 1 / per_s
+        self._next_at = 0.0
+
+    def wait_s(self, now: float) -> float:
+        """Return how many seconds are left until the next may begin; `now` is of a monotonic clock."""
+        return max(0.0, self._next_at - now)
+
+    def begin(self, now: float) -> None:
+        """Note a beginning; one that came late, since the loop was busy, lets the next come early."""
+        self._next_at = max(self._next_at, now - self._gap_s) + self._gap_s
 
 
 class Holds(Generic[KeyT]):
