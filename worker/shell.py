@@ -40,8 +40,6 @@ from xwhep.protocol.attempts import (
 
 log = logging.getLogger(__name__)
 
-#: how long a heartbeat may take, seconds
-BEAT_TIMEOUT_S: Final = 20.0
 #: how often content is asked for again while the dispatcher is away; with the pauses between, some five minutes
 FETCH_TRIES: Final = 64
 GIVEN_BACK: Final = "the worker stops, or takes no jobs of this kind"
@@ -186,9 +184,8 @@ class Shell:
     async def _beat(self, refs: tuple[Ref, ...]) -> None:
         heartbeat = Heartbeat(attempts=[self._progress(ref) for ref in refs])
         try:
-            async with self._mailbox.world.timeout(BEAT_TIMEOUT_S):
-                reply = await self._client.heartbeat(heartbeat)
-        except (XwhepError, TimeoutError) as error:
+            reply = await self._client.heartbeat(heartbeat)
+        except XwhepError as error:
             self._mailbox.note(error, "sending a heartbeat")
             self._mailbox.tell(events.HeartbeatFailed)
         else:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -13,16 +14,20 @@ jitters = st.floats(0, 1, exclude_max=True)
 
 @given(attempt=attempts, jitter=jitters)
 def test_a_pause_is_bounded(attempt: int, jitter: float) -> None:
-    assert FIRST_PAUSE_S / 2 <= pause_before_retry(attempt, lambda: jitter) <= LONGEST_PAUSE_S
+    assert 0 < pause_before_retry(attempt, lambda: jitter) <= LONGEST_PAUSE_S
 
 
-@given(attempt=attempts, first=jitters, second=jitters)
-def test_a_pause_is_not_shorter_than_the_one_before_until_the_longest(
-    attempt: int, first: float, second: float
-) -> None:
-    pauses = pause_before_retry(attempt, lambda: first), pause_before_retry(attempt + 1, lambda: second)
+@given(attempt=attempts, jitter=jitters)
+def test_a_pause_is_not_shorter_than_the_one_before(attempt: int, jitter: float) -> None:
+    assert pause_before_retry(attempt, lambda: jitter) <= pause_before_retry(attempt + 1, lambda: jitter)
 
-    assert pauses[0] <= pauses[1] or pauses[1] >= LONGEST_PAUSE_S / 2
+
+@given(attempt=attempts)
+def test_those_who_failed_together_spread_over_the_whole_pause(attempt: int) -> None:
+    longest = min(LONGEST_PAUSE_S, FIRST_PAUSE_S * 2 ** min(attempt, 16))
+
+    assert pause_before_retry(attempt, lambda: 0.0) <= longest / 9
+    assert pause_before_retry(attempt, lambda: 1 - 2**-53) == pytest.approx(longest)
 
 
 @given(attempt=attempts, jitter=st.floats(0, 0.5))

@@ -8,6 +8,8 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Final
 
+from xwhep.backoff import pause_s
+
 #: the first and the longest pause while the dispatcher is away, seconds; the longest is half of a lease, so that a
 #: dispatcher that comes back hears of a running attempt before it gives the job to another
 FIRST_PAUSE_S: Final = 0.5
@@ -25,11 +27,10 @@ class Pause:
     longest_s: float = LONGEST_PAUSE_S
 
     def lengthen(self, now: float, jitter: float) -> None:
-        """Wait longer than the last time; `jitter`, in [0, 1), spreads those who failed together."""
+        """Wait longer than the last time, on average; `jitter`, in [0, 1), spreads those who failed together."""
         if now < self.not_before:
             return  # several requests failed together: that is one failure
-        longest = min(self.longest_s, FIRST_PAUSE_S * 2.0 ** min(self.failures, 16))
-        self.not_before = now + longest * (0.5 + jitter / 2)
+        self.not_before = now + pause_s(self.failures, jitter, first_s=FIRST_PAUSE_S, longest_s=self.longest_s)
         self.failures += 1
 
     def end(self) -> None:

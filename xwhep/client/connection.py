@@ -18,6 +18,7 @@ import aiohttp
 from aiohttp.payload import TOO_LARGE_BYTES_BODY
 from pydantic import AfterValidator, BaseModel, ValidationError
 
+from xwhep.backoff import pause_s
 from xwhep.client.failures import connection_error
 from xwhep.client.streams import Moved, Outgoing, bounded, receive, unwatched
 from xwhep.errors.base import RemoteError, XwhepError, from_problem
@@ -38,6 +39,11 @@ PROBLEM_CHARACTERS: Final = 1000
 FIRST_PAUSE_S: Final = 0.2
 LONGEST_PAUSE_S: Final = 5.0
 
+#: how long a connection may take to stand, and then how long the dispatcher may be silent about a request, seconds. A
+#: connection waits for its turn where thousands come at once: the dispatcher bounds that to 20, or 40 on a processor
+#: half as fast as it foresees, and the handshake to 10
+TIMEOUT_S: Final = 60.0
+
 #: what aiohttp and TLS raise; any other OSError is about a file of this machine
 _NETWORK_FAULTS: Final = (aiohttp.ClientError, ConnectionError, TimeoutError, ssl.SSLError)
 
@@ -47,12 +53,11 @@ Explain = Callable[[], XwhepError | None]
 
 
 def pause_before_retry(attempt: int, jitter: RandomSource) -> float:
-    """Return how long to wait before repeating a request, seconds: doubling, bounded, spread over its upper half.
+    """Return how long to wait before repeating a request, seconds.
 
     `attempt` counts from 0; `jitter` gives numbers in [0, 1).
     """
-    longest = min(LONGEST_PAUSE_S, FIRST_PAUSE_S * float(2 ** min(attempt, 16)))
-    return longest * (0.5 + jitter() / 2)
+    return pause_s(attempt, jitter(), first_s=FIRST_PAUSE_S, longest_s=LONGEST_PAUSE_S)
 
 
 class _Connector(aiohttp.TCPConnector):
@@ -107,7 +112,7 @@ class Connection:
         context: ssl.SSLContext,
         *,
         patience_s: float = 0.0,
-        timeout_s: float = 60.0,
+        timeout_s: float = TIMEOUT_S,
         explain: Explain | None = None,
         world: World = REAL,
     ) -> None:
@@ -156,17 +161,26 @@ class Connection:
         reply: type[ReplyT],
         body: BaseModel | None = None,
         params: Mapping[str, str] | None = None,
+        *,
+        answer_s: float | None = None,
     ) -> ReplyT:
         """Send a request and return its reply.
+
+        `answer_s` is how long the dispatcher may be silent once it has the request, if not as for the others; what a
+        connection takes to stand is not part of it.
 
         Raises:
             XwhepError: what the dispatcher refused, or that it cannot be reached.
         """
+        timeout = self._timeout
+        if answer_s is not None:
+            timeout = aiohttp.ClientTimeout(total=None, connect=timeout.connect, sock_read=answer_s)
 
         async def once() -> ReplyT:
             data = None if body is None else _sendable(body.model_dump_json(exclude_none=True).encode())
             headers = {} if data is None else {"Content-Type": "application/json"}
-            async with self._request(method, path, data=data, headers=headers, params=params) as response:
+            options = {"data": data, "headers": headers, "params": params}
+            async with self._request(method, path, timeout=timeout, **options) as response:
                 return _parse(reply, await _read_bounded(response))
 
         return await self._patiently(once)

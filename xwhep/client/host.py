@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 from uuid import UUID
 
-from xwhep.client.connection import Connection
+from xwhep.client.connection import TIMEOUT_S, Connection
 from xwhep.protocol.attempts import (
     AttemptReply,
     FinishAttempt,
@@ -19,6 +19,10 @@ from xwhep.protocol.attempts import (
 )
 from xwhep.protocol.data import MAX_BLOB_BYTES
 from xwhep.protocol.jobs import Output
+
+#: how long the dispatcher may be silent about a heartbeat, seconds: from a connection that is dead unnoticed, the next
+#: heartbeat still comes before the lease ends
+HEARTBEAT_ANSWER_S: Final = 20.0
 
 
 class HostClient:
@@ -33,12 +37,15 @@ class HostClient:
 
     async def lease(self, request: LeaseRequest) -> Lease[Any] | None:
         """Return work, or None if none came within `request.wait_s` seconds."""
-        reply = await self._connection.call("POST", "/v1/leases", self._lease_reply, request)
+        answer_s = request.wait_s + TIMEOUT_S
+        reply = await self._connection.call("POST", "/v1/leases", self._lease_reply, request, answer_s=answer_s)
         return reply.lease
 
     async def heartbeat(self, heartbeat: Heartbeat) -> HeartbeatReply:
         """Prolong the leases of the attempts named, and learn which of them to stop."""
-        return await self._connection.call("POST", "/v1/heartbeats", HeartbeatReply, heartbeat)
+        return await self._connection.call(
+            "POST", "/v1/heartbeats", HeartbeatReply, heartbeat, answer_s=HEARTBEAT_ANSWER_S
+        )
 
     async def fetch(self, job_uid: UUID, attempt: int, digest: str, destination: Path) -> None:
         """Fetch a blob that a live attempt names."""

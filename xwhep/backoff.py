@@ -1,0 +1,19 @@
+"""How long to wait before something that failed is tried again: doubling, bounded, with full jitter.
+
+Thousands whose connections broke at the same moment spread over the whole pause, not over a part of it. Source:
+M. Brooker, "Exponential Backoff And Jitter", AWS Architecture Blog, 2015. This module knows no clock and no chance.
+"""
+
+from __future__ import annotations
+
+#: doublings that are counted; beyond them every pause has reached its bound
+_DOUBLINGS = 16
+#: the least pause, as a part of the first: who draws a zero must not try again in the same moment
+_LEAST = 0.1
+
+
+def pause_s(failures: int, chance: float, *, first_s: float, longest_s: float) -> float:
+    """Return how long to wait after so many earlier failures, seconds; `chance` is a number in [0, 1)."""
+    upper_s = min(longest_s, first_s * 2.0 ** min(failures, _DOUBLINGS))
+    lower_s = first_s * _LEAST
+    return lower_s + (upper_s - lower_s) * chance
