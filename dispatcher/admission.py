@@ -47,6 +47,8 @@ class PeerBounds:
     #: accepted in a second: a handshake takes 2 to 3 ms of a processor, so half of it is left for requests
     accepts_per_s: float = 200.0
     polls: int = 16  #: long polls of one identity; a worker has one
+    #: use cases that wait for the database, in all: about a second of them; requests that bring more are refused
+    waiting: int = 2048
     bodies: int = 8  #: JSON bodies of one identity on their way, 1 MiB each; the next ones wait
 
     @property
@@ -58,7 +60,8 @@ class PeerBounds:
         """Return the bounds of a process with so many descriptors.
 
         A connection may have a file open besides, so half of the descriptors are for connections. One address or one
-        identity gets a quarter of the connections at most, so that nobody shuts out everybody.
+        identity gets a quarter of the connections at most, and as many as bring a quarter of what may wait for the
+        database, so that nobody shuts out everybody.
         """
         connections = self.connections or min(max((descriptors - RESERVED) // 2, 8), MOST_CONNECTIONS)
         handshakes = min(self.handshakes, max(connections // 2, 2))
@@ -67,7 +70,7 @@ class PeerBounds:
             connections=connections,
             handshakes=handshakes,
             per_address=min(self.per_address, handshakes // 2),
-            per_identity=min(self.per_identity, max(connections // 4, 1)),
+            per_identity=min(self.per_identity, max(connections // 4, 1), max(self.waiting // 4, 1)),
         )
 
 

@@ -52,10 +52,10 @@ async def tend_leases(services: Services, tended_at: datetime) -> datetime:
     now = services.now()  # read once: what happens to the clock or to this process from here on is for the next time
     if abs(now - tended_at) > STALL:
         LOG.warning("the leases were last tended at %s, and now it is %s: all are prolonged", tended_at, now)
-        await services.database.run_long(leasing.prolong_all, now=now)
+        await services.database.run_own_long(leasing.prolong_all, now=now)
     services.peers.follow(await services.database.read(members.revocations))
     lost = 0
-    while found := await services.database.run(leasing.expire, services.kinds, now=now, at_most=AT_A_TIME):
+    while found := await services.database.run_own(leasing.expire, services.kinds, now=now, at_most=AT_A_TIME):
         lost += found
     if lost:
         LOG.info("%d attempts were lost: their hosts fell silent", lost)
@@ -70,7 +70,7 @@ async def _write_down(services: Services) -> None:
         some, heard = heard[:AT_A_TIME], heard[AT_A_TIME:]
         seen = {uid: hosts.pop(uid) for uid in list(itertools.islice(hosts, AT_A_TIME))}
         try:
-            await services.database.run(leasing.prolong, some, seen)
+            await services.database.run_own(leasing.prolong, some, seen)
         except XwhepError:
             services.heard.put_back([*some, *heard], seen | hosts)
             raise

@@ -100,7 +100,7 @@ async def _serving(services: Services, installation: Installation, listening: so
     swept = services.blobs.sweep()
     _serve_from_here(services)
     services.peers.follow(await services.database.read(members.revocations))
-    prolonged = await services.database.run_long(leasing.prolong_all, now=services.now())
+    prolonged = await services.database.run_own_long(leasing.prolong_all, now=services.now())
     LOG.info("%d attempts go on, %d uploads cut short were removed", prolonged, swept)
     runner = web.AppRunner(
         application(services),

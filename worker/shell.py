@@ -173,7 +173,7 @@ class Shell:
             lease = await self._client.lease(request)
         except XwhepError as error:
             self._mailbox.note(error, "asking for work")
-            self._mailbox.tell(events.PollFailed)
+            self._mailbox.tell(events.PollFailed, error.retry_after_s)
         else:
             self._mailbox.tell(events.PollAnswered, lease)
 
@@ -187,7 +187,7 @@ class Shell:
             reply = await self._client.heartbeat(heartbeat)
         except XwhepError as error:
             self._mailbox.note(error, "sending a heartbeat")
-            self._mailbox.tell(events.HeartbeatFailed)
+            self._mailbox.tell(events.HeartbeatFailed, error.retry_after_s)
         else:
             self._mailbox.tell(events.HeartbeatAnswered, frozenset(Ref(ref.job_uid, ref.attempt) for ref in reply.stop))
 
@@ -246,8 +246,8 @@ class Shell:
         for attempt in range(FETCH_TRIES):
             try:
                 await self._client.fetch(*ref, digest, destination)
-            except UnavailableError:
-                await world.sleep(pause_before_retry(attempt, world.chance))
+            except UnavailableError as error:
+                await world.sleep(pause_before_retry(attempt, world.chance, error.retry_after_s))
             else:
                 return
         await self._client.fetch(*ref, digest, destination)

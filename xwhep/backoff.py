@@ -12,8 +12,11 @@ _DOUBLINGS = 16
 _LEAST = 0.1
 
 
-def pause_s(failures: int, chance: float, *, first_s: float, longest_s: float) -> float:
-    """Return how long to wait after so many earlier failures, seconds; `chance` is a number in [0, 1)."""
-    upper_s = min(longest_s, first_s * 2.0 ** min(failures, _DOUBLINGS))
-    lower_s = first_s * _LEAST
+def pause_s(failures: int, chance: float, *, first_s: float, longest_s: float, at_least_s: float = 0.0) -> float:
+    """Return how long to wait after so many earlier failures, seconds; `chance` is a number in [0, 1).
+
+    `at_least_s` is what the other side asked for: those whom it asked together come back within as long again.
+    """
+    lower_s = max(first_s * _LEAST, at_least_s)
+    upper_s = max(min(longest_s, first_s * 2.0 ** min(failures, _DOUBLINGS)), 2 * at_least_s)
     return lower_s + (upper_s - lower_s) * chance

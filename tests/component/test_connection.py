@@ -37,7 +37,7 @@ from xwhep.pki.contexts import anonymous_context
 from xwhep.pki.identity import Identity
 from xwhep.protocol.base import Reply
 from xwhep.protocol.enrolment import JoinRequest
-from xwhep.world import REAL
+from xwhep.world import REAL, World
 
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 SECRET = "0123456789abcdef" * 4
@@ -287,6 +287,31 @@ async def test_patience_ends(ca: Authority, tmp_path: Path) -> None:
             await connection.call("GET", "/v1/x", Answer)
 
     assert len(seen) > 1
+
+
+@pytest.mark.parametrize(("field", "least", "most"), [("7", 7, 14), ("86400", 20, 40)])
+async def test_a_dispatcher_that_asks_to_wait_is_obeyed_within_reason(
+    ca: Authority, tmp_path: Path, field: str, least: float, most: float
+) -> None:
+    seen, slept = [], list[float]()
+
+    async def busy_first(request: web.Request) -> web.Response:
+        seen.append(request.path)
+        if len(seen) == 1:
+            return web.Response(status=503, headers={"Retry-After": field})
+        return web.json_response({"number": 7})
+
+    async def sleep(seconds: float) -> None:
+        slept.append(seconds)
+
+    async with (
+        answering(ca, tmp_path, busy_first) as url,
+        Connection(url, anonymous_context(ca.cas), patience_s=60, world=World(sleep=sleep)) as connection,
+    ):
+        assert await connection.call("GET", "/v1/x", Answer) == Answer(number=7)
+
+    (pause_s,) = slept
+    assert least <= pause_s <= most
 
 
 async def test_what_was_refused_is_not_asked_again(ca: Authority, tmp_path: Path) -> None:

@@ -202,6 +202,26 @@ def test_requests_that_fail_together_are_one_failure() -> None:
     assert (pause.not_before, pause.failures) == (first, 1)
 
 
+def test_a_dispatcher_that_asks_to_wait_is_left_alone_for_so_long() -> None:
+    agent = make_agent()
+    agent.handle(Started(0.0))
+
+    assert agent.handle(PollFailed(1.0, 7.0)) == []
+    assert agent.wake_at() == 1.0 + 7.0 * 1.5  # half as long again, by its jitter
+    assert agent.handle(TimePassed(11.4)) == []
+    assert agent.handle(TimePassed(11.5)) == [Poll(KINDS)]
+
+
+def test_a_longer_wait_that_is_asked_for_during_a_pause_counts() -> None:
+    agent = running()
+    agent.handle(PollFailed(1.0))
+    agent.handle(HeartbeatFailed(1.01, 7.0))
+    agent.handle(DeliveryFailed(1.02, ONE, 3.0))
+
+    assert agent._link.pause.not_before == pytest.approx(1.01 + 7.0 * 1.5)
+    assert agent._link.pause.failures == 1
+
+
 def test_pauses_grow_to_a_bound_and_end_with_a_success() -> None:
     pause, now = Pause(), 0.0
     for _ in range(1200):

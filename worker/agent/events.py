@@ -80,7 +80,9 @@ class PollAnswered(Event):
 
 @dataclass(frozen=True, slots=True)
 class PollFailed(Event):
-    """The dispatcher could not be reached."""
+    """The dispatcher could not be reached, or asked to wait."""
+
+    retry_after_s: float = 0.0  #: at least, seconds
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,7 +94,9 @@ class HeartbeatAnswered(Event):
 
 @dataclass(frozen=True, slots=True)
 class HeartbeatFailed(Event):
-    """The dispatcher could not be reached."""
+    """The dispatcher could not be reached, or asked to wait."""
+
+    retry_after_s: float = 0.0  #: at least, seconds
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,9 +134,10 @@ class EndAnswered(Event):
 
 @dataclass(frozen=True, slots=True)
 class DeliveryFailed(Event):
-    """A report or an end did not reach the dispatcher."""
+    """A report or an end did not reach the dispatcher, or it asked to wait."""
 
     ref: Ref
+    retry_after_s: float = 0.0  #: at least, seconds
 
 
 @dataclass(frozen=True, slots=True)

@@ -26,12 +26,17 @@ class Pause:
     failures: int = 0
     longest_s: float = LONGEST_PAUSE_S
 
-    def lengthen(self, now: float, jitter: float) -> None:
-        """Wait longer than the last time, on average; `jitter`, in [0, 1), spreads those who failed together."""
-        if now < self.not_before:
-            return  # several requests failed together: that is one failure
-        self.not_before = now + pause_s(self.failures, jitter, first_s=FIRST_PAUSE_S, longest_s=self.longest_s)
-        self.failures += 1
+    def lengthen(self, now: float, jitter: float, at_least_s: float = 0.0) -> None:
+        """Wait longer than the last time, on average, and at least as long as the other side asked for.
+
+        `jitter`, in [0, 1), spreads those who failed together.
+        """
+        is_new = now >= self.not_before  # several requests that failed together are one failure
+        if is_new or at_least_s:
+            longest_s = self.longest_s if is_new else 0.0
+            until_s = pause_s(self.failures, jitter, first_s=FIRST_PAUSE_S, longest_s=longest_s, at_least_s=at_least_s)
+            self.not_before = max(self.not_before, now + until_s)
+        self.failures += is_new
 
     def end(self) -> None:
         """Go on at once: something succeeded."""
@@ -54,7 +59,7 @@ class Link:
         self.pause.end()
         self.gave_up = False
 
-    def failed(self, now: float, jitter: float, *, stopping: bool) -> None:
-        """Take in that the dispatcher did not answer."""
-        self.pause.lengthen(now, jitter)
+    def failed(self, now: float, jitter: float, at_least_s: float, *, stopping: bool) -> None:
+        """Take in that the dispatcher did not answer, or asked to wait so long at least."""
+        self.pause.lengthen(now, jitter, at_least_s)
         self.gave_up = stopping

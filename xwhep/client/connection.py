@@ -44,6 +44,10 @@ LONGEST_PAUSE_S: Final = 5.0
 #: half as fast as it foresees, and the handshake to 10
 TIMEOUT_S: Final = 60.0
 
+#: how long a dispatcher, or a server in its place, can make a client wait at least, seconds: a worker that waits twice
+#: as long, by its jitter, is still heard of before its leases end
+LONGEST_RETRY_AFTER_S: Final = 20.0
+
 #: what aiohttp and TLS raise; any other OSError is about a file of this machine
 _NETWORK_FAULTS: Final = (aiohttp.ClientError, ConnectionError, TimeoutError, ssl.SSLError)
 
@@ -52,12 +56,22 @@ RandomSource = Callable[[], float]
 Explain = Callable[[], XwhepError | None]
 
 
-def pause_before_retry(attempt: int, jitter: RandomSource) -> float:
+def pause_before_retry(attempt: int, jitter: RandomSource, at_least_s: float = 0.0) -> float:
     """Return how long to wait before repeating a request, seconds.
 
-    `attempt` counts from 0; `jitter` gives numbers in [0, 1).
+    `attempt` counts from 0; `jitter` gives numbers in [0, 1); `at_least_s` is what the dispatcher asked for.
     """
-    return pause_s(attempt, jitter(), first_s=FIRST_PAUSE_S, longest_s=LONGEST_PAUSE_S)
+    return pause_s(attempt, jitter(), first_s=FIRST_PAUSE_S, longest_s=LONGEST_PAUSE_S, at_least_s=at_least_s)
+
+
+def retry_after_s(field: str | None) -> float:
+    """Return the seconds of a field `Retry-After`, bounded; 0 where there are none (RFC 9110, 10.2.3).
+
+    A date counts as none: it would be read off this machine's clock, which may be wrong.
+    """
+    if field is None or not field.isascii() or not field.isdigit():
+        return 0.0
+    return min(float(field[:10]), LONGEST_RETRY_AFTER_S)
 
 
 class _Connector(aiohttp.TCPConnector):
@@ -231,7 +245,9 @@ class Connection:
         try:
             async with self._session.request(method, self.url + path, allow_redirects=False, **options) as response:
                 if response.status >= 300:  # a redirect is no answer of ours either
-                    raise _problem(response.status, await _read_bounded(response))
+                    problem = _problem(response.status, await _read_bounded(response))
+                    problem.retry_after_s = retry_after_s(response.headers.get("Retry-After"))
+                    raise problem
                 yield response
         except _NETWORK_FAULTS as error:
             raise self._explained(connection_error(self.url, error)) from error
@@ -248,8 +264,8 @@ class Connection:
         while True:
             try:
                 return await once()
-            except UnavailableError:
-                pause = pause_before_retry(attempt, self.world.chance)
+            except UnavailableError as error:
+                pause = pause_before_retry(attempt, self.world.chance, error.retry_after_s)
                 if self.world.monotonic() + pause > deadline:
                     raise
                 attempt += 1
