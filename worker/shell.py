@@ -175,7 +175,7 @@ class Shell:
             self._mailbox.note(error, "asking for work")
             self._mailbox.tell(events.PollFailed, error.retry_after_s)
         else:
-            self._mailbox.tell(events.PollAnswered, lease)
+            self._mailbox.tell(events.PollAnswered, lease, self._client.next_wait_s)
 
     def _polled(self, poll: asyncio.Task[None]) -> None:
         if poll.cancelled():  # perhaps before its first step, so that it could not say so itself

@@ -10,6 +10,7 @@ from aiohttp import web
 from dispatcher import polls
 from dispatcher.routes import content
 from dispatcher.routes.door import CONTENT, Call, Route, render, serve
+from dispatcher.scheduling.polling import next_wait_s
 from dispatcher.usecases import leasing, results
 from xwhep.errors.jobs import ProtocolTooOldError
 from xwhep.errors.requests import InvalidFieldError
@@ -39,7 +40,8 @@ async def poll(call: Call) -> web.Response:
         raise ProtocolTooOldError(message.protocol, OLDEST_PROTOCOL)
     call.services.heard.note_host(call.caller.uid, call.services.now())
     lease = await polls.wait_for_lease(call.services, call.caller, message, is_connected=lambda: call.is_connected)
-    return render(LeaseReply[Work](lease=lease))
+    wait_s = next_wait_s(len(call.services.waiters), call.services.world.chance())
+    return render(LeaseReply[Work](lease=lease, wait_s=wait_s))
 
 
 @serve(TABLE, "POST", "/v1/heartbeats", HOSTS, takes=Heartbeat, gives=HeartbeatReply)

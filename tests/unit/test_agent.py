@@ -13,6 +13,7 @@ from worker.agent import events
 from worker.agent.bounds import BRIEF_POLL_S, Bounds
 from worker.agent.decisions import POLL_PAUSE_S, SAVE_S, Agent
 from worker.agent.events import (
+    POLL_S,
     AbandonPoll,
     Cause,
     DeliveryFailed,
@@ -48,6 +49,7 @@ from worker.agent.events import (
 from worker.agent.holdings import DELIVERIES, Traits
 from worker.agent.pauses import LONGEST_PAUSE_S, LONGEST_TROUBLE_S, Pause
 from worker.runs.vanity import Checkpoint
+from xwhep.protocol.attempts import MAX_WAIT_S
 
 #: kinds as this test has them: one that rests and saves, one that does neither
 SEARCH, PROGRAM = Traits(pausable=True, saves=True), Traits()
@@ -190,6 +192,26 @@ def test_a_heartbeat_that_failed_is_due_again_after_the_pause() -> None:
 
     assert agent.handle(HeartbeatFailed(10.5)) == []
     assert agent.handle(TimePassed(11.0)) == [SendHeartbeat((ONE,))]
+
+
+def test_a_poll_waits_as_long_as_the_dispatcher_said_within_bounds() -> None:
+    agent, now, waits = make_agent(), 0.0, []
+    agent.handle(Started(now))
+    for told_s in (100.0, None, 1e9, 0.0):
+        now += 300
+        waits += [poll.wait_s for poll in agent.handle(PollAnswered(now, None, told_s)) if isinstance(poll, Poll)]
+
+    assert waits == [100.0, POLL_S, MAX_WAIT_S, BRIEF_POLL_S]
+
+
+def test_after_a_failure_a_poll_waits_no_longer_than_every_dispatcher_allows() -> None:
+    agent = make_agent()
+    agent.handle(Started(0.0))
+    agent.handle(PollAnswered(0.5, None, 100.0))
+    agent.handle(TimePassed(2.0))
+
+    assert agent.handle(PollFailed(3.0)) == []
+    assert agent.handle(TimePassed(60.0)) == [Poll(KINDS, POLL_S)]
 
 
 def test_requests_that_fail_together_are_one_failure() -> None:

@@ -101,12 +101,14 @@ class Agent:
     def _poll_answered(self, event: events.PollAnswered) -> None:
         self._polling = False
         self._link.answered()
+        self.bounds.hear_wait_s(event.next_wait_s)
         if event.lease is not None:
             self._take(event.lease, event.now)
 
     @_on.register
     def _poll_failed(self, event: events.PollFailed) -> None:
         self._polling = False
+        self.bounds.hear_wait_s(None)
         if not self.stopping:  # a poll that was abandoned says nothing about the dispatcher
             self._miss(event.now, event.retry_after_s)
 

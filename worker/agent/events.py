@@ -14,7 +14,7 @@ from xwhep.protocol.attempts import Lease
 #: a lease of whichever kind
 AnyLease: TypeAlias = Lease[Any]
 
-#: how long a poll is held open, seconds
+#: how long a poll is held open unless the dispatcher says another length, seconds
 POLL_S: Final = 25.0
 
 
@@ -76,6 +76,7 @@ class PollAnswered(Event):
     """The dispatcher gave work, or None."""
 
     lease: AnyLease | None
+    next_wait_s: float | None = None  #: how long the next poll may wait; None: the dispatcher does not say
 
 
 @dataclass(frozen=True, slots=True)

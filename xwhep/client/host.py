@@ -34,11 +34,14 @@ class HostClient:
     def __init__(self, connection: Connection, work: Any) -> None:
         self._connection = connection
         self._lease_reply: type[LeaseReply[Any]] = LeaseReply[work]
+        #: how long the next poll may wait, as the dispatcher said with the last, seconds; None: it did not
+        self.next_wait_s: float | None = None
 
     async def lease(self, request: LeaseRequest) -> Lease[Any] | None:
         """Return work, or None if none came within `request.wait_s` seconds."""
         answer_s = request.wait_s + TIMEOUT_S
         reply = await self._connection.call("POST", "/v1/leases", self._lease_reply, request, answer_s=answer_s)
+        self.next_wait_s = reply.wait_s
         return reply.lease
 
     async def heartbeat(self, heartbeat: Heartbeat) -> HeartbeatReply:
