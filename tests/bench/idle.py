@@ -12,7 +12,7 @@ import tempfile
 from pathlib import Path
 
 from dispatcher.loops import new_event_loop
-from tests.bench.crowd import IDENTITIES, a_crowd, share_of_core
+from tests.bench.crowd import IDENTITIES, PATIENCE_S, a_crowd, share_of_core
 from tests.bench.dispatcher_grid import LoadedGrid, a_loaded_grid
 from xwhep.client.connection import Connection
 from xwhep.client.owner import OwnerClient
@@ -52,7 +52,8 @@ async def measure(folder: Path, *, quick: bool) -> dict[str, float]:
 
 async def submit(grid: LoadedGrid, count: int) -> None:
     """Submit jobs, 1,000 a request at most."""
-    async with Connection(f"https://127.0.0.1:{grid.port}", client_context(grid.user)) as connection:
+    url, context = f"https://127.0.0.1:{grid.port}", client_context(grid.user)
+    async with Connection(url, context, patience_s=PATIENCE_S, timeout_s=PATIENCE_S) as connection:
         for first in range(0, count, 1000):
             jobs = [SubmitJob(uid=REAL.new_uid(), app_uid=grid.app.uid) for _ in range(first, min(first + 1000, count))]
             await OwnerClient(connection).submit_jobs(SubmitJobs(jobs=jobs))
