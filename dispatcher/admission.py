@@ -19,9 +19,15 @@ from xwhep.errors.jobs import BusyError
 
 KeyT = TypeVar("KeyT")
 
+#: how many seconds of accepting wait in the system's queue at most; clients wait twice as long, so that a processor
+#: half as fast as `accepts_per_s` foresees loses none of them
+BACKLOG_S: Final = 20.0
+#: connections that most systems let wait for being accepted. Source: net.core.somaxconn of Linux from 5.4
+MOST_BACKLOG: Final = 4096
+
 #: descriptors for the database, the log, the listener and what the process opens besides
 RESERVED: Final = 64
-#: the bound on all connections unless it is configured: an idle one takes about 0.3 MiB, so these take 5 GB
+#: the bound on all connections unless it is configured: an idle one takes about 70 KiB, so these take 1.1 GB
 MOST_CONNECTIONS: Final = 16_384
 #: what a volunteer's network is given: of an IPv6 address the first half (RFC 4291, 2.5.4)
 _NETWORK_BITS: Final = 64
@@ -38,14 +44,24 @@ class PeerBounds:
     per_identity: int = 128  #: our own client opens 100 at most
     #: under way: at 3 ms each they end in 1.5 s, and on a processor six times slower within their time limit
     handshakes: int = 512
+    #: accepted in a second: a handshake takes 2 to 3 ms of a processor, so half of it is left for requests
+    accepts_per_s: float = 200.0
     polls: int = 16  #: long polls of one identity; a worker has one
+    #: use cases that wait for the database, in all: about a second of them; requests that bring more are refused
+    waiting: int = 2048
     bodies: int = 8  #: JSON bodies of one identity on their way, 1 MiB each; the next ones wait
+
+    @property
+    def backlog(self) -> int:
+        """Return how many connections wait in the system's queue for being accepted."""
+        return max(min(int(self.accepts_per_s * BACKLOG_S), MOST_BACKLOG), 1)
 
     def within(self, descriptors: int) -> PeerBounds:
         """Return the bounds of a process with so many descriptors.
 
         A connection may have a file open besides, so half of the descriptors are for connections. One address or one
-        identity gets a quarter of the connections at most, so that nobody shuts out everybody.
+        identity gets a quarter of the connections at most, and as many as bring a quarter of what may wait for the
+        database, so that nobody shuts out everybody.
         """
         connections = self.connections or min(max((descriptors - RESERVED) // 2, 8), MOST_CONNECTIONS)
         handshakes = min(self.handshakes, max(connections // 2, 2))
@@ -54,7 +70,7 @@ class PeerBounds:
             connections=connections,
             handshakes=handshakes,
             per_address=min(self.per_address, handshakes // 2),
-            per_identity=min(self.per_identity, max(connections // 4, 1)),
+            per_identity=min(self.per_identity, max(connections // 4, 1), max(self.waiting // 4, 1)),
         )
 
 
@@ -141,6 +157,22 @@ class Admission:
     def _end_handshake(self, admitted: Admitted) -> None:
         self.handshakes -= admitted.is_shaking_hands
         admitted.is_shaking_hands = False
+
+
+class Pace:
+    """When something may begin that begins so many times a second; quiet times save up one beginning at most."""
+
+    def __init__(self, per_s: float) -> None:
+        self._gap_s = 1 / per_s
+        self._next_at = 0.0
+
+    def wait_s(self, now: float) -> float:
+        """Return how many seconds are left until the next may begin; `now` is of a monotonic clock."""
+        return max(0.0, self._next_at - now)
+
+    def begin(self, now: float) -> None:
+        """Note a beginning; one that came late, since the loop was busy, lets the next come early."""
+        self._next_at = max(self._next_at, now - self._gap_s) + self._gap_s
 
 
 class Holds(Generic[KeyT]):

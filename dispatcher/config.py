@@ -26,6 +26,10 @@ class DispatcherSettings(Settings):
     connections_per_address: Annotated[int, Field(ge=1)] = DEFAULT_BOUNDS.per_address
     connections_per_identity: Annotated[int, Field(ge=1)] = DEFAULT_BOUNDS.per_identity  #: open at the same time
     handshakes: Annotated[int, Field(ge=2)] = DEFAULT_BOUNDS.handshakes  #: of TLS, under way at the same time
+    #: use cases that wait for the database; requests that bring more are answered `overloaded`
+    waiting: Annotated[int, Field(ge=4)] = DEFAULT_BOUNDS.waiting
+    #: accepted in a second, each with a handshake of TLS; others wait in the system's queue
+    accepts_per_s: Annotated[float, Field(ge=1, le=100_000)] = DEFAULT_BOUNDS.accepts_per_s
     polls_per_identity: Annotated[int, Field(ge=1)] = DEFAULT_BOUNDS.polls  #: that wait for work at the same time
     #: requests of one identity whose bodies are on their way at the same time; others wait
     bodies_per_identity: Annotated[int, Field(ge=1)] = DEFAULT_BOUNDS.bodies
@@ -37,6 +41,8 @@ class DispatcherSettings(Settings):
             per_address=self.connections_per_address,
             per_identity=self.connections_per_identity,
             handshakes=self.handshakes,
+            accepts_per_s=self.accepts_per_s,
+            waiting=self.waiting,
             polls=self.polls_per_identity,
             bodies=self.bodies_per_identity,
         )

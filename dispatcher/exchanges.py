@@ -7,6 +7,7 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from dispatcher import polls
+from dispatcher.scheduling.polling import next_wait_s
 from dispatcher.services import Services
 from dispatcher.usecases import exchanges
 from dispatcher.usecases.exchanges import Said
@@ -43,7 +44,7 @@ async def answer(
     if asker is not None and not message.says():
         with services.polls.one(caller.uid):
             leases = await polls.wait_for_leases(services, asker, is_connected=is_connected)
-        return ExchangeReply[Work](leases=leases)
+        return ExchangeReply[Work](leases=leases, wait_s=_next_wait_s(services))
     done = await services.database.run(exchanges.exchange, services.kinds, caller, _said(message), asker, now=now)
     services.heard.note(caller.uid, done.live, now)
     return ExchangeReply[Work](
@@ -51,7 +52,12 @@ async def answer(
         ends=_answers(message.ends, done.ends),
         stop=done.stop,
         leases=done.leases,
+        wait_s=None if ask is None else _next_wait_s(services),
     )
+
+
+def _next_wait_s(services: Services) -> float:
+    return next_wait_s(len(services.waiters), services.world.chance())
 
 
 def _said(message: Exchange[Any]) -> Said:

@@ -60,7 +60,7 @@ async def tend_leases(services: Services, tended_at: datetime) -> datetime:
         await prolong_all(services, now)
     services.peers.follow(await services.database.read(members.revocations))
     lost = 0
-    while found := await services.database.run(leasing.expire, services.kinds, now=now, at_most=AT_A_TIME):
+    while found := await services.database.run_own(leasing.expire, services.kinds, now=now, at_most=AT_A_TIME):
         lost += found
     if lost:
         LOG.info("%d attempts were lost: their hosts fell silent", lost)
@@ -70,7 +70,7 @@ async def tend_leases(services: Services, tended_at: datetime) -> datetime:
 async def prolong_all(services: Services, now: datetime) -> int:
     """Give every live lease its full length from now; return how many there were."""
     prolonged = 0
-    while found := await services.database.run(leasing.prolong_all, now=now):
+    while found := await services.database.run_own(leasing.prolong_all, now=now):
         prolonged += found
     return prolonged
 
@@ -95,7 +95,7 @@ async def keep_following_up(services: Services, every_s: float = FLUSH_S) -> Non
 async def follow_up(services: Services) -> int:
     """End them slice by slice, with the use cases of others in between; return how many there were."""
     ended = 0
-    while found := await services.database.run(slices.follow_up, services.kinds, now=services.now()):
+    while found := await services.database.run_own(slices.follow_up, services.kinds, now=services.now()):
         ended += found
     if ended:
         LOG.info("%d jobs of ended batches and attempts of revoked hosts were ended", ended)
@@ -110,7 +110,7 @@ async def _write_down(services: Services) -> None:
         some, heard = heard[:AT_A_TIME], heard[AT_A_TIME:]
         seen = {uid: hosts.pop(uid) for uid in list(itertools.islice(hosts, AT_A_TIME))}
         try:
-            await services.database.run(leasing.prolong, some, seen)
+            await services.database.run_own(leasing.prolong, some, seen)
         except XwhepError:
             services.heard.put_back([*some, *heard], seen | hosts)
             raise

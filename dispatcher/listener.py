@@ -1,7 +1,9 @@
 """The listener: it accepts connections, lets TLS shake hands, and keeps each of them within its bounds.
 
 An accept loop of our own decides before a handshake begins, which costs 3 ms of a processor, and knows when each
-connection ends. `Listener.until_next` is the one place that decides when the next connection is accepted.
+connection ends. Handshakes begin at a bounded rate, so that thousands of hosts that come back at once leave open
+connections their turn; the others wait in the system's queue. `Listener.until_next` is the one place that decides when
+the next connection is accepted.
 """
 
 from __future__ import annotations
@@ -15,9 +17,10 @@ import ssl
 import sys
 from collections.abc import Callable
 from http import HTTPStatus
+from pathlib import Path
 from typing import Final, cast
 
-from dispatcher.admission import Admission, Admitted, address_group
+from dispatcher.admission import Admission, Admitted, Pace, address_group
 from dispatcher.routes.door import problem
 from dispatcher.services import Services
 from xwhep.errors.base import XwhepError
@@ -25,15 +28,15 @@ from xwhep.errors.jobs import BusyError
 
 LOG = logging.getLogger("dispatcher")
 
-#: connections that wait in the system for being accepted
-BACKLOG: Final = 1024
+#: where Linux says how many connections may wait for being accepted, of one listening socket
+SOMAXCONN: Final = Path("/proc/sys/net/core/somaxconn")
 #: seconds within which a handshake must end; a slow line needs 2 round trips and 5 KB
 HANDSHAKE_S: Final = 10.0
 #: seconds that a peer has to answer TLS's farewell
 FAREWELL_S: Final = 5.0
 #: seconds until the next try after the system refused a connection: out of descriptors, out of memory
 ACCEPT_PAUSE_S: Final = 1.0
-#: connections that are accepted before what is open gets its turn
+#: connections that are refused before what is open gets its turn
 BATCH: Final = 32
 #: seconds between two lines in the log about the same
 LOG_EVERY_S: Final = 60.0
@@ -52,6 +55,22 @@ def raise_descriptors() -> int:
         resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
     soft, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
     return MOST_DESCRIPTORS if soft == resource.RLIM_INFINITY else min(soft, MOST_DESCRIPTORS)
+
+
+def listen(listening: socket.socket, backlog: int) -> None:
+    """Let so many connections wait for being accepted, and say so in the log where the system allows fewer."""
+    listening.listen(backlog)
+    listening.setblocking(False)  # noqa: FBT003 - the standard library's signature
+    with contextlib.suppress(OSError, ValueError):  # another system than Linux: it tells nobody
+        allowed = int(SOMAXCONN.read_text())
+        if allowed < backlog:
+            LOG.warning(
+                "the system lets %d connections wait for being accepted, and %d may come at once; raise it with"
+                " `sysctl -w net.core.somaxconn=%d`, or hosts take longer to come back after a restart",
+                allowed,
+                backlog,
+                backlog,
+            )
 
 
 class PacedLog:
@@ -85,10 +104,11 @@ class Listener:
         self._context = context
         self._http = http
         self._peers = services.peers
-        self._sleep = services.world.sleep
+        self._sleep, self._monotonic = services.world.sleep, services.world.monotonic
         self._handshakes: set[asyncio.Task[None]] = set()
         self._handshake_ended = asyncio.Event()
         self._failures, self._refusals = (PacedLog(services.world.monotonic) for _ in range(2))
+        self._pace = Pace(services.bounds.accepts_per_s)
         self.admission = Admission(services.bounds)
 
     async def serve(self) -> None:
@@ -107,8 +127,9 @@ class Listener:
         while not self.admission.has_room_for_a_handshake:
             self._handshake_ended.clear()
             await self._handshake_ended.wait()
-        if number % BATCH == 0:
-            await self._sleep(0)  # a connection that waits is accepted without a pause otherwise
+        wait_s = self._pace.wait_s(self._monotonic())
+        if wait_s or number % BATCH == 0:
+            await self._sleep(wait_s)  # a connection that waits is accepted without a pause otherwise
 
     async def _accept(self) -> None:
         try:
@@ -123,6 +144,7 @@ class Listener:
             connection.close()
             self._refusals.warning(f"a connection from {peer[0]} was refused: {refusal}")
             return
+        self._pace.begin(self._monotonic())  # not before: who is refused costs little, and delays nobody
         task = asyncio.create_task(self._shake_hands(connection, admitted))
         self._handshakes.add(task)
         task.add_done_callback(lambda ended: self._note_handshake(ended, connection, admitted))

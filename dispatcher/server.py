@@ -17,7 +17,7 @@ from dispatcher.admission import DEFAULT_BOUNDS, PeerBounds
 from dispatcher.housekeeping import keep_certificate, keep_following_up, keep_leases, keep_store, prolong_all
 from dispatcher.installation import Installation
 from dispatcher.kinds.registry import BUILT_IN, Kinds
-from dispatcher.listener import BACKLOG, Listener, raise_descriptors
+from dispatcher.listener import Listener, listen, raise_descriptors
 from dispatcher.routes.table import application
 from dispatcher.services import Services
 from dispatcher.storage.orders import Ready
@@ -113,8 +113,7 @@ async def _serving(services: Services, installation: Installation, listening: so
     )
     await runner.setup()
     assert runner.server is not None, "it was set up"
-    listening.listen(BACKLOG)
-    listening.setblocking(False)  # noqa: FBT003 - the standard library's signature
+    listen(listening, services.bounds.backlog)
     listener = Listener(listening, context, runner.server, services)
     tasks = [
         asyncio.create_task(task)

@@ -47,6 +47,7 @@ class Services:
     def __post_init__(self) -> None:
         self.polls = Holds("long polls of one identity", self.bounds.polls)
         self.peers = Peers(self.database)
+        self.database.most_waiting = self.bounds.waiting
         self.wrong_tokens = WrongTokens(self.world.monotonic)
 
     def now(self) -> datetime:

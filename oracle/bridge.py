@@ -193,7 +193,8 @@ class Bridge:
 
     def _failed(self, what: tuple[Key, Step] | str, doing: str, error: XwhepError | OSError) -> None:
         """Tell people of a failure, of one that all tasks share only once, and pause."""
-        pause_s = self._backoff.failed(what, self._world.monotonic())
+        asked_s = error.retry_after_s if isinstance(error, XwhepError) else 0.0
+        pause_s = self._backoff.failed(what, self._world.monotonic(), asked_s)
         shared = error.code if isinstance(error, _SHARED) else None
         if shared is None:
             log.warning("%s: %s; tried again in %.0f s", doing, safe(str(error)), pause_s)

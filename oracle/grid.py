@@ -42,8 +42,8 @@ from xwhep.world import REAL, World
 
 log = logging.getLogger(__name__)
 
-#: for a connection, and between two parts of an answer, seconds
-TIMEOUT_S: Final = 20.0
+#: for a connection, longer than it waits for its turn at the dispatcher, and between two parts of an answer, seconds
+TIMEOUT_S: Final = 60.0
 #: between two looks at the certificate, seconds
 RENEWAL_CHECK_S: Final = 60.0
 _STDOUT: Final = "stdout"

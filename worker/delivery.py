@@ -151,7 +151,7 @@ class Delivery:
         except XwhepError as error:
             if is_fatal(error) or status_of(error) >= 500:
                 self._mailbox.note(error, "delivering a result")
-                self._mailbox.tell(events.DeliveryFailed, ref)
+                self._mailbox.tell(events.DeliveryFailed, ref, error.retry_after_s)
                 return False
             log.warning("job %s, attempt %s: %s was refused: %s", *ref, what, error)
         except (OSError, ValidationError) as error:

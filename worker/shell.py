@@ -40,8 +40,6 @@ from xwhep.protocol.attempts import (
 
 log = logging.getLogger(__name__)
 
-#: how long a heartbeat may take, seconds
-BEAT_TIMEOUT_S: Final = 20.0
 #: how often content is asked for again while the dispatcher is away; with the pauses between, some five minutes
 FETCH_TRIES: Final = 64
 GIVEN_BACK: Final = "the worker stops, or takes no jobs of this kind"
@@ -175,9 +173,9 @@ class Shell:
             lease = await self._client.lease(request)
         except XwhepError as error:
             self._mailbox.note(error, "asking for work")
-            self._mailbox.tell(events.PollFailed)
+            self._mailbox.tell(events.PollFailed, error.retry_after_s)
         else:
-            self._mailbox.tell(events.PollAnswered, lease)
+            self._mailbox.tell(events.PollAnswered, lease, self._client.next_wait_s)
 
     def _polled(self, poll: asyncio.Task[None]) -> None:
         if poll.cancelled():  # perhaps before its first step, so that it could not say so itself
@@ -186,11 +184,10 @@ class Shell:
     async def _beat(self, refs: tuple[Ref, ...]) -> None:
         heartbeat = Heartbeat(attempts=[self._progress(ref) for ref in refs])
         try:
-            async with self._mailbox.world.timeout(BEAT_TIMEOUT_S):
-                reply = await self._client.heartbeat(heartbeat)
-        except (XwhepError, TimeoutError) as error:
+            reply = await self._client.heartbeat(heartbeat)
+        except XwhepError as error:
             self._mailbox.note(error, "sending a heartbeat")
-            self._mailbox.tell(events.HeartbeatFailed)
+            self._mailbox.tell(events.HeartbeatFailed, error.retry_after_s)
         else:
             self._mailbox.tell(events.HeartbeatAnswered, frozenset(Ref(ref.job_uid, ref.attempt) for ref in reply.stop))
 
@@ -249,8 +246,8 @@ class Shell:
         for attempt in range(FETCH_TRIES):
             try:
                 await self._client.fetch(*ref, digest, destination)
-            except UnavailableError:
-                await world.sleep(pause_before_retry(attempt, world.chance))
+            except UnavailableError as error:
+                await world.sleep(pause_before_retry(attempt, world.chance, error.retry_after_s))
             else:
                 return
         await self._client.fetch(*ref, digest, destination)

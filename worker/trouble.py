@@ -56,9 +56,9 @@ class Mailbox:
         """Tell the agent what happened, now."""
         self.events.put_nowait(make(self.world.monotonic(), *values))
 
-    def note(self, error: XwhepError | TimeoutError, doing: str) -> None:
+    def note(self, error: XwhepError, doing: str) -> None:
         """Sort what went wrong with a request: what passes, what ends the worker, and what a person should see."""
-        if isinstance(error, UnavailableError | TimeoutError):
+        if isinstance(error, UnavailableError):
             log.debug("%s: %s", doing, error)
             self.unreachable.set()
         elif is_fatal(error):

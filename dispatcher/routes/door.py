@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import math
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from typing import Any, Final, TypeVar
@@ -184,7 +185,7 @@ def _routing_error(request: web.Request, error: web.HTTPException) -> XwhepError
 
 
 def problem(error: XwhepError) -> web.Response:
-    """Return an error as a problem document. Source: RFC 9457, 3."""
+    """Return an error as a problem document, with when to try again. Source: RFC 9457, 3; RFC 9110, 10.2.3."""
     code = error.remote_code if isinstance(error, RemoteError) else error.code
     status = error.remote_status if isinstance(error, RemoteError) else error.http_status
     body: dict[str, object] = {
@@ -195,7 +196,8 @@ def problem(error: XwhepError) -> web.Response:
     }
     if error.field is not None:
         body["field"] = error.field
-    return web.json_response(body, status=status, content_type="application/problem+json")
+    headers = {"Retry-After": str(math.ceil(error.retry_after_s))} if error.retry_after_s else None
+    return web.json_response(body, status=status, headers=headers, content_type="application/problem+json")
 
 
 def render(message: BaseModel, status: int = 200) -> web.Response:

@@ -11,6 +11,7 @@ from aiohttp import web
 from dispatcher import exchanges, polls
 from dispatcher.routes import content
 from dispatcher.routes.door import CONTENT, Call, Route, render, serve
+from dispatcher.scheduling.polling import next_wait_s
 from dispatcher.usecases import leasing, reports, results
 from dispatcher.usecases.giving import Asker
 from xwhep.errors.requests import InvalidFieldError
@@ -41,7 +42,8 @@ async def poll(call: Call) -> web.Response:
     call.services.heard.note_host(call.caller.uid, call.services.now())
     asker = Asker.of(call.services.kinds, call.caller, message)
     leases = await polls.wait_for_leases(call.services, asker, is_connected=lambda: call.is_connected)
-    return render(LeaseReply[Work](lease=leases[0] if leases else None))
+    wait_s = next_wait_s(len(call.services.waiters), call.services.world.chance())
+    return render(LeaseReply[Work](lease=leases[0] if leases else None, wait_s=wait_s))
 
 
 @serve(TABLE, "POST", "/v1/exchange", HOSTS, takes=Exchange[Report], gives=ExchangeReply[Work])

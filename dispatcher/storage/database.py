@@ -30,7 +30,7 @@ from sqlmodel import Session
 from dispatcher.storage.memory import MEMORY, Memory
 from dispatcher.storage.orders import QueuedUseCase, Ready, UseCaseResult, attempt_all, tell_all, tell_here, trait_of
 from xwhep.errors.base import XwhepError
-from xwhep.errors.jobs import StorageFullError, UnavailableError
+from xwhep.errors.jobs import OverloadedError, StorageFullError, UnavailableError
 from xwhep.sql.sqlite import DATA_VERSION, open_engine, translated
 
 P = ParamSpec("P")
@@ -39,6 +39,8 @@ T = TypeVar("T")
 #: use cases that share one commit, at most: bounds how long the first of them waits for the last
 GROUP: Final = 64
 READERS: Final = 2
+#: what callers are asked to wait, at least, when too many use cases wait: some thousands take no longer, seconds
+RETRY_AFTER_S: Final = 2.0
 #: how often the writer looks whether the loop that it waits for was left, seconds
 PATIENCE_S: Final = 1.0
 
@@ -61,6 +63,8 @@ class Database:
         self._closed = False
         self._serving: int | None = None  #: the thread that runs use cases now
         self._loop: asyncio.AbstractEventLoop | None = None
+        #: how many use cases of requests may wait for the writer; 0: any number
+        self.most_waiting = 0
         #: called in the writer's thread with the attempts that became wanted by what was just committed
         self.on_ready: Callable[[Ready], None] = lambda _: None
         self._memory = Memory()
@@ -88,16 +92,39 @@ class Database:
     async def run(self, use_case: UseCase[P, T], /, *args: P.args, **kwargs: P.kwargs) -> T:
         """Run a use case in a transaction and return its value once the transaction is on disk.
 
-        It takes milliseconds at most; for others there is `run_long`.
+        It takes milliseconds at most; for others there is `run_long`. For what the dispatcher does by itself, which is
+        never refused, there are `run_own` and `run_own_long`.
+
+        Raises:
+            OverloadedError: too many wait already.
         """
+        self._check_room()
+        return await self.run_own(use_case, *args, **kwargs)
+
+    async def run_long(self, use_case: UseCase[P, T], /, *args: P.args, **kwargs: P.kwargs) -> T:
+        """Do the same with a use case that may take long."""
+        self._check_room()
+        return await self.run_own_long(use_case, *args, **kwargs)
+
+    async def run_own(self, use_case: UseCase[P, T], /, *args: P.args, **kwargs: P.kwargs) -> T:
+        """Do the same as `run`, however many wait."""
         order = QueuedUseCase(lambda session: use_case(session, *args, **kwargs), trait=trait_of(use_case))
         result: T = await self._ordered(order)
         return result
 
-    async def run_long(self, use_case: UseCase[P, T], /, *args: P.args, **kwargs: P.kwargs) -> T:
-        """Do the same with a use case that may take long."""
+    async def run_own_long(self, use_case: UseCase[P, T], /, *args: P.args, **kwargs: P.kwargs) -> T:
+        """Do the same as `run_long`, however many wait."""
         result: T = await self._ordered(QueuedUseCase(lambda session: use_case(session, *args, **kwargs), is_long=True))
         return result
+
+    @property
+    def waiting(self) -> int:
+        """How many use cases wait for the writer, without those of the transaction that is under way."""
+        return self._orders.qsize()
+
+    def _check_room(self) -> None:
+        if self.most_waiting and self.waiting >= self.most_waiting:
+            raise OverloadedError(self.most_waiting, RETRY_AFTER_S)
 
     def _ordered(self, order: QueuedUseCase) -> asyncio.Future[Any]:
         loop = asyncio.get_running_loop()

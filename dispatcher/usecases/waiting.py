@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Final
 
 from sqlalchemy import ColumnElement, func, tuple_
@@ -14,11 +14,12 @@ from dispatcher.scheduling.leases import FALSE_RESULTS_ALLOWED, LEASE, SAME_HOST
 from dispatcher.scheduling.matching import Requirement
 from dispatcher.storage.tables import Attempt, Host, Job, MatchClass
 from xwhep.lifecycle import Status
+from xwhep.protocol.attempts import MAX_WAIT_S
 from xwhep.protocol.base import Cpu, Os
 from xwhep.protocol.jobs import WaitingView
 
 #: polls and heartbeats come more often than this: a host that was not heard of for so long is away
-HEARD_OF: Final = LEASE
+HEARD_OF: Final = LEASE + timedelta(seconds=MAX_WAIT_S)
 
 
 def explain(

@@ -43,11 +43,15 @@ class Backoff(Generic[T]):
         self._failures.pop(thing, None)
         self._until[thing] = now + pause_s
 
-    def failed(self, thing: T, now: float) -> float:
-        """Note a try that failed, and return the pause after it: doubling, bounded, spread over its upper half."""
+    def failed(self, thing: T, now: float, at_least_s: float = 0.0) -> float:
+        """Note a try that failed, and return the pause after it: doubling, bounded, spread over its upper half.
+
+        `at_least_s` is what the other side asked for.
+        """
         failures = self._failures.get(thing, 0)
         self._failures[thing] = failures + 1
         pause_s = min(LONGEST_PAUSE_S, FIRST_PAUSE_S * float(2 ** min(failures, 16))) * (0.5 + self._random() / 2)
+        pause_s = max(pause_s, at_least_s * (1 + self._random()))
         self._until[thing] = now + pause_s
         return pause_s
 

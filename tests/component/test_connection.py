@@ -6,7 +6,8 @@ import asyncio
 import contextlib
 import itertools
 import logging
-from collections.abc import AsyncIterator, Awaitable, Callable
+import socket
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
@@ -15,7 +16,9 @@ import pytest
 from aiohttp import web
 
 from dispatcher import authority
+from dispatcher.admission import PeerBounds
 from dispatcher.authority import Authority
+from dispatcher.listener import HANDSHAKE_S
 from dispatcher.routes.door import problem
 from tests.support.tls import GRID, listener_context, listening, make_identity, real_now
 from xwhep.client import connection as connection_module
@@ -34,7 +37,7 @@ from xwhep.pki.contexts import anonymous_context
 from xwhep.pki.identity import Identity
 from xwhep.protocol.base import Reply
 from xwhep.protocol.enrolment import JoinRequest
-from xwhep.world import REAL
+from xwhep.world import REAL, World
 
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 SECRET = "0123456789abcdef" * 4
@@ -286,6 +289,31 @@ async def test_patience_ends(ca: Authority, tmp_path: Path) -> None:
     assert len(seen) > 1
 
 
+@pytest.mark.parametrize(("field", "least", "most"), [("7", 7, 14), ("86400", 20, 40)])
+async def test_a_dispatcher_that_asks_to_wait_is_obeyed_within_reason(
+    ca: Authority, tmp_path: Path, field: str, least: float, most: float
+) -> None:
+    seen, slept = [], list[float]()
+
+    async def busy_first(request: web.Request) -> web.Response:
+        seen.append(request.path)
+        if len(seen) == 1:
+            return web.Response(status=503, headers={"Retry-After": field})
+        return web.json_response({"number": 7})
+
+    async def sleep(seconds: float) -> None:
+        slept.append(seconds)
+
+    async with (
+        answering(ca, tmp_path, busy_first) as url,
+        Connection(url, anonymous_context(ca.cas), patience_s=60, world=World(sleep=sleep)) as connection,
+    ):
+        assert await connection.call("GET", "/v1/x", Answer) == Answer(number=7)
+
+    (pause_s,) = slept
+    assert least <= pause_s <= most
+
+
 async def test_what_was_refused_is_not_asked_again(ca: Authority, tmp_path: Path) -> None:
     seen: list[str] = []
 
@@ -315,6 +343,69 @@ async def test_a_request_that_is_cancelled_while_it_waits_to_be_repeated_ends_at
         task.cancel()
         with pytest.raises(asyncio.CancelledError):
             await task
+
+
+@contextlib.contextmanager
+def not_accepting() -> Iterator[socket.socket]:
+    """Listen, and accept nobody: whoever connects waits in the system's queue."""
+    with contextlib.closing(socket.create_server(("127.0.0.1", 0))) as listening:
+        yield listening
+
+
+async def test_waiting_to_be_accepted_is_no_silence_of_the_dispatcher(ca: Authority, tmp_path: Path) -> None:
+    """A heartbeat's answer must come soon, but a dispatcher to which thousands come back needs a while to accept it."""
+    context, accepted = listener_context(ca, tmp_path / "server"), asyncio.Event()
+    with not_accepting() as listening:
+        url = f"https://127.0.0.1:{listening.getsockname()[1]}"
+        async with Connection(url, anonymous_context(ca.cas)) as connection:
+            call = asyncio.create_task(connection.call("GET", "/v1/x", Answer, answer_s=0.2))
+            await asyncio.sleep(0.6)
+            is_waiting = not call.done()
+            server = await asyncio.start_server(answering_seven(accepted), sock=listening, ssl=context)
+            async with server, asyncio.timeout(20):
+                with contextlib.suppress(UnavailableError):  # an answer that comes too late is another matter
+                    await call
+                await accepted.wait()
+
+    assert is_waiting
+
+
+def answering_seven(
+    accepted: asyncio.Event,
+) -> Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]]:
+    async def answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.readuntil(b"\r\n\r\n")
+        accepted.set()
+        writer.write(b'HTTP/1.1 200 OK\r\nContent-Length: 12\r\n\r\n{"number":7}')
+        await writer.drain()
+        writer.close()
+
+    return answer
+
+
+async def test_a_silent_dispatcher_is_given_up_after_the_answers_time(ca: Authority, tmp_path: Path) -> None:
+    async def silent(request: web.Request) -> web.Response:
+        await asyncio.sleep(3600)
+        raise AssertionError(request.path)
+
+    async with calling(ca, tmp_path, silent) as connection:
+        with pytest.raises(UnavailableError, match="no answer in time"):
+            await connection.call("GET", "/v1/x", Answer, answer_s=0.1)
+
+
+async def test_a_connection_that_is_never_accepted_is_given_up(ca: Authority) -> None:
+    with not_accepting() as listening:
+        url = f"https://127.0.0.1:{listening.getsockname()[1]}"
+        async with Connection(url, anonymous_context(ca.cas), timeout_s=0.1) as connection:
+            with pytest.raises(UnavailableError, match="no answer in time"):
+                await connection.call("GET", "/v1/x", Answer)
+
+
+def test_clients_are_more_patient_than_the_longest_wait_for_their_turn() -> None:
+    """Also where the dispatcher's processor is half as fast as its pace foresees."""
+    bounds = PeerBounds()
+
+    assert 2 * bounds.backlog / bounds.accepts_per_s + HANDSHAKE_S <= connection_module.TIMEOUT_S
 
 
 # --- refused handshakes

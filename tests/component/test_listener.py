@@ -206,6 +206,51 @@ async def test_a_connection_waits_while_too_many_handshakes_are_under_way(tmp_pa
                 assert (await health).status == 200
 
 
+async def test_connections_are_accepted_at_a_pace_and_requests_go_on(tmp_path: Path) -> None:
+    """Of forty who come at once, most wait in the system's queue while an open connection is served."""
+    bounds = PeerBounds(accepts_per_s=20)
+    async with a_grid(tmp_path, bounds=bounds) as grid, raw_client(grid) as stranger:
+        await stranger.ask("GET", "/v1/health")
+        admission, began = grid.dispatcher.listener.admission, time.monotonic()
+        with idle(grid.dispatcher.port, 40):
+            answers = [await stranger.ask("GET", "/v1/health") for _ in range(20)]
+            meanwhile = admission.connections
+            async with asyncio.timeout(20):
+                while admission.connections < 22:  # noqa: ASYNC110 - nobody is told
+                    await asyncio.sleep(0.001)
+            took_s = time.monotonic() - began
+
+    assert [answer.status for answer in answers] == [200] * 20
+    assert meanwhile < 41
+    assert took_s >= 19 / 20
+
+
+async def test_whoever_waits_to_be_accepted_comes_in(tmp_path: Path) -> None:
+    async with a_grid(tmp_path, bounds=PeerBounds(accepts_per_s=20)) as grid, contextlib.AsyncExitStack() as stack:
+        readers = await asyncio.gather(*(stack.enter_async_context(tls(grid)) for _ in range(20)))
+        answers = [await status(reader) for reader in readers]
+
+    assert answers == [401] * 20
+
+
+@pytest.mark.parametrize(("allowed", "lines"), [("128\n", 1), ("4096\n", 0), ("", 0), (None, 0)])
+async def test_a_system_that_lets_few_wait_is_told_of(
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+    allowed: str | None,
+    lines: int,
+) -> None:
+    if allowed is not None:
+        (tmp_path / "somaxconn").write_text(allowed)
+    monkeypatch.setattr(listener, "SOMAXCONN", tmp_path / "somaxconn")
+    async with a_grid(tmp_path / "grid"):
+        pass
+
+    told = [text for text in caplog.messages if "net.core.somaxconn=4000" in text]
+    assert len(told) == lines
+
+
 async def test_the_dispatcher_stops_at_once_in_the_middle_of_handshakes(tmp_path: Path) -> None:
     async with a_grid(tmp_path) as grid:
         admission = grid.dispatcher.listener.admission
@@ -264,7 +309,7 @@ async def seconds_of_health(home: Path, port: int) -> float:
 
 
 async def test_idle_connections_of_one_address_keep_nobody_out(tmp_path: Path) -> None:
-    with serving(tmp_path, 256) as port, idle(port, 400):
+    with serving(tmp_path, 256) as port, idle(port, 2000):
         took_s = min([await seconds_of_health(tmp_path, port) for _ in range(3)])
         log = (tmp_path / "log").read_text()
 

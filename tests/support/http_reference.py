@@ -48,9 +48,10 @@ A list comes in parts: `items`, and `next`, the value of the query parameter `af
 null at the end.
 
 A refusal is a problem document (RFC 9457); [Errors](errors.md) explains the codes. Every route may answer
-`bad-request`, `invalid-field`, `too-large`, `busy` and `internal`, and one that demands a certificate `no-certificate`,
-`unknown-identity`, `identity-expired`, `revoked` and `forbidden`; one with an id in its path `not-found`. A path
-without a route gives `no-such-route` or `method-not-allowed`.
+`bad-request`, `invalid-field`, `too-large`, `busy` and `internal`, one that writes `overloaded`, and one that demands a
+certificate `no-certificate`, `unknown-identity`, `identity-expired`, `revoked` and `forbidden`; one with an id in its
+path `not-found`. A path without a route gives `no-such-route` or `method-not-allowed`. A refusal with the field
+`Retry-After` is about this moment: send the request again after so many seconds, and not at once with all others.
 
 A poll, a lease, a report, and a batch carry messages of the kind of app, or of batch, that they are about;
 [Kinds](#kinds) lists those that are built in, and a dispatcher may run fewer, or others of its operator. Where a kind

@@ -40,7 +40,7 @@ from worker.shell import Shell
 from worker.spool import Spool
 from worker.trouble import Mailbox
 from xwhep.client.connection import Connection
-from xwhep.client.host import HostClient
+from xwhep.client.host import HEARTBEAT_ANSWER_S, HostClient
 from xwhep.errors.jobs import UnavailableError
 from xwhep.pki.contexts import server_context, unverified_context
 from xwhep.protocol.attempts import (
@@ -173,16 +173,16 @@ class Wire(HostClient):
         self.services = self.dispatcher.services
         self.world = self.services.world
 
-    async def _way(self) -> None:
+    async def _way(self, patience_s: float) -> None:
         await self.world.sleep(0.01 + 0.2 * self.world.chance())
         if self.cut or self.world.chance() < LOST:
-            await self.world.sleep(PATIENCE_S)
+            await self.world.sleep(patience_s)
             raise UnavailableError("a message was lost")
 
-    async def _carry(self, answer: Callable[[], Awaitable[T]]) -> T:
-        await self._way()
+    async def _carry(self, answer: Callable[[], Awaitable[T]], patience_s: float = PATIENCE_S) -> T:
+        await self._way(patience_s)
         reply = await answer()
-        await self._way()
+        await self._way(patience_s)
         return reply
 
     async def _ask(self, use_case: Callable[..., Any], ref: tuple[UUID, int], shape: Any, message: Any) -> Any:
@@ -217,7 +217,7 @@ class Wire(HostClient):
             self.services.heard.note(self.caller.uid, live, self.services.now())
             return HeartbeatReply(stop=stop)
 
-        return await self._carry(answer)
+        return await self._carry(answer, HEARTBEAT_ANSWER_S)
 
     async def store(self, job_uid: UUID, attempt: int, output: Output, file: Path) -> None:
         ref, content = (job_uid, attempt), (output.digest, output.size_bytes)

@@ -6,7 +6,16 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from dispatcher.admission import MOST_CONNECTIONS, Admission, Admitted, Holds, PeerBounds, address_group
+from dispatcher.admission import (
+    MOST_BACKLOG,
+    MOST_CONNECTIONS,
+    Admission,
+    Admitted,
+    Holds,
+    Pace,
+    PeerBounds,
+    address_group,
+)
 from xwhep.errors.jobs import BusyError, UnavailableError
 
 BOUNDS = PeerBounds(connections=10, per_address=3, per_identity=2, handshakes=8)
@@ -95,6 +104,35 @@ def test_handshakes_and_connections_have_bounds_in_all() -> None:
 
     with pytest.raises(BusyError, match="no more than 10 connections open; try again later"):
         admission.enter("11")
+
+
+@given(st.lists(st.floats(0, 3), max_size=200), st.sampled_from([1.0, 7.0, 200.0]))
+def test_beginnings_keep_their_pace(pauses_s: list[float], per_s: float) -> None:
+    """However late each begins, of any of them no more than two too many have begun since another one."""
+    pace, now, begun = Pace(per_s), 1000.0, []
+    for pause_s in pauses_s:
+        now += pause_s / per_s
+        now += pace.wait_s(now)
+        pace.begin(now)
+        begun.append(now)
+
+    for first in range(len(begun)):
+        for last in range(first, len(begun)):
+            assert last - first <= (begun[last] - begun[first]) * per_s + 1 + 1e-6
+
+
+def test_a_pace_is_kept_by_those_that_come_a_little_late() -> None:
+    pace, now = Pace(100), 0.0
+    for _ in range(100):
+        now += pace.wait_s(now) + 0.004  # a timer that is late
+        pace.begin(now)
+
+    assert now == pytest.approx(1.0, abs=0.02)
+
+
+@pytest.mark.parametrize(("accepts_per_s", "backlog"), [(200.0, 4000), (10.0, 200), (0.01, 1), (1e6, MOST_BACKLOG)])
+def test_the_backlog_is_for_as_many_as_are_accepted_in_time(accepts_per_s: float, backlog: int) -> None:
+    assert PeerBounds(accepts_per_s=accepts_per_s).backlog == backlog
 
 
 def test_a_busy_dispatcher_is_one_to_try_again_at() -> None:

@@ -16,6 +16,12 @@ def test_pauses_after_failures_grow_to_a_bound_and_start_again_after_a_success()
     assert backoff.failed("a", 0.0) == FIRST_PAUSE_S
 
 
+def test_a_pause_is_as_long_as_the_other_side_asked_for_at_least() -> None:
+    assert Backoff[str](lambda: 0.0).failed("a", 0.0, 7.0) == 7.0
+    assert Backoff[str](lambda: 0.5).failed("a", 0.0, 7.0) == 10.5
+    assert Backoff[str](lambda: 1.0).failed("a", 0.0, 0.1) == FIRST_PAUSE_S
+
+
 def test_a_pause_is_one_things_own_and_ends() -> None:
     backoff: Backoff[str] = Backoff(lambda: 0.0)
     pause_s = backoff.failed("a", 100.0)

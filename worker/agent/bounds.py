@@ -7,6 +7,7 @@ from typing import Final
 
 from worker.agent.events import POLL_S
 from worker.agent.holdings import Holdings, Traits
+from xwhep.protocol.attempts import MAX_WAIT_S
 
 #: how long a poll is held open that asks for less than may run here as soon as a run ends, seconds
 BRIEF_POLL_S: Final = 2.0
@@ -19,6 +20,7 @@ class Bounds:
     slots: int  #: attempts that run
     kinds: dict[str, Traits]  #: those that may run here
     most_kept_bytes: int  #: from here on, results that wait for the dispatcher keep more work away
+    poll_s: float = POLL_S  #: how long a poll is held open, as the dispatcher said
     paused: bool = False  #: by the owner: what can rest rests, and no more of it is asked for
 
     def allow(self, kind: str, held: Holdings) -> bool:
@@ -40,4 +42,8 @@ class Bounds:
 
     def wait_s(self, asked: frozenset[str]) -> float:
         """Return how long a poll for these kinds is held open, seconds."""
-        return POLL_S if asked == self.kinds.keys() else BRIEF_POLL_S
+        return self.poll_s if asked == self.kinds.keys() else BRIEF_POLL_S
+
+    def hear_wait_s(self, told_s: float | None) -> None:
+        """Take in how long the next poll may wait; an older dispatcher does not say, and refuses more than it knows."""
+        self.poll_s = POLL_S if told_s is None else min(max(told_s, BRIEF_POLL_S), MAX_WAIT_S)

@@ -101,14 +101,16 @@ class Agent:
     def _poll_answered(self, event: events.PollAnswered) -> None:
         self._polling = False
         self._link.answered()
+        self.bounds.hear_wait_s(event.next_wait_s)
         if event.lease is not None:
             self._take(event.lease, event.now)
 
     @_on.register
     def _poll_failed(self, event: events.PollFailed) -> None:
         self._polling = False
+        self.bounds.hear_wait_s(None)
         if not self.stopping:  # a poll that was abandoned says nothing about the dispatcher
-            self._miss(event.now)
+            self._miss(event.now, event.retry_after_s)
 
     @_on.register
     def _heartbeat_answered(self, event: events.HeartbeatAnswered) -> None:
@@ -125,7 +127,7 @@ class Agent:
     def _heartbeat_failed(self, event: events.HeartbeatFailed) -> None:
         self._beating = False
         self._heartbeat_at = event.now
-        self._miss(event.now)
+        self._miss(event.now, event.retry_after_s)
 
     @_on.register
     def _report_made(self, event: events.ReportMade) -> None:
@@ -159,7 +161,7 @@ class Agent:
     @_on.register
     def _delivery_failed(self, event: events.DeliveryFailed) -> None:
         self.held[event.ref].sending = False
-        self._miss(event.now)
+        self._miss(event.now, event.retry_after_s)
 
     @_on.register
     def _delivery_postponed(self, event: events.DeliveryPostponed) -> None:
@@ -286,9 +288,9 @@ class Agent:
         del self.held[ref]
         self._do(events.Forget(ref))
 
-    def _miss(self, now: float) -> None:
-        """Take in that the dispatcher did not answer."""
-        self._link.failed(now, self._jitter(), stopping=self.stopping)
+    def _miss(self, now: float, at_least_s: float) -> None:
+        """Take in that the dispatcher did not answer, or asked to wait."""
+        self._link.failed(now, self._jitter(), at_least_s, stopping=self.stopping)
 
     def _lengthen(self, pause: Pause, now: float) -> None:
         pause.lengthen(now, self._jitter())

@@ -14,7 +14,7 @@ from xwhep.protocol.attempts import Lease
 #: a lease of whichever kind
 AnyLease: TypeAlias = Lease[Any]
 
-#: how long a poll is held open, seconds
+#: how long a poll is held open unless the dispatcher says another length, seconds
 POLL_S: Final = 25.0
 
 
@@ -76,11 +76,14 @@ class PollAnswered(Event):
     """The dispatcher gave work, or None."""
 
     lease: AnyLease | None
+    next_wait_s: float | None = None  #: how long the next poll may wait; None: the dispatcher does not say
 
 
 @dataclass(frozen=True, slots=True)
 class PollFailed(Event):
-    """The dispatcher could not be reached."""
+    """The dispatcher could not be reached, or asked to wait."""
+
+    retry_after_s: float = 0.0  #: at least, seconds
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,7 +95,9 @@ class HeartbeatAnswered(Event):
 
 @dataclass(frozen=True, slots=True)
 class HeartbeatFailed(Event):
-    """The dispatcher could not be reached."""
+    """The dispatcher could not be reached, or asked to wait."""
+
+    retry_after_s: float = 0.0  #: at least, seconds
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,9 +135,10 @@ class EndAnswered(Event):
 
 @dataclass(frozen=True, slots=True)
 class DeliveryFailed(Event):
-    """A report or an end did not reach the dispatcher."""
+    """A report or an end did not reach the dispatcher, or it asked to wait."""
 
     ref: Ref
+    retry_after_s: float = 0.0  #: at least, seconds
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,6 +8,8 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Final
 
+from xwhep.backoff import pause_s
+
 #: the first and the longest pause while the dispatcher is away, seconds; the longest is half of a lease, so that a
 #: dispatcher that comes back hears of a running attempt before it gives the job to another
 FIRST_PAUSE_S: Final = 0.5
@@ -24,13 +26,17 @@ class Pause:
     failures: int = 0
     longest_s: float = LONGEST_PAUSE_S
 
-    def lengthen(self, now: float, jitter: float) -> None:
-        """Wait longer than the last time; `jitter`, in [0, 1), spreads those who failed together."""
-        if now < self.not_before:
-            return  # several requests failed together: that is one failure
-        longest = min(self.longest_s, FIRST_PAUSE_S * 2.0 ** min(self.failures, 16))
-        self.not_before = now + longest * (0.5 + jitter / 2)
-        self.failures += 1
+    def lengthen(self, now: float, jitter: float, at_least_s: float = 0.0) -> None:
+        """Wait longer than the last time, on average, and at least as long as the other side asked for.
+
+        `jitter`, in [0, 1), spreads those who failed together.
+        """
+        is_new = now >= self.not_before  # several requests that failed together are one failure
+        if is_new or at_least_s:
+            longest_s = self.longest_s if is_new else 0.0
+            until_s = pause_s(self.failures, jitter, first_s=FIRST_PAUSE_S, longest_s=longest_s, at_least_s=at_least_s)
+            self.not_before = max(self.not_before, now + until_s)
+        self.failures += is_new
 
     def end(self) -> None:
         """Go on at once: something succeeded."""
@@ -53,7 +59,7 @@ class Link:
         self.pause.end()
         self.gave_up = False
 
-    def failed(self, now: float, jitter: float, *, stopping: bool) -> None:
-        """Take in that the dispatcher did not answer."""
-        self.pause.lengthen(now, jitter)
+    def failed(self, now: float, jitter: float, at_least_s: float, *, stopping: bool) -> None:
+        """Take in that the dispatcher did not answer, or asked to wait so long at least."""
+        self.pause.lengthen(now, jitter, at_least_s)
         self.gave_up = stopping

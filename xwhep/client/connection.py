@@ -18,6 +18,7 @@ import aiohttp
 from aiohttp.payload import TOO_LARGE_BYTES_BODY
 from pydantic import BaseModel, ValidationError
 
+from xwhep.backoff import pause_s
 from xwhep.client.failures import connection_error
 from xwhep.client.streams import Moved, Outgoing, bounded, receive, unwatched
 from xwhep.errors.base import RemoteError, XwhepError, from_problem
@@ -36,6 +37,15 @@ MAX_REPLY_BYTES: Final = 16 * 1024 * 1024
 FIRST_PAUSE_S: Final = 0.2
 LONGEST_PAUSE_S: Final = 5.0
 
+#: how long a connection may take to stand, and then how long the dispatcher may be silent about a request, seconds. A
+#: connection waits for its turn where thousands come at once: the dispatcher bounds that to 20, or 40 on a processor
+#: half as fast as it foresees, and the handshake to 10
+TIMEOUT_S: Final = 60.0
+
+#: how long a dispatcher, or a server in its place, can make a client wait at least, seconds: a worker that waits twice
+#: as long, by its jitter, is still heard of before its leases end
+LONGEST_RETRY_AFTER_S: Final = 20.0
+
 #: what aiohttp and TLS raise; any other OSError is about a file of this machine
 _NETWORK_FAULTS: Final = (aiohttp.ClientError, ConnectionError, TimeoutError, ssl.SSLError)
 
@@ -44,13 +54,22 @@ RandomSource = Callable[[], float]
 Explain = Callable[[], XwhepError | None]
 
 
-def pause_before_retry(attempt: int, jitter: RandomSource) -> float:
-    """Return how long to wait before repeating a request, seconds: doubling, bounded, spread over its upper half.
+def pause_before_retry(attempt: int, jitter: RandomSource, at_least_s: float = 0.0) -> float:
+    """Return how long to wait before repeating a request, seconds.
 
-    `attempt` counts from 0; `jitter` gives numbers in [0, 1).
+    `attempt` counts from 0; `jitter` gives numbers in [0, 1); `at_least_s` is what the dispatcher asked for.
     """
-    longest = min(LONGEST_PAUSE_S, FIRST_PAUSE_S * float(2 ** min(attempt, 16)))
-    return longest * (0.5 + jitter() / 2)
+    return pause_s(attempt, jitter(), first_s=FIRST_PAUSE_S, longest_s=LONGEST_PAUSE_S, at_least_s=at_least_s)
+
+
+def retry_after_s(field: str | None) -> float:
+    """Return the seconds of a field `Retry-After`, bounded; 0 where there are none (RFC 9110, 10.2.3).
+
+    A date counts as none: it would be read off this machine's clock, which may be wrong.
+    """
+    if field is None or not field.isascii() or not field.isdigit():
+        return 0.0
+    return min(float(field[:10]), LONGEST_RETRY_AFTER_S)
 
 
 class _Connector(aiohttp.TCPConnector):
@@ -105,7 +124,7 @@ class Connection:
         context: ssl.SSLContext,
         *,
         patience_s: float = 0.0,
-        timeout_s: float = 60.0,
+        timeout_s: float = TIMEOUT_S,
         explain: Explain | None = None,
         world: World = REAL,
     ) -> None:
@@ -154,17 +173,26 @@ class Connection:
         reply: type[ReplyT],
         body: BaseModel | None = None,
         params: Mapping[str, str] | None = None,
+        *,
+        answer_s: float | None = None,
     ) -> ReplyT:
         """Send a request and return its reply.
+
+        `answer_s` is how long the dispatcher may be silent once it has the request, if not as for the others; what a
+        connection takes to stand is not part of it.
 
         Raises:
             XwhepError: what the dispatcher refused, or that it cannot be reached.
         """
+        timeout = self._timeout
+        if answer_s is not None:
+            timeout = aiohttp.ClientTimeout(total=None, connect=timeout.connect, sock_read=answer_s)
 
         async def once() -> ReplyT:
             data = None if body is None else _sendable(body.model_dump_json(exclude_none=True).encode())
             headers = {} if data is None else {"Content-Type": "application/json"}
-            async with self._request(method, path, data=data, headers=headers, params=params) as response:
+            options = {"data": data, "headers": headers, "params": params}
+            async with self._request(method, path, timeout=timeout, **options) as response:
                 return _parse(reply, await _read_bounded(response))
 
         return await self._patiently(once)
@@ -215,7 +243,9 @@ class Connection:
         try:
             async with self._session.request(method, self.url + path, allow_redirects=False, **options) as response:
                 if response.status >= 300:  # a redirect is no answer of ours either
-                    raise _problem(response.status, await _read_bounded(response))
+                    problem = _problem(response.status, await _read_bounded(response))
+                    problem.retry_after_s = retry_after_s(response.headers.get("Retry-After"))
+                    raise problem
                 yield response
         except _NETWORK_FAULTS as error:
             raise self._explained(connection_error(self.url, error)) from error
@@ -232,8 +262,8 @@ class Connection:
         while True:
             try:
                 return await once()
-            except UnavailableError:
-                pause = pause_before_retry(attempt, self.world.chance)
+            except UnavailableError as error:
+                pause = pause_before_retry(attempt, self.world.chance, error.retry_after_s)
                 if self.world.monotonic() + pause > deadline:
                     raise
                 attempt += 1

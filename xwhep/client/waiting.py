@@ -61,9 +61,10 @@ async def _until(ask: Callable[[], Awaitable[bool]], world: World) -> None:
         try:
             if await ask():
                 return
-            heard_at = world.monotonic()
-        except UnavailableError:
+            heard_at, asked_s = world.monotonic(), 0.0
+        except UnavailableError as error:
             if world.monotonic() - heard_at > SILENCE_S:
                 raise
-        await world.sleep(pause_s)
+            asked_s = error.retry_after_s * (1 + world.chance())
+        await world.sleep(max(pause_s, asked_s))
         pause_s = min(LONGEST_PAUSE_S, pause_s * 1.5)

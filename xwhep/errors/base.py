@@ -26,6 +26,8 @@ class XwhepError(Exception):
         self.text = text
         self.field = field  #: the request's field at fault, as a dotted path
         self.remote = False  #: whether another process raised it
+        #: how long to wait at least before trying again, seconds; 0: the dispatcher does not say
+        self.retry_after_s = 0.0
 
     def __init_subclass__(cls, **options: Any) -> None:
         """Enter the code, if the class has one of its own."""

@@ -70,6 +70,16 @@ class BusyError(UnavailableError):
         super().__init__(f"the dispatcher keeps no more than {bound} {what} open")
 
 
+class OverloadedError(UnavailableError):
+    """So many requests wait for the dispatcher's database that it takes no more of them now."""
+
+    code = "overloaded"
+
+    def __init__(self, bound: int, retry_after_s: float) -> None:
+        super().__init__(f"more than {bound} requests wait for the dispatcher's database")
+        self.retry_after_s = retry_after_s
+
+
 class ProtocolTooOldError(XwhepError):
     """A worker that speaks a version of the protocol which is no longer served."""
 

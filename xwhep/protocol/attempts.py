@@ -18,8 +18,10 @@ OLDEST_PROTOCOL = 2
 #: seconds between heartbeats, and from a heartbeat to the end of the lease
 HEARTBEAT_S = 10
 LEASE_S = 60
-#: the longest that a poll is held open, seconds
-MAX_WAIT_S = 30
+#: the longest that a poll is held open, seconds: routers and load balancers forget what is silent for 4 minutes
+MAX_WAIT_S = 200
+#: how long one is held open that does not say how long, seconds
+USUAL_WAIT_S = 30
 
 #: the files of a job at its largest limit, and its two streams
 MAX_OUTPUTS: Final = 10_002
@@ -37,7 +39,7 @@ class LeaseRequest(Request):
     os: Os
     cpu: Cpu
     kinds: Annotated[dict[KindName, Details], Field(max_length=16)]  #: each with what the host says of itself for it
-    wait_s: Annotated[float, Field(ge=0, le=MAX_WAIT_S)] = MAX_WAIT_S
+    wait_s: Annotated[float, Field(ge=0, le=MAX_WAIT_S)] = USUAL_WAIT_S
 
 
 class Work(Reply):
@@ -63,6 +65,8 @@ class LeaseReply(Reply, Generic[WorkT]):
     """The answer to a poll; no lease means: nothing fits, ask again."""
 
     lease: Lease[WorkT] | None = None
+    #: how long the host's next poll may wait, seconds: the longer, the more hosts poll
+    wait_s: Annotated[float, Field(ge=0, le=86400)] | None = None
 
 
 class AttemptRef(BaseModel):
@@ -201,3 +205,4 @@ class ExchangeReply(Reply, Generic[WorkT]):
     ends: list[AttemptAnswer] = Field(default_factory=list)
     stop: list[AttemptRef] = Field(default_factory=list)
     leases: list[Lease[WorkT]] = Field(default_factory=list)
+    wait_s: Annotated[float, Field(ge=0, le=86400)] | None = None  #: how long the next that only asks may wait

@@ -1,0 +1,128 @@
+"""More requests than the database takes: callers are told when to come back, and the dispatcher's own work goes on."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import threading
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+from sqlmodel import Session
+
+from dispatcher.admission import PeerBounds
+from dispatcher.housekeeping import tend_leases
+from dispatcher.storage.database import RETRY_AFTER_S
+from tests.support.desk import poll_request
+from tests.support.grid import GridUnderTest, a_grid
+from tests.support.kinds import NATIVE
+from tests.support.raw import Answer, raw_client
+from xwhep.errors.jobs import OverloadedError
+from xwhep.protocol.attempts import Heartbeat
+from xwhep.rights import Role
+
+BOUND = 8
+NOTHING = {"attempts": list[object]()}
+
+
+@contextlib.asynccontextmanager
+async def a_slow_disk(grid: GridUnderTest) -> AsyncIterator[None]:
+    """Hold the writer: what comes meanwhile waits."""
+    entered, go_on = threading.Event(), threading.Event()
+
+    def hold(_session: Session) -> None:
+        entered.set()
+        assert go_on.wait(60)
+
+    holding = asyncio.create_task(grid.services.database.run_own_long(hold))
+    assert await asyncio.to_thread(entered.wait, 60)
+    try:
+        yield
+    finally:
+        go_on.set()
+        await holding
+
+
+async def until_wait(grid: GridUnderTest, count: int) -> None:
+    async with asyncio.timeout(60):
+        while grid.services.database.waiting < count:  # noqa: ASYNC110 - nobody is told
+            await asyncio.sleep(0.001)
+
+
+def fill(grid: GridUnderTest) -> list[asyncio.Task[None]]:
+    """Let as much wait as may."""
+    return [asyncio.create_task(grid.services.database.run(lambda _session: None)) for _ in range(BOUND)]
+
+
+async def test_a_request_too_many_is_told_when_to_come_back(tmp_path: Path) -> None:
+    async with (
+        a_grid(tmp_path, bounds=PeerBounds(waiting=BOUND)) as grid,
+        raw_client(grid, await grid.member(Role.HOST, "bob")) as bob,
+    ):
+        assert (await bob.ask("POST", "/v1/heartbeats", json=NOTHING)).status == 200
+        async with a_slow_disk(grid):
+            orders = fill(grid)
+            await until_wait(grid, BOUND)
+            async with bob.session.post("/v1/heartbeats", json=NOTHING) as refused:
+                problem = await refused.json(content_type=None)
+            read = await bob.ask("GET", "/v1/whoami")
+        await asyncio.gather(*orders)
+        after = await bob.ask("POST", "/v1/heartbeats", json=NOTHING)
+
+    assert (refused.status, problem["code"]) == (503, "overloaded")
+    assert refused.headers["Retry-After"] == str(int(RETRY_AFTER_S))
+    assert problem["detail"] == "more than 8 requests wait for the dispatcher's database; try again later"
+    assert read.status == 200
+    assert after.status == 200
+
+
+async def test_a_worker_hears_how_long_to_wait(tmp_path: Path) -> None:
+    async with a_grid(tmp_path, bounds=PeerBounds(waiting=BOUND)) as grid, grid.host("bob") as bob:
+        assert await bob.lease(poll_request(NATIVE, wait_s=0)) is None
+        async with a_slow_disk(grid):
+            orders = fill(grid)
+            await until_wait(grid, BOUND)
+            refusals = await asyncio.gather(
+                bob.lease(poll_request(NATIVE, wait_s=30)),
+                bob.heartbeat(Heartbeat(attempts=[])),
+                return_exceptions=True,
+            )
+        await asyncio.gather(*orders)
+
+    assert [type(error) for error in refusals] == [OverloadedError] * 2
+    assert [error.retry_after_s for error in refusals if isinstance(error, OverloadedError)] == [RETRY_AFTER_S] * 2
+
+
+async def test_housekeeping_is_never_refused(tmp_path: Path) -> None:
+    async with a_grid(tmp_path, bounds=PeerBounds(waiting=BOUND)) as grid:
+        services = grid.services
+        async with a_slow_disk(grid):
+            orders = fill(grid)
+            await until_wait(grid, BOUND)
+            services.heard.note_host(grid.administrator().member.uid, services.now())
+            tended = asyncio.create_task(tend_leases(services, services.now()))
+            await until_wait(grid, BOUND + 1)
+        await asyncio.gather(*orders)
+        assert await tended <= services.now()
+
+
+async def test_one_user_who_keeps_the_queue_full_keeps_nobody_else_out(tmp_path: Path) -> None:
+    """A member has a quarter of what may wait, whatever it opens."""
+    async with (
+        a_grid(tmp_path, bounds=PeerBounds(waiting=BOUND)) as grid,
+        grid.host("bob") as bob,
+        contextlib.AsyncExitStack() as stack,
+    ):
+        await bob.heartbeat(Heartbeat(attempts=[]))
+        eve = await grid.member(Role.HOST, "eve")
+        ways = [await stack.enter_async_context(raw_client(grid, eve)) for _ in range(2 * BOUND)]
+        async with a_slow_disk(grid):
+            floods = [asyncio.create_task(way.ask("POST", "/v1/heartbeats", json=NOTHING)) for way in ways]
+            await until_wait(grid, BOUND // 4)
+            beat = asyncio.create_task(bob.heartbeat(Heartbeat(attempts=[])))
+            await until_wait(grid, BOUND // 4 + 1)
+        reply = await beat
+        answers = await asyncio.gather(*floods, return_exceptions=True)
+
+    assert reply.stop == []
+    assert [isinstance(answer, Answer) and answer.status for answer in answers].count(200) == BOUND // 4
