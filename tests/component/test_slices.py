@@ -17,7 +17,8 @@ from sqlmodel import Session, col, select, update
 from dispatcher import housekeeping, server
 from dispatcher.scheduling.leases import LEASE
 from dispatcher.storage.tables import Attempt, Batch, Job
-from dispatcher.usecases import batches, jobs, leasing, members, slices
+from dispatcher.usecases import batches, claims, jobs, leasing, members, slices
+from dispatcher.usecases.offers import Offer
 from dispatcher.usecases.slices import PENDING_AT_A_TIME
 from tests.component.test_query_plans import plans, statements
 from tests.support.content import register, submit
@@ -191,6 +192,16 @@ def test_no_job_of_a_batch_that_has_ended_is_leased(desk: Desk, ends: dict[str, 
 
     assert given[0] is not None
     assert (given[0].job_uid, given[1]) == (after.uid, None)
+
+
+@pytest.mark.parametrize("ends", [{"cancelled": True}, {}])
+def test_a_job_that_was_offered_before_its_batch_ended_is_not_claimed(desk: Desk, ends: dict[str, bool]) -> None:
+    bag, host = desk.bag(1), desk.member("bob", Role.HOST)
+    offer = Offer(job_uid=bag.jobs[0].uid)
+    desk.database.run_now(end_alone, bag.uid, desk.now, **ends)
+
+    assert run(desk, claims.claim, offer, host.uid) is None
+    assert desk.database.run_now(statuses, bag.uid) == {Status.PENDING: 1}
 
 
 def test_a_job_of_a_batch_is_counted_wherever_it_goes(desk: Desk) -> None:
