@@ -24,6 +24,8 @@ from xwhep.sql.prepared import PreparedRead
 
 #: jobs that a host has just lost from which it is kept, at most: the latest; so a look at a queue is bounded too
 LOST_KEPT: Final = 64
+#: jobs of ended batches past which a queue is looked at, at most
+PAST_ENDED: Final = 300
 _FIRST: Final = datetime.min.replace(tzinfo=UTC)
 #: a job of a batch that has ended is cancelled, also while its row does not say so yet. One that had ended before may
 #: be tried again, unless its owner has cancelled the batch. A job in no batch costs nothing.
@@ -165,12 +167,13 @@ def next_jobs(
     queues, passed = ready.queues, set[Queue]()
     while (first := queues.first(classes, passed)) is not None:
         queue, _ = first
-        look = at_most + 1 + len(lost)
-        head = _HEAD.all(session, match_class=queue.match_class, owner=queue.owner_uid, at_most=look)
+        head = _head(session, queue, at_most + 1 + len(lost))
         queues.put(queue, head[0].order if head else None)
         if queues.first(classes, passed) != (queue, head[0].order if head else None):
             continue  # the queue began later than it was thought to
-        # jobs of a batch that has ended go away by themselves, and what is behind them waits until then
+        if head and not any(one.may_run for one in head):
+            # they go away by themselves (`slices`): what is far behind them waits until then
+            head = _head(session, queue, PAST_ENDED)
         free = [one for one in head if one.may_run and one.job.uid not in lost][:at_most]
         passed.add(queue)
         if free:
@@ -178,6 +181,10 @@ def next_jobs(
             jobs = [one.job for one in free if others is None or one is free[0] or one.order <= others[1]]
             return Offer(queue, jobs, head)
     return None
+
+
+def _head(session: Session, queue: Queue, at_most: int) -> list[ReadyJob]:
+    return _HEAD.all(session, match_class=queue.match_class, owner=queue.owner_uid, at_most=at_most)
 
 
 def next_source(session: Session, ready: Ready, classes: frozenset[int]) -> UUID | None:

@@ -17,8 +17,9 @@ from sqlmodel import Session, col, select, update
 from dispatcher import housekeeping, server
 from dispatcher.scheduling.leases import LEASE
 from dispatcher.storage.tables import Attempt, Batch, Job
-from dispatcher.usecases import batches, claims, jobs, leasing, members, slices
-from dispatcher.usecases.offers import Offer
+from dispatcher.usecases import batches, claims, jobs, leasing, members, ready, slices
+from dispatcher.usecases.giving import Asker
+from dispatcher.usecases.offers import PAST_ENDED, Offer, next_jobs
 from dispatcher.usecases.slices import PENDING_AT_A_TIME
 from tests.component.test_query_plans import plans, statements
 from tests.support.content import register, submit
@@ -197,11 +198,38 @@ def test_no_job_of_a_batch_that_has_ended_is_leased(desk: Desk, ends: dict[str, 
 @pytest.mark.parametrize("ends", [{"cancelled": True}, {}])
 def test_a_job_that_was_offered_before_its_batch_ended_is_not_claimed(desk: Desk, ends: dict[str, bool]) -> None:
     bag, host = desk.bag(1), desk.member("bob", Role.HOST)
-    offer = Offer(job_uid=bag.jobs[0].uid)
+    offered = desk.database.run_now(look, host)
     desk.database.run_now(end_alone, bag.uid, desk.now, **ends)
 
-    assert run(desk, claims.claim, offer, host.uid) is None
+    assert [job.uid for job in offered.jobs] == [bag.jobs[0].uid]
+    assert desk.database.run_now(claims.claim, offered.jobs[0]) is None
     assert desk.database.run_now(statuses, bag.uid) == {Status.PENDING: 1}
+
+
+def look(session: Session, host: Caller) -> Offer:
+    """Return what a host is offered, before it takes any of it."""
+    waiting = ready.recall(session)
+    profile = Asker.of(KINDS, host, poll_request(NATIVE)).profile
+    offer = next_jobs(session, waiting, waiting.fitting.of(profile), frozenset(), at_most=1)
+    assert offer is not None
+    return offer
+
+
+def test_jobs_of_an_ended_batch_hold_nobody_back_but_their_owner(desk: Desk) -> None:
+    """However many there are, a look at their queue is bounded, and the last slice lets hosts look again."""
+    bag = desk.bag(2)
+    desk.database.run_now(fill, bag.uid, 2 * PAST_ENDED)
+    desk.database.run_now(end_alone, bag.uid, desk.now, cancelled=True)
+    desk.pass_time(1)
+    behind, host = desk.submit(), desk.member("bob", Role.HOST)
+    before = desk.lease(host, NATIVE)
+    while run(desk, slices.follow_up):
+        pass
+    after = desk.lease(host, NATIVE)
+
+    assert before is None
+    assert after is not None
+    assert after.job_uid == behind.uid
 
 
 def test_a_job_of_a_batch_is_counted_wherever_it_goes(desk: Desk) -> None:
