@@ -19,7 +19,7 @@ from sqlmodel import Session, col
 
 from dispatcher.kinds.contract import Case
 from dispatcher.kinds.registry import Kinds
-from dispatcher.scheduling.judge import Finding, JudgedAttempt, Judgement, Policy, judge
+from dispatcher.scheduling.judge import Finding, JudgedAttempt, Policy, judge
 from dispatcher.storage.tables import Attempt, AttemptClaim, Job
 from dispatcher.usecases import ready
 from dispatcher.usecases.counts import Move, note_ends
@@ -50,15 +50,12 @@ _FORGET_CLAIMS: Final = PreparedWrite(
         col(AttemptClaim.job_uid) == bindparam("job"), col(AttemptClaim.attempt) == bindparam("number")
     )
 )
-_OPEN_JOBS: Final = PreparedRead(
-    sqlalchemy.select(*(col(getattr(Job, name)) for name in _OpenJob._fields)).where(
-        col(Job.uid) == bindparam("job"), _IS_OPEN
-    ),
-    _OpenJob,
-)
-_ATTEMPTS: Final = PreparedRead(
-    sqlalchemy.select(col(Attempt.number), col(Attempt.status)).where(col(Attempt.job_uid) == bindparam("job")),
-    JudgedAttempt,
+#: a job that is open, once for each of its attempts: in one statement, so that both are of one moment
+_OPEN_JOB: Final = PreparedRead(
+    sqlalchemy.select(*(col(getattr(Job, name)) for name in _OpenJob._fields), col(Attempt.number), col(Attempt.status))
+    .join(Attempt, col(Attempt.job_uid) == col(Job.uid))
+    .where(col(Job.uid) == bindparam("job"), _IS_OPEN),
+    lambda *columns: (_OpenJob(*columns[:-2]), JudgedAttempt(*columns[-2:])),
 )
 _DECIDE: Final = PreparedWrite(
     update(Job)
@@ -107,6 +104,7 @@ class Decision:
     attempt: int | None = None  #: the number of the one that decided
     wanted: int = 0  #: how many more attempts may be leased now
     batch_uid: UUID | None = None  #: of the job
+    has_live: bool = True  #: whether attempts of it may still be under way; no new one begins unseen
 
     @property
     def status(self) -> Status:
@@ -132,9 +130,10 @@ def end_attempts(session: Session, kinds: Kinds, ends: Sequence[AttemptEnd], *, 
     refs = [(end.job_uid, end.number) for end in ends if _end(session, end, now)]
     if not refs:
         return []
-    # nothing more is taken from them, so nothing can be repeated
-    _FORGET_CLAIMS.each(session, [{"job": uid, "number": number} for uid, number in refs])
     cases = load_cases(session, kinds, refs)
+    # nothing more is taken from them, so nothing can be repeated
+    reporting = [case.attempt for kind, case in cases if kinds.may_have_reported(kind)]
+    _FORGET_CLAIMS.each(session, [{"job": attempt.job_uid, "number": attempt.number} for attempt in reporting])
     apply(session, by_kind(cases, lambda kind, group: kind.account(group)))
     return [case for _, case in cases]
 
@@ -162,29 +161,31 @@ def _ending(columns: frozenset[str], *, only_silent: bool) -> PreparedWrite:
 def _judged(session: Session, uids: Collection[UUID]) -> tuple[list[Decision], set[UUID]]:
     """Return what the judge says of jobs that are open, and the jobs that somebody else is changing just now."""
     decisions, unclear = [], set()
-    jobs = [job for some in _OPEN_JOBS.each(session, [{"job": uid} for uid in uids]) for job in some]
-    attempts = _ATTEMPTS.each(session, [{"job": job.uid} for job in jobs])
-    for job, outcomes in zip(jobs, attempts, strict=True):
-        judgement = judge(Policy(job.attempts_allowed), outcomes)
+    for found in _OPEN_JOB.each(session, [{"job": uid} for uid in uids]):
+        if not found:
+            continue  # somebody else has decided it
+        job, outcomes = found[0][0], [attempt for _, attempt in found]
         if len(outcomes) != job.attempts_made:
             unclear.add(job.uid)
-        elif (decision := _decision(job, judgement)) is not None:
+        elif (decision := _decision(job, outcomes)) is not None:
             decisions.append(decision)
     return decisions, unclear
 
 
-def _decision(job: _OpenJob, judgement: Judgement) -> Decision | None:
-    """Return what follows from a judgement; None if others are under way, so that nothing does."""
+def _decision(job: _OpenJob, outcomes: Sequence[JudgedAttempt]) -> Decision | None:
+    """Return what follows from the attempts of a job; None if others are under way, so that nothing does."""
+    judgement = judge(Policy(job.attempts_allowed), outcomes)
     if judgement.finding is Finding.UNDECIDED and not judgement.wanted:
         return None
     event, decided = _EVENTS[judgement.finding], (judgement.attempt, judgement.wanted)
-    return Decision(job.uid, job.status, event, job.attempts_made, *decided, job.batch_uid)
+    has_live = any(attempt.status is AttemptStatus.LEASED for attempt in outcomes)
+    return Decision(job.uid, job.status, event, job.attempts_made, *decided, job.batch_uid, has_live=has_live)
 
 
 def decide_jobs(session: Session, kinds: Kinds, decisions: Iterable[Decision], *, now: datetime) -> set[UUID]:
     """Carry out decisions on jobs that are still as they were seen; return these jobs."""
     carried_out = [decision for decision in decisions if _decide(session, decision, now)]
-    ended = {one.job_uid: one.event for one in carried_out if is_final(one.status)}
+    ended = {one.job_uid: one.event for one in carried_out if is_final(one.status) and one.has_live}
     if ended:
         _revoke_others(session, kinds, ended, now)
     note_ends(session, kinds, [Move(one.batch_uid, one.seen, one.status) for one in carried_out], now=now)
