@@ -25,4 +25,4 @@ if os.access(ROOT, os.W_OK):  # others than the clone's owner have their own hom
 settings.register_profile("busy", parent=settings(), deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("busy")
 
-pytest_plugins = ["tests.support.skips"]
+pytest_plugins = ["tests.support.measuring", "tests.support.skips"]

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.support.chains import each_kind, running_chain
+from tests.support.chains import each_kind_measured_once, running_chain
 from tests.support.dapps import BLOCK_S, Market, a_market, account, search
 from xwhep.chain.deploying import Deployer, Plan
 from xwhep.chain.deployment import Deployment
@@ -36,7 +36,7 @@ from xwhep.vanity.split_key import keygen
 POINT = decode(keygen()[1])
 
 
-@each_kind
+@each_kind_measured_once
 async def test_tasks_go_the_whole_way(kind: Kind, tmp_path: Path) -> None:
     async with a_market(kind, tmp_path) as market:
         await _two_tasks(market)
@@ -80,7 +80,7 @@ async def _two_tasks(market: Market) -> None:
     assert await hub.rlc_balance(alice) == 999 * RLC
 
 
-@each_kind
+@each_kind_measured_once
 async def test_each_refusal_has_its_name(kind: Kind, tmp_path: Path) -> None:
     async with a_market(kind, tmp_path) as market:
         hub, node = market.hub, market.node
@@ -106,10 +106,10 @@ async def test_each_refusal_has_its_name(kind: Kind, tmp_path: Path) -> None:
             await node.call(hub.refund(7))
 
 
-@each_kind
+@each_kind_measured_once
 async def test_what_a_node_says_to_a_transaction(kind: Kind, tmp_path: Path) -> None:
     alice, poor = account(tmp_path / "alice"), account(tmp_path / "poor")
-    async with running_chain(kind, [alice.address], None) as chain, Node.open(chain.url) as node:
+    async with running_chain(kind, [alice.address], None, measured=False) as chain, Node.open(chain.url) as node:
         to_self = Call(alice.address, b"", 5)
         first = await prepare(node, alice, to_self)
         fees = {"max_fee_wei": first.max_fee_wei, "tip_wei": first.tip_wei}
@@ -138,7 +138,7 @@ async def test_what_a_node_says_to_a_transaction(kind: Kind, tmp_path: Path) -> 
 
 async def test_a_foreign_transaction_takes_the_nonce(tmp_path: Path) -> None:
     alice = account(tmp_path / "alice")
-    async with running_chain(Kind.PY_EVM, [alice.address], None) as chain, Node.open(chain.url) as node:
+    async with running_chain(Kind.PY_EVM, [alice.address], None, measured=False) as chain, Node.open(chain.url) as node:
         one = await prepare(node, alice, Call(alice.address, b"", 1))
         other = await prepare(node, alice, Call(alice.address, b"", 2))
         assert (one.nonce, other.nonce) == (0, 0)
@@ -176,7 +176,10 @@ class HardOfHearing(Node):
 async def test_a_transaction_whose_answer_was_lost_is_sent_once_more_as_it_is(tmp_path: Path) -> None:
     alice = account(tmp_path / "alice")
     lost, echo = NodeUnavailableError("http://node", "it does not answer in time"), NoEtherError(alice.address)
-    async with running_chain(Kind.PY_EVM, [alice.address], BLOCK_S) as chain, Node.open(chain.url) as node:
+    async with (
+        running_chain(Kind.PY_EVM, [alice.address], BLOCK_S, measured=False) as chain,
+        Node.open(chain.url) as node,
+    ):
         receipt = await perform(HardOfHearing(node, lost, echo), alice, Call(alice.address, b"", 1), timeout_s=60)
 
         assert receipt.succeeded
@@ -186,7 +189,7 @@ async def test_a_transaction_whose_answer_was_lost_is_sent_once_more_as_it_is(tm
 async def test_before_a_node_has_a_transaction_its_sender_is_told(tmp_path: Path) -> None:
     alice = account(tmp_path / "alice")
     told: list[SignedTransaction] = []
-    async with running_chain(Kind.PY_EVM, [alice.address], None) as chain, Node.open(chain.url) as node:
+    async with running_chain(Kind.PY_EVM, [alice.address], None, measured=False) as chain, Node.open(chain.url) as node:
         liar = HardOfHearing(node, NoEtherError(alice.address))
 
         with pytest.raises(NoEtherError):
@@ -214,7 +217,10 @@ async def test_a_deployment_belongs_to_one_chain(tmp_path: Path) -> None:
 
 async def test_a_deployment_that_stops_tells_what_was_done(tmp_path: Path) -> None:
     admin = account(tmp_path / "admin")
-    async with running_chain(Kind.PY_EVM, [admin.address], BLOCK_S) as chain, Node.open(chain.url) as node:
+    async with (
+        running_chain(Kind.PY_EVM, [admin.address], BLOCK_S, measured=False) as chain,
+        Node.open(chain.url) as node,
+    ):
         told: list[str] = []
         deployer = Deployer(node, admin, told.append)
 
@@ -229,7 +235,7 @@ async def test_a_deployment_that_stops_tells_what_was_done(tmp_path: Path) -> No
 
 async def test_nothing_is_given_away_where_it_is_worth_something(tmp_path: Path) -> None:
     admin = account(tmp_path / "admin")
-    async with running_chain(Kind.PY_EVM, [admin.address], None) as chain, Node.open(chain.url) as node:
+    async with running_chain(Kind.PY_EVM, [admin.address], None, measured=False) as chain, Node.open(chain.url) as node:
         real = OtherChain(node)
         for plan, text in (
             (Plan(None, admin.address, admin.address), "chain 1 is no development chain, and there RLC has its own"),

@@ -12,7 +12,7 @@ from oracle.follower import Follower
 from oracle.ledger.tasks import answer, change
 from oracle.settlement.life import Event, State
 from oracle.settlement.scan_ranges import ChainEvent
-from tests.support.chains import each_kind
+from tests.support.chains import each_kind_measured_once
 from tests.support.settling import ANSWERED, Desk, desk
 from xwhep.chain.hub import Hub
 from xwhep.chain.node import Node
@@ -20,7 +20,7 @@ from xwhep.chain.values import SubmittedTask, TaskStatus
 from xwhep.devchain.start import Kind
 from xwhep.errors.chain import NodeUnavailableError, WrongChainError
 
-pytestmark = each_kind
+pytestmark = each_kind_measured_once
 
 SURVIVORS = range(1, 4)  #: tasks whose submission is older than the blocks that get lost
 LOST = range(4, 10)

@@ -14,6 +14,7 @@ from oracle.settlement.life import State
 from tests.support.dapps import a_market
 from tests.support.grid import a_grid
 from tests.support.kinds import NATIVE, VANITY
+from tests.support.measuring import unmeasured
 from tests.support.namespaces import needs_namespaces
 from tests.support.oracles import BLOCK_S, a_world, an_oracle, between
 from tests.support.person import work_once
@@ -155,6 +156,7 @@ async def test_a_task_over_the_quota_waits_until_another_is_settled(tmp_path: Pa
     assert len(batches) == 1
 
 
+@unmeasured
 async def test_two_hundred_tasks_at_once_are_settled_once_each(tmp_path: Path) -> None:
     async with a_world(tmp_path, ChainKind.ANVIL) as world:
         before = await world.market.node.next_nonce(world.market.admin.address)

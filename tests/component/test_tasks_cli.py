@@ -18,7 +18,7 @@ import pytest
 from aiohttp import ClientSession, web
 from click.testing import CliRunner, Result
 
-from tests.support.chains import each_kind, running_chain
+from tests.support.chains import each_kind_measured_once, running_chain
 from tests.support.dapps import BLOCK_S, PASSWORD, Market, a_market, account, search
 from xwhep.chain.deployment import Deployment
 from xwhep.chain.parameters import decode_vanity_parameters
@@ -68,7 +68,7 @@ def private_file(path: str) -> tuple[str, int, str]:
     return Path(path).name, stat.S_IMODE(Path(path).stat().st_mode), Path(path).read_text()
 
 
-@each_kind
+@each_kind_measured_once
 async def test_an_address_is_paid_for_found_and_made_a_key(kind: Kind, tmp_path: Path) -> None:
     async with a_market(kind, tmp_path) as market:
         alice = User.of(market, tmp_path / "home")
@@ -167,7 +167,7 @@ async def test_a_false_result_makes_no_key(tmp_path: Path) -> None:
     assert not list((tmp_path / "home" / "keys").glob("1*.key"))
 
 
-@each_kind
+@each_kind_measured_once
 async def test_words_are_counted_and_what_comes_from_the_chain_is_harmless(kind: Kind, tmp_path: Path) -> None:
     async with a_market(kind, tmp_path) as market:
         alice = User.of(market, tmp_path / "home")
@@ -189,7 +189,7 @@ async def test_words_are_counted_and_what_comes_from_the_chain_is_harmless(kind:
     assert (paid["account"], paid["amount"]) == (market.alice.address, RLC // 10)
 
 
-@each_kind
+@each_kind_measured_once
 async def test_a_price_comes_back_after_the_deadline(kind: Kind, tmp_path: Path) -> None:
     async with a_market(kind, tmp_path) as market:
         alice = User.of(market, tmp_path / "home")
@@ -235,10 +235,10 @@ async def test_an_account_is_made_once_and_its_password_confirmed(tmp_path: Path
     assert "it exists already, and may hold the only copy of a key" in again.stderr
 
 
-@each_kind
+@each_kind_measured_once
 async def test_contracts_are_deployed_with_one_command(kind: Kind, tmp_path: Path) -> None:
     admin, alice = account(tmp_path / "admin.json"), account(tmp_path / "alice.json")
-    async with running_chain(kind, [admin.address], BLOCK_S) as chain:
+    async with running_chain(kind, [admin.address], BLOCK_S, measured=False) as chain:
         user = User(tmp_path, chain.url, keystore=tmp_path / "admin.json")
         words = ["--oracle", alice.address, "--grant", alice.address, "--output", tmp_path / "d.json"]
         deployed = await user.does("chain", "deploy", *words, "--json")

@@ -11,6 +11,7 @@ from pathlib import Path
 import psutil
 import pytest
 
+from tests.support.kernels import forget_kernels
 from tests.support.leases import vanity_lease
 from worker.brake import Brake
 from worker.vanity import local_search, process
@@ -28,9 +29,9 @@ from xwhep.vanity.wanted import want_patterns
 NOTHING = ("ff" * 20, "ff" * 20)
 #: one hash in 65,536
 SOME = ("0000" + "00" * 18, "0000" + "ff" * 18)
-#: one hash in 2**22, and steps for some ten of them
-FEW = ("00" * 20, "000003" + "ff" * 17)
-ENOUGH_STEPS = 1024
+#: one hash in 2**20, steps for some fifteen of them, and a share of a processor with which they last for seconds
+FEW = ("00" * 20, "00000f" + "ff" * 17)
+ENOUGH_STEPS, SMALL_SHARE = 320, 0.25
 ENDLESS_STEPS = 2**31
 BACKWARDS = FormRanges(form=Form.P2PKH_COMPRESSED, ranges=[("ff" * 20, "00" * 20)])
 
@@ -75,9 +76,8 @@ def shares(sink: Sink) -> set[tuple[str, int, int]]:
     return {(hit.s, hit.e, hit.sign) for hit in sink.hits}
 
 
-def unit(*, steps: int, ranges: tuple[str, str], form: Form = Form.P2PKH_COMPRESSED) -> VanityWork:
-    work = vanity_lease(1, steps=steps, ranges=ranges).work
-    return work.model_copy(update={"targets": [FormRanges(form=hashed_as(form), ranges=[ranges])]})
+def unit(*, steps: int, ranges: tuple[str, str]) -> VanityWork:
+    return vanity_lease(1, steps=steps, ranges=ranges).work
 
 
 @pytest.fixture
@@ -103,6 +103,7 @@ async def test_a_unit_is_searched_to_its_end_and_its_hits_stand_up_to_checking()
 
 @pytest.mark.usefixtures("no_child_left")
 async def test_a_search_is_compiled_first_in_a_child_that_ends(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    forget_kernels(tmp_path)
     monkeypatch.setenv("XWHEP_HOME", str(tmp_path))
     work, sinks = unit(steps=8, ranges=SOME), (Sink(), Sink())
 
@@ -127,7 +128,14 @@ async def test_two_searches_of_a_unit_find_the_same_shares() -> None:
 
 @pytest.mark.usefixtures("no_child_left")
 async def test_hits_have_the_form_of_their_unit() -> None:
-    work, sink = unit(steps=8, ranges=SOME, form=Form.P2SH_P2WPKH), Sink()
+    """Of a unit in all forms, as other tests search it too: compiling one for a form alone would take its time."""
+    sink = Sink()
+    targets = [
+        FormRanges(form=form, ranges=[SOME if form is Form.P2SH_P2WPKH else NOTHING])
+        for form in Form
+        if hashed_as(form) is form
+    ]
+    work = unit(steps=8, ranges=SOME).model_copy(update={"targets": targets})
 
     await process.search(work, sink)
 
@@ -226,7 +234,7 @@ async def test_a_child_that_is_killed_is_started_again_where_it_was_and_no_share
     undisturbed, disturbed, bookmark = Sink(), KillingSink(kills=2), process.Bookmark()
 
     await process.search(work, undisturbed)
-    end = await process.search(work, disturbed, bookmark=bookmark)
+    end = await process.search(work, disturbed, share=SMALL_SHARE, bookmark=bookmark)
 
     assert end.outcome is Outcome.FINISHED
     assert end.amount == keys_of(ENOUGH_STEPS, plain=False)

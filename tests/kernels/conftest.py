@@ -1,4 +1,7 @@
-"""Kernels that tests compile in their own process go into one folder for all; set before any of them imports numba."""
+"""Tests compile into the folder of the searching processes, so that none compiles what another has compiled.
+
+The folder is set before any test imports numba.
+"""
 
 from __future__ import annotations
 
@@ -10,13 +13,12 @@ from tests.support.kernels import SHARED_ROOT
 from worker.vanity import cache
 
 if "numba" not in sys.modules:
-    #: not the folder of searching processes, which hold its lock as long as they compile
-    FOLDER = cache.activate(SHARED_ROOT.with_name("kernels-of-tests"))
+    FOLDER = cache.activate(SHARED_ROOT)
 
     from numba.core.caching import IndexDataCacheFile
 
     def _in_turn(save: Callable[..., None]) -> Callable[..., None]:
-        """Make processes that save into the folder wait for one another.
+        """Make a process that saves into the folder wait for the others that do, and for searching ones that compile.
 
         Of two that save the same function at the same time, one might write its code under the number of the other's.
         """

@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import json
 import os
-import shutil
 import subprocess
 import sys
 from pathlib import Path
 
-from tests.support.kernels import SHARED_ROOT
+from tests.support.kernels import copy_kernels
 
 ROOT = Path(__file__).parents[2]
 FIGURES = {
@@ -25,8 +24,7 @@ FIGURES = {
 def test_the_bench_ends_with_one_json_object_of_all_its_figures(tmp_path: Path) -> None:
     command = [sys.executable, "-m", "tests.bench.vanity", "--quick"]
     environment = {**os.environ, "XWHEP_HOME": str(tmp_path)}
-    # a copy: the bench does not wait while others compile
-    shutil.copytree(SHARED_ROOT, tmp_path / "cache" / "kernels")
+    copy_kernels(tmp_path)  # the bench does not wait while others compile
 
     done = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, check=True, timeout=240)
     figures = json.loads(done.stdout.splitlines()[-1])

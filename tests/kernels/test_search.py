@@ -12,6 +12,7 @@ import numpy as np
 import pytest
 
 from tests.kernels.harness import KERNELS
+from tests.support.measuring import unmeasured
 from worker.vanity import self_test, twin
 from worker.vanity.engine import Candidate, UnitSearch
 from worker.vanity.kernel import FORMS, Kernel, Memory
@@ -43,8 +44,8 @@ BATCH = UUID("018f3b9e-6c1d-7a42-9f00-3c5d2b7e9a11")
 each_kernel = pytest.mark.parametrize("kernel", KERNELS, ids=lambda kernel: kernel.name)
 
 #: what is computed by which kernels; all forms by each of them are compiled for the processors that they are for, in
-#: test_older_processors.py. What takes time in these tests is compiling; and every searching process tests the very
-#: kernel that it will use before it begins.
+#: test_older_processors.py. What takes time in these tests is compiling, unless a searching process of another test has
+#: compiled the same; and every searching process tests the very kernel that it will use before it begins.
 COMBINATIONS = [
     *((kernel, ("p2pkh-compressed",)) for kernel in KERNELS),
     (KERNELS[0], FORMS),
@@ -109,6 +110,7 @@ def known_shares(kernel: Kernel) -> list[Candidate]:
     return shares
 
 
+@unmeasured
 @pytest.mark.parametrize("purpose", self_test.KNOWN)
 def test_the_known_shares_are_those_of_the_twin(purpose: str) -> None:
     form = next(form for form in FORMS if purpose.startswith(form))
@@ -136,6 +138,7 @@ def test_a_machine_that_misses_a_single_share_fails_the_self_test(monkeypatch: p
 # --- exactness -------------------------------------------------------------------------------------------------------
 
 
+@unmeasured
 @each_kernel
 def test_every_key_of_a_unit_is_searched_once_and_rightly(kernel: Kernel) -> None:
     unit = unit_of(HALF, steps=2)
@@ -147,6 +150,7 @@ def test_every_key_of_a_unit_is_searched_once_and_rightly(kernel: Kernel) -> Non
     assert set(hits) == wanted
 
 
+@unmeasured
 def test_several_forms_at_once_find_what_each_would() -> None:
     quarters = tuple((form, ((n << 157, (n + 2 << 157) - 1),)) for n, form in enumerate(Form) if form in FORMS)
     unit = unit_of(Target(quarters), steps=1)
@@ -157,6 +161,7 @@ def test_several_forms_at_once_find_what_each_would() -> None:
     assert set(hits) == enumerated(unit)
 
 
+@unmeasured
 def test_a_plain_unit_has_the_own_key_of_each_point() -> None:
     unit = unit_of(everywhere(EVERYTHING), steps=2, plain=True)
 
@@ -166,6 +171,7 @@ def test_a_plain_unit_has_the_own_key_of_each_point() -> None:
     assert set(hits) == enumerated(unit)
 
 
+@unmeasured
 def test_a_key_in_several_forms_is_one_hit() -> None:
     unit = unit_of(everywhere(EVERYTHING), steps=1, plain=True)
     search = UnitSearch(KERNELS[0], unit)
@@ -176,6 +182,7 @@ def test_a_key_in_several_forms_is_one_hit() -> None:
     assert {form for form, hit in checked if hit is not None} == {COMPRESSED}
 
 
+@unmeasured
 @each_kernel
 def test_a_pattern_finds_exactly_the_hits_of_the_twin(kernel: Kernel) -> None:
     unit = unit_of(parse_pattern("1Ab").ranges, steps=5)
@@ -187,6 +194,7 @@ def test_a_pattern_finds_exactly_the_hits_of_the_twin(kernel: Kernel) -> None:
     assert {(COMPRESSED, hit) for hit in hits} == enumerated(unit)
 
 
+@unmeasured
 @each_kernel
 def test_a_unit_can_be_resumed_at_a_later_step(kernel: Kernel) -> None:
     unit = unit_of(HALF, steps=2)
@@ -198,6 +206,7 @@ def test_a_unit_can_be_resumed_at_a_later_step(kernel: Kernel) -> None:
     assert search.next_step == 2
 
 
+@unmeasured
 @each_kernel
 def test_many_ranges_find_what_each_would(kernel: Kernel) -> None:
     unit = unit_of(MANY, steps=5)
@@ -209,6 +218,7 @@ def test_many_ranges_find_what_each_would(kernel: Kernel) -> None:
     assert set(hits) == wanted
 
 
+@unmeasured
 def test_many_ranges_in_several_forms_find_what_each_would() -> None:
     unit = unit_of(Target(tuple((form, MANY[n::2]) for n, form in enumerate(Form) if form in FORMS)), steps=1)
 
@@ -226,6 +236,7 @@ ENDINGS = [
 ]
 
 
+@unmeasured
 @pytest.mark.parametrize(
     ("form", "network", "suffix"), [(form, network, suffix) for form, network, some in ENDINGS for suffix in some]
 )
@@ -247,6 +258,7 @@ def _address(unit: Unit, hit: Hit, form: Form, network: Network) -> str:
     return address(match.digest, form, network)
 
 
+@unmeasured
 @pytest.mark.parametrize(("form", "alphabet"), [(Form.P2PKH_COMPRESSED, 58), (Form.P2WPKH, 32)])
 def test_of_a_long_ending_the_last_characters_are_compared_and_the_rest_is_checked(form: Form, alphabet: int) -> None:
     size = alphabet**8
@@ -285,6 +297,7 @@ def test_slices_find_what_one_run_finds() -> None:
     assert set(parts) == set(whole.advance(12))
 
 
+@unmeasured
 @pytest.mark.parametrize("forms", [(COMPRESSED,), FORMS], ids=len)
 def test_a_full_buffer_ends_the_slice_and_loses_no_key(forms: tuple[Form, ...]) -> None:
     search = UnitSearch(KERNELS[0], unit_of(everywhere(EVERYTHING, forms), steps=100))
@@ -296,6 +309,7 @@ def test_a_full_buffer_ends_the_slice_and_loses_no_key(forms: tuple[Form, ...]) 
     assert len(candidates) == len(set(candidates)) == keys
 
 
+@unmeasured
 @each_kernel
 def test_hits_are_as_frequent_as_the_difficulty_says(kernel: Kernel) -> None:
     ranges = parse_pattern("1LoV").ranges

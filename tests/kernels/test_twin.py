@@ -11,6 +11,7 @@ from Crypto.Hash import RIPEMD160, keccak
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from tests.support.measuring import unmeasured
 from worker.vanity import reference, twin, twin_hashes
 from worker.vanity.kernel import FORMS
 from xwhep.secp256k1 import G, P, multiply
@@ -53,7 +54,9 @@ def test_several_numbers_are_inverted_at_once(several: list[int]) -> None:
     assert [number_of(inverse) for inverse in inverses] == [pow(number, -1, P) for number in several]
 
 
-@pytest.mark.parametrize("plain", [False, True], ids=["six keys a point", "plain"])
+@pytest.mark.parametrize(
+    "plain", [pytest.param(False, id="six keys a point", marks=unmeasured), pytest.param(True, id="plain")]
+)
 @pytest.mark.parametrize("form", FORMS)
 def test_the_twin_finds_what_the_reference_finds(form: Form, *, plain: bool) -> None:
     public_key = multiply(G, 0xBEEF)

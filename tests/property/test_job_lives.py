@@ -24,6 +24,7 @@ from dispatcher.usecases import batches, jobs, leasing, members, reports, result
 from dispatcher.usecases.leasing import Heard
 from tests.support.desk import Desk
 from tests.support.kinds import ALL_KINDS, KINDS, AnyLease
+from tests.support.measuring import unmeasured
 from tests.support.targets import of_pattern
 from xwhep.errors.identity import RevokedError
 from xwhep.errors.jobs import FalseResultError, LeaseLostError
@@ -35,6 +36,8 @@ from xwhep.secp256k1 import decode
 from xwhep.vanity.messages import ReportShare, VanityWork
 from xwhep.vanity.split_key import Hit, check
 from xwhep.vanity.units import offset
+
+pytestmark = unmeasured
 
 HOSTS = 3
 Held = tuple[Caller, AnyLease]

@@ -18,10 +18,13 @@ from oracle.ledger.tables import Key, Task
 from oracle.ledger.tasks import change
 from oracle.settlement.life import OPEN, Event, State
 from oracle.settlement.requests import Subject
+from tests.support.measuring import unmeasured
 from tests.support.small_chain import CHAIN_ID, GENESIS, HUB, ChainEvent, SmallChain, SmallHub, SmallNode
 from tests.support.small_chain import settled as settled_event
 from tests.support.small_chain import submitted as submitted_event
 from xwhep.chain.values import SettledTask, SubmittedTask, TaskStatus
+
+pytestmark = unmeasured
 
 CONFIRMATIONS = 1
 STEPS = 60

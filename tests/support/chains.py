@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import sys
 from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,6 +14,7 @@ import pytest
 from web3 import AsyncHTTPProvider, AsyncWeb3
 
 from tests.support.chain_tools import anvil
+from tests.support.measuring import unmeasured
 from xwhep.devchain.anvil import Anvil, running_anvil
 from xwhep.devchain.backend import BLOCK_S, Backend
 from xwhep.devchain.door import bound, serving
@@ -24,6 +26,8 @@ ROOT: Final = Path(__file__).parents[2]
 
 #: runs a test on each kind of chain, as its argument `kind`
 each_kind = pytest.mark.parametrize("kind", [Kind.PY_EVM, Kind.ANVIL])
+#: the same for tests of code that does not know which kind it is on: on the first it is measured
+each_kind_measured_once = pytest.mark.parametrize("kind", [Kind.PY_EVM, pytest.param(Kind.ANVIL, marks=unmeasured)])
 
 
 class Controls(Protocol):
@@ -56,10 +60,15 @@ class ChainUnderTest:
 
 @contextlib.asynccontextmanager
 async def running_chain(
-    kind: Kind, fund: Sequence[str] = (), block_s: float | None = BLOCK_S
+    kind: Kind, fund: Sequence[str] = (), block_s: float | None = BLOCK_S, *, measured: bool = True
 ) -> AsyncIterator[ChainUnderTest]:
-    """Run a chain, with 100 ETH for each address of `fund` and a block each `block_s` seconds; None: only by `mine`."""
+    """Run a chain, with 100 ETH for each address of `fund` and a block each `block_s` seconds; None: only by `mine`.
+
+    Unless it is `measured`, coverage does not look at py-evm's thread: for tests of what stands before the chain.
+    """
     async with _started(kind, fund, block_s) as (backend, controls):
+        if isinstance(backend, PyEvm) and not measured:
+            await backend.run(sys.settrace, None)
         with contextlib.closing(bound(0)) as listener:
             async with serving(backend, listener) as url:
                 yield ChainUnderTest(kind, url, int(await backend.answer("eth_chainId", []), 16), controls, backend)

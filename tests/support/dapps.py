@@ -80,7 +80,7 @@ async def a_market(kind: Kind, folder: Path, *, block_s: float = BLOCK_S) -> Asy
     """Run a chain and deploy the contracts on it."""
     admin, alice = account(folder / "admin.json"), account(folder / "alice.json")
     fund = [admin.address, alice.address]
-    async with running_chain(kind, fund, block_s) as chain, Node.open(chain.url) as node:
+    async with running_chain(kind, fund, block_s, measured=False) as chain, Node.open(chain.url) as node:
         plan = Plan(rlc=None, oracle=admin.address, provider=admin.address, grants=[alice.address])
         deployment = await Deployer(node, admin, lambda _: None).run(plan)
         deployment.write(folder / "deployment.json")

@@ -159,7 +159,7 @@ async def desk(
     """Open a desk on a fresh chain that makes no block by itself."""
     oracle, user = account("oracle"), account("user")
     fund = [user.address, *([oracle.address] if oracle_has_ether else [])]
-    async with running_chain(kind, fund, block_s=None) as chain, Node.open(chain.url) as node:
+    async with running_chain(kind, fund, None, measured=False) as chain, Node.open(chain.url) as node:
         deployment = await _deploy(chain, node, user, oracle)
         ledger = Ledger(folder / "ledger.db")
         ledger.bind(Subject(chain.chain_id, deployment.genesis, deployment.hub, deployment.block))

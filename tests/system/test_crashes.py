@@ -15,8 +15,9 @@ import pytest
 from tests.support.kernels import share_kernels
 from xwhep.demo.processes import Part, Stage
 
-#: hard enough that it is not over before somebody can be killed, easy enough for a test: 8e7 keys on average
-PATTERNS = ("1LoVEx", "1LoVEy", "1LoVEz")
+#: easy for a test, 2e7 keys on average; and a share of a processor with which they last until somebody is killed
+PATTERNS = tuple(f"1LoVE{letter}" for letter in "abcdefghmnpq")
+SHARE = "20%"
 PATIENCE_S = 200.0
 
 
@@ -43,11 +44,11 @@ class GridOfProcesses:
         token = self.stage.run("dispatcher", ["xwhep-dispatcher", "token", "--kind", kind])
         self.stage.run(home, command, stdin=token)
 
-    def worker(self, name: str) -> Part:
+    def worker(self, name: str, *options: str) -> Part:
         if not self.stage.home(name).exists():
             share_kernels(self.stage.home(name))
             self.join(name, ["xwhep-worker", "join", self.url, "--token", "-", "--name", name], "host")
-        return self.stage.start(name, name, ["xwhep-worker", "run", "--slots", "1"])
+        return self.stage.start(name, name, ["xwhep-worker", "run", "--slots", "1", *options])
 
     def search(self) -> str:
         file = self.stage.folder / "patterns.txt"
@@ -89,7 +90,7 @@ def grid(tmp_path: Path) -> Iterator[GridOfProcesses]:
 
 @pytest.mark.timeout(600)
 def test_a_dispatcher_killed_in_the_middle_of_a_search_goes_on_with_it(grid: GridOfProcesses) -> None:
-    grid.worker("ada")
+    grid.worker("ada", "--share", SHARE)
     uid = grid.search_under_way()
 
     grid.dispatcher.process.kill()
@@ -106,7 +107,7 @@ def kill_a_worker_in_the_middle(grid: GridOfProcesses) -> tuple[str, list[psutil
     A search that ended by luck before the worker did is followed by another.
     """
     while True:
-        ada = grid.worker("ada")
+        ada = grid.worker("ada", "--share", SHARE)
         uid = grid.search_under_way()
         searchers = psutil.Process(ada.process.pid).children(recursive=True)
         ada.process.kill()

@@ -14,10 +14,14 @@ from oracle.ledger.history import known_blocks, next_block
 from oracle.ledger.tables import Task
 from oracle.settlement.life import State
 from oracle.settlement.requests import Subject
-from oracle.settlement.scan_ranges import BLOCKS_KEPT
+from oracle.settlement.scan_ranges import BLOCKS_KEPT, FAR, NEAR
+from tests.support.measuring import unmeasured
 from tests.support.small_chain import CHAIN_ID, GENESIS, HUB, SmallChain, SmallHub, SmallNode, submitted
 from xwhep.errors.chain import NodeUnavailableError
 from xwhep.world import World
+
+#: as many blocks as are read in two far ranges, and then in near ones
+LONG = FAR + BLOCKS_KEPT + NEAR
 
 
 class Scene:
@@ -84,7 +88,7 @@ async def test_nothing_is_read_of_a_chain_that_is_shorter_than_the_confirmations
 
 
 @pytest.mark.parametrize("fate", [State.SEEN, State.ORPHANED])
-@pytest.mark.parametrize("old", [0, 2000], ids=["near", "far"])
+@pytest.mark.parametrize("old", [pytest.param(0, id="near"), pytest.param(LONG, id="far", marks=unmeasured)])
 @pytest.mark.parametrize("moment", range(6))
 async def test_a_reorganisation_in_the_middle_of_reading_is_noticed(
     scene: Scene, moment: int, old: int, fate: State
