@@ -15,8 +15,8 @@ from dispatcher.kinds.contract import Handing
 from dispatcher.kinds.registry import Kinds
 from dispatcher.scheduling.leases import LEASE, lease_end
 from dispatcher.scheduling.matching import Profile
+from dispatcher.storage.member_tables import Host
 from dispatcher.storage.orders import by_statements
-from dispatcher.storage.tables import Host
 from dispatcher.usecases import offers, own, ready
 from dispatcher.usecases.catalogue import known_app
 from dispatcher.usecases.claims import Claim, begin_attempt, claim, claim_next

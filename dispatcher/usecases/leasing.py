@@ -15,8 +15,9 @@ from sqlmodel import Session, col, select
 from dispatcher.kinds.contract import AttemptFacts, JobFacts
 from dispatcher.kinds.registry import Kinds
 from dispatcher.scheduling.leases import LEASE, believed_amount, lease_end, may_go_on
+from dispatcher.storage.member_tables import Host
 from dispatcher.storage.orders import by_statements, only_reads
-from dispatcher.storage.tables import Attempt, Host, Job
+from dispatcher.storage.tables import Attempt, Job
 from dispatcher.usecases.ends import AttemptEnd, settle
 from xwhep.lifecycle import AttemptStatus
 from xwhep.protocol.attempts import AttemptProgress, AttemptRef, ProgressFields

@@ -13,7 +13,8 @@ from sqlalchemy.orm import aliased
 from sqlmodel import Session, col, select
 
 from dispatcher.kinds.registry import Kinds
-from dispatcher.storage.tables import Grid, Group, Host, MemberKey, Token, User
+from dispatcher.storage.member_tables import Group, Host, MemberKey, Token, User
+from dispatcher.storage.tables import Grid
 from dispatcher.usecases.access import body_digest, changed, each, page, repeated
 from dispatcher.usecases.own import own_rows
 from dispatcher.usecases.slices import take_back

@@ -15,7 +15,8 @@ from sqlmodel import Session, col
 from dispatcher.kinds.contract import JobFacts
 from dispatcher.scheduling.leases import FALSE_RESULTS_ALLOWED, LIVE_ATTEMPTS_ALLOWED, SAME_HOST_PAUSE
 from dispatcher.scheduling.queues import JobOrder, Queue
-from dispatcher.storage.tables import Attempt, Batch, Host, Job
+from dispatcher.storage.member_tables import Host
+from dispatcher.storage.tables import Attempt, Batch, Job
 from dispatcher.usecases.own import columns_of
 from dispatcher.usecases.ready import Ready, in_order, order_columns, order_of, wanted
 from xwhep.errors.identity import RevokedError

@@ -12,8 +12,9 @@ from sqlmodel import Session, col
 
 from dispatcher.kinds.contract import Case, Checked
 from dispatcher.kinds.registry import Kinds
+from dispatcher.storage.member_tables import Fault, Host
 from dispatcher.storage.orders import by_statements
-from dispatcher.storage.tables import AttemptClaim, Fault, Host
+from dispatcher.storage.tables import AttemptClaim
 from dispatcher.usecases import own
 from dispatcher.usecases.ends import AttemptEnd, settle
 from dispatcher.usecases.leasing import keep_progress

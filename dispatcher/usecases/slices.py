@@ -17,7 +17,8 @@ from sqlalchemy import ColumnElement, bindparam, literal_column, update
 from sqlmodel import Session, col
 
 from dispatcher.kinds.registry import Kinds
-from dispatcher.storage.tables import Attempt, Batch, Host, Job
+from dispatcher.storage.member_tables import Host
+from dispatcher.storage.tables import Attempt, Batch, Job
 from dispatcher.usecases import ready
 from dispatcher.usecases.access import changed
 from dispatcher.usecases.counts import Move, note_ends, open_jobs

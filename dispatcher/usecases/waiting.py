@@ -12,7 +12,8 @@ from sqlmodel import Session, col, select
 from dispatcher.kinds.registry import Kinds
 from dispatcher.scheduling.leases import FALSE_RESULTS_ALLOWED, LEASE, SAME_HOST_PAUSE
 from dispatcher.scheduling.matching import Requirement
-from dispatcher.storage.tables import Attempt, Host, Job, MatchClass
+from dispatcher.storage.member_tables import Host
+from dispatcher.storage.tables import Attempt, Job, MatchClass
 from xwhep.lifecycle import Status
 from xwhep.protocol.attempts import MAX_WAIT_S
 from xwhep.protocol.base import Cpu, Os

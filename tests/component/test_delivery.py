@@ -13,7 +13,8 @@ import pytest
 from sqlmodel import select
 
 from dispatcher.kinds.vanity_tables import VanityHost, VanityUnit
-from dispatcher.storage.tables import Attempt, Fault, Host
+from dispatcher.storage.member_tables import Fault, Host
+from dispatcher.storage.tables import Attempt
 from tests.support.desk import poll_request
 from tests.support.grid import GridUnderTest, a_grid
 from tests.support.leases import first_hit

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 from sqlmodel import select
 
-from dispatcher.storage.tables import Fault
+from dispatcher.storage.member_tables import Fault
 from tests.support.desk import poll_request
 from tests.support.grid import GridUnderTest, a_grid
 from tests.support.kinds import NATIVE, VANITY, AnyLease

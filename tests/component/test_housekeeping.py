@@ -23,7 +23,8 @@ from dispatcher.routes import content
 from dispatcher.scheduling.leases import LEASE
 from dispatcher.server import running
 from dispatcher.storage.blobs import PARTS
-from dispatcher.storage.tables import Attempt, Host
+from dispatcher.storage.member_tables import Host
+from dispatcher.storage.tables import Attempt
 from tests.support.content import put, register, submit
 from tests.support.desk import poll_request
 from tests.support.grid import GridUnderTest, a_grid

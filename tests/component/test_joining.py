@@ -13,7 +13,7 @@ import pytest
 
 from dispatcher import housekeeping, wrong_tokens
 from dispatcher.storage.database import Database
-from dispatcher.storage.tables import Token
+from dispatcher.storage.member_tables import Token
 from dispatcher.usecases import members
 from tests.support.content import register
 from tests.support.desk import poll_request

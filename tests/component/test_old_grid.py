@@ -20,8 +20,8 @@ from sqlalchemy import update
 from sqlmodel import Session, col, select
 
 from dispatcher.kinds.vanity import APP_UID
+from dispatcher.storage.member_tables import Host, MemberKey, User
 from dispatcher.storage.schema import SCHEMA
-from dispatcher.storage.tables import Host, MemberKey, User
 from tests.support.desk import poll_request
 from tests.support.grid import GridUnderTest, a_grid
 from tests.support.homes import migrated, old_installation

@@ -15,7 +15,8 @@ from sqlmodel import Session, select
 from dispatcher.housekeeping import tend_leases
 from dispatcher.kinds.vanity_tables import VanityHost, VanityUnit
 from dispatcher.scheduling.leases import FALSE_RESULTS_ALLOWED, LEASE, SAME_HOST_PAUSE
-from dispatcher.storage.tables import Attempt, AttemptClaim, Fault
+from dispatcher.storage.member_tables import Fault
+from dispatcher.storage.tables import Attempt, AttemptClaim
 from tests.support.content import put, register, submit
 from tests.support.desk import poll_request
 from tests.support.grid import GridUnderTest, a_grid

@@ -10,7 +10,8 @@ from pathlib import Path
 import psutil
 
 from dispatcher.kinds.vanity_tables import VanityUnit
-from dispatcher.storage.tables import Attempt, Host
+from dispatcher.storage.member_tables import Host
+from dispatcher.storage.tables import Attempt
 from dispatcher.usecases import leasing
 from tests.support.grid import GridUnderTest, a_grid
 from tests.support.kinds import KINDS

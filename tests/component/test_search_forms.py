@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 from sqlmodel import Session, select
 
-from dispatcher.storage.tables import Fault
+from dispatcher.storage.member_tables import Fault
 from dispatcher.usecases import batches, reports
 from tests.support.desk import Desk
 from tests.support.kinds import KINDS, AnyLease, searched
