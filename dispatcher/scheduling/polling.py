@@ -6,8 +6,8 @@ from typing import Final
 
 from xwhep.protocol.attempts import MAX_WAIT_S
 
-#: polls that end without work in a second, of all hosts together: at 1 to 2 ms each, less than a tenth of a processor
-POLLS_PER_S: Final = 50.0
+#: polls that end without work in a second, of all hosts together: at 2 to 3 ms each, less than a tenth of a processor
+POLLS_PER_S: Final = 25.0
 #: the length of a poll while few hosts poll, seconds
 SHORTEST_S: Final = 25.0
 #: the part of a poll's length that chance may take off, so that hosts which were woken together do not stay together

@@ -25,7 +25,7 @@ BUSY, QUICK_BUSY = 1000, 100
 #: seconds until idle workers have heard how long to wait: as long as their first poll
 FIRST_POLL_S, QUICK_FIRST_POLL_S = 30.0, 0.0
 #: seconds of measuring: longer than the polls of an idle crowd, and several heartbeats of a busy one
-IDLE_S, QUICK_IDLE_S = 110.0, 30.0
+IDLE_S, QUICK_IDLE_S = 210.0, 30.0
 BUSY_S, QUICK_BUSY_S = 40.0, 20.0
 
 
