@@ -110,10 +110,7 @@ async def run(*, quick: bool, only: str | None) -> dict[str, Any]:
         print(_row(name, slices))
     if only is not None:
         return {f"{only}_cpu_us": round(median(piece.cost_us for piece in found[only]))}
-    from tests.bench import compare  # it imports this module
-
-    with tempfile.TemporaryDirectory() as folder:
-        others = await compare.measure(Path(folder), quick=quick)
+    others = await _others(quick=quick)
     costs = {name: median(piece.cost_us for piece in slices) for name, slices in found.items()}
     four_bare = REQUESTS * costs["bare"]
     return {
@@ -127,6 +124,18 @@ async def run(*, quick: bool, only: str | None) -> dict[str, Any]:
         "bulk_cpu_us": round(costs["submit-1000"]),
         **others,
     }
+
+
+async def _others(*, quick: bool) -> dict[str, Any]:
+    """Measure all else, each on a grid of its own; return the figures."""
+    from tests.bench import bulk, compare, idle, lists, storm  # some of them import this module
+
+    figures: dict[str, Any] = {}
+    for part in (lists, bulk, idle, storm, compare):
+        print(f"{part.__name__.rpartition('.')[2]}:", file=sys.stderr)
+        with tempfile.TemporaryDirectory() as folder:
+            figures |= await part.measure(Path(folder), quick=quick)
+    return figures
 
 
 def _row(name: str, slices: list[Slice]) -> str:
