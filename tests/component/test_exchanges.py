@@ -107,7 +107,7 @@ async def test_several_attempts_are_given_at_once_and_end_at_once(scene: Scene, 
     assert [lease.job_uid for lease in leases] == uids[:3]
 
     ends = [ended(lease, b"%d\n" % number) for number, lease in enumerate(leases)]
-    reply = await scene.bob.exchange(Exchange(ends=ends, ask=ask(64)))
+    reply = await scene.bob.exchange(Exchange(ends=ends, ask=ask(32)))
 
     assert told(reply) == [AttemptStatus.FINISHED] * 3
     assert [lease.job_uid for lease in reply.leases] == uids[3:]

@@ -137,8 +137,12 @@ class AttemptReply(Reply):
 #: the largest content that travels inside an exchange, and all of one exchange, bytes; larger outputs are uploaded
 MAX_SMALL_BYTES: Final = 64 * 1024
 MAX_SMALL_BYTES_IN_ALL: Final = 512 * 1024
-#: ends and reports that one exchange brings, and attempts that it may be given, at most each
-MAX_ATTEMPTS_AN_EXCHANGE: Final = 64
+#: ends that one exchange brings, and attempts that it may be given, at most each, and reports; all of them together
+#: take the dispatcher some 50 ms at most, so that one host's exchange holds up no other for longer
+MAX_ATTEMPTS_AN_EXCHANGE: Final = 32
+MAX_REPORTS_AN_EXCHANGE: Final = 16
+#: small contents of one attempt, at most
+MAX_SMALL_CONTENTS: Final = 64
 #: the largest exchange: the names of the outputs of one attempt that is as large as can be, the small contents in
 #: base64, and the rest
 MAX_EXCHANGE_BYTES: Final = MAX_FINISH_BYTES + MAX_SMALL_BYTES_IN_ALL * 4 // 3 + 512 * 1024
@@ -152,7 +156,7 @@ class ExchangedEnd(AttemptRef, FinishAttempt):
     model_config = ConfigDict(ser_json_bytes="base64", val_json_bytes="base64")
 
     contents: Annotated[
-        list[Annotated[bytes, Field(max_length=MAX_SMALL_BYTES)]], Field(max_length=MAX_ATTEMPTS_AN_EXCHANGE)
+        list[Annotated[bytes, Field(max_length=MAX_SMALL_BYTES)]], Field(max_length=MAX_SMALL_CONTENTS)
     ] = Field(default_factory=list)
 
 
@@ -171,7 +175,7 @@ class Ask(LeaseRequest):
 class Exchange(Request, Generic[ReportT]):
     """All that a host has to say of its attempts, and what it asks for. Only one that says nothing waits for work."""
 
-    reports: Annotated[list[ExchangedReport[ReportT]], Field(max_length=MAX_ATTEMPTS_AN_EXCHANGE)] = Field(
+    reports: Annotated[list[ExchangedReport[ReportT]], Field(max_length=MAX_REPORTS_AN_EXCHANGE)] = Field(
         default_factory=list
     )
     ends: Annotated[list[ExchangedEnd], Field(max_length=MAX_ATTEMPTS_AN_EXCHANGE)] = Field(default_factory=list)
