@@ -49,8 +49,9 @@ async def poll(call: Call) -> web.Response:
 @serve(TABLE, "POST", "/v1/exchange", HOSTS, takes=Exchange[Report], gives=ExchangeReply[Work])
 async def exchange(call: Call) -> web.Response:
     """Take all that the host says of its attempts, and give it work if it asks."""
-    message: Exchange[Any] = await call.body(call.services.kinds.exchange(), MAX_EXCHANGE_BYTES)
-    reply = await exchanges.answer(call.services, call.caller, message, is_connected=lambda: call.is_connected)
+    services = call.services
+    message: Exchange[Any] = await call.body(services.kinds.exchange(), MAX_EXCHANGE_BYTES)
+    reply = await exchanges.answer(services, call.caller, message, is_connected=lambda: call.is_connected)
     return render(reply)
 
 

@@ -17,7 +17,7 @@ from tests.support.kinds import KINDS
 from tests.support.messages import of
 from xwhep.client.host import HostClient
 from xwhep.client.owner import OwnerClient
-from xwhep.protocol.attempts import Report, Work
+from xwhep.protocol.attempts import Exchange, Report, Work
 from xwhep.protocol.base import Page
 from xwhep.protocol.batches import SubmitBatch
 from xwhep.vanity.messages import ReportShare
@@ -36,7 +36,11 @@ METHODS = [
 
 
 #: what a route reads as a message of the kind that it is about, and the root of all of them
-OF_KINDS: dict[str, type[BaseModel]] = {"services.kinds.submit_batch": SubmitBatch, "services.kinds.report": Report}
+OF_KINDS: dict[str, type[BaseModel]] = {
+    "services.kinds.submit_batch": SubmitBatch,
+    "services.kinds.report": Report,
+    "services.kinds.exchange": Exchange[Report],
+}
 
 
 class Asked(Exception):  # noqa: N818 - what ends a call before anything is sent
@@ -74,7 +78,8 @@ def _needed(method: Any) -> list[Any]:
 
 
 def _any(hint: Any) -> Any:
-    return {Path: Path("x"), UUID: UID, str: "0" * 64, int: 1}.get(hint) or of(hint).example()
+    known = {Path: Path("x"), UUID: UID, str: "0" * 64, int: 1, Exchange[Any]: Exchange[Report]()}
+    return known.get(hint) or of(hint).example()
 
 
 def route_of(method: str, path: str) -> Route:

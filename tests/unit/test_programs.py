@@ -72,7 +72,7 @@ def test_a_summary_is_the_first_sentence_of_the_help(name: str, word: str, lazy:
         (("users", "list"), 46),
         (("jobs", "list"), 48),
         (("apps", "list"), 49),
-        (("batches", "list"), 51),
+        (("batches", "list"), 52),
     ],
 )
 def test_a_general_command_loads_what_a_client_needs(words: tuple[str, ...], most: int, tmp_path: Path) -> None:
