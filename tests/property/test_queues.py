@@ -89,3 +89,32 @@ def test_what_comes_and_goes_without_end_takes_no_more_room() -> None:
 
     assert len(hints) == 0
     assert all(len(heap) <= 2 * queues.MOST_STALE for heap in hints._heaps.values())
+
+
+def test_a_job_that_is_wanted_again_stands_where_it_stood() -> None:
+    hints, first, second = ReadyQueues(), Queue(1, UUID(int=1)), Queue(1, UUID(int=2))
+    orders = [(0, NEVER, BEGIN, UUID(int=number)) for number in (1, 2)]
+    classes = frozenset({1})
+    hints.first(classes)
+    hints.note(second, orders[1])
+    for _ in range(3):  # it is taken, and comes back
+        hints.note(first, orders[0])
+        hints.put(first, None)
+        hints.note(first, orders[0])
+
+    assert hints.first(classes) == (first, orders[0])
+    assert hints.first(classes, {first}) == (second, orders[1])
+    assert hints.first(classes) == (first, orders[0])
+
+
+def test_a_job_that_is_found_before_its_hint_goes_first() -> None:
+    hints, queue, other = ReadyQueues(), Queue(1, UUID(int=1)), Queue(1, UUID(int=2))
+    early, middle, late = [(0, NEVER, BEGIN, UUID(int=number)) for number in (1, 2, 3)]
+    classes = frozenset({1})
+    hints.note(queue, late)
+    hints.note(other, middle)
+    hints.first(classes)
+    hints.put(queue, early)
+
+    assert hints.first(classes) == (queue, early)
+    assert hints.first(classes, {queue}) == (other, middle)

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from dispatcher.scheduling.matching import Profile, Requirement, best_target, runs_on
+from dispatcher.scheduling.matching import FittingClasses, Profile, Requirement, best_target, runs_on
 from tests.support.kinds import NATIVE, VANITY
 from xwhep.protocol.base import Cpu, Os
 from xwhep.vanity.addresses import Form
@@ -87,3 +87,29 @@ def test_a_host_without_a_sandbox_gets_no_native_job() -> None:
     profile = Profile({VANITY: frozenset()}, Os.LINUX, Cpu.X86_64)
 
     assert not Requirement(NATIVE, frozenset({(Os.LINUX, Cpu.X86_64)})).fits(profile)
+
+
+def test_classes_that_are_learnt_later_are_fitted_to_profiles_that_are_known() -> None:
+    classes = FittingClasses()
+    classes.learn(1, Requirement(NATIVE))
+    before = classes.of(LINUX)
+    classes.learn(2, Requirement(NATIVE, frozenset({(Os.LINUX, Cpu.ANY)})))
+    classes.learn(3, Requirement(NATIVE, frozenset({(Os.WINDOWS, Cpu.ANY)})))
+
+    assert (before, classes.of(LINUX)) == ({1}, {1, 2})
+    assert [number in classes for number in (1, 3, 4)] == [True, True, False]
+
+
+def test_a_class_that_is_learnt_twice_is_one() -> None:
+    classes = FittingClasses()
+    for _ in range(2):
+        classes.learn(1, Requirement(NATIVE))
+
+    assert classes.of(LINUX) == {1}
+    assert classes[1] == Requirement(NATIVE)
+
+
+def test_hosts_of_equal_profiles_are_one() -> None:
+    again = Profile(dict(LINUX.kinds), Os.LINUX, Cpu.X86_64)
+
+    assert {LINUX, again} == {LINUX}
