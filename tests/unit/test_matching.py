@@ -96,7 +96,7 @@ def test_classes_that_are_learnt_later_are_fitted_to_profiles_that_are_known() -
     classes.learn(2, Requirement(NATIVE, frozenset({(Os.LINUX, Cpu.ANY)})))
     classes.learn(3, Requirement(NATIVE, frozenset({(Os.WINDOWS, Cpu.ANY)})))
 
-    assert (before, classes.of(LINUX)) == ({1}, {1, 2})
+    assert (before, classes.of(LINUX)) == (frozenset({1}), frozenset({1, 2}))
     assert [number in classes for number in (1, 3, 4)] == [True, True, False]
 
 
