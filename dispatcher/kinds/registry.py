@@ -80,10 +80,6 @@ class Kinds:
         """Return a kind of app; one that this dispatcher does not know any more is handled like the plainest."""
         return self.apps.get(name, _UNKNOWN)
 
-    def may_have_reported(self, kind: AppKind) -> bool:
-        """Tell whether attempts of a kind may have made reports; one that is not known any more may have."""
-        return kind is _UNKNOWN or kind.report is not None
-
     def source(self, name: str) -> JobSource | None:
         """Return a kind of batch; None if this dispatcher does not know it any more."""
         return self.sources.get(name)

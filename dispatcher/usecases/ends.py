@@ -132,8 +132,7 @@ def end_attempts(session: Session, kinds: Kinds, ends: Sequence[AttemptEnd], *, 
         return []
     cases = load_cases(session, kinds, refs)
     # nothing more is taken from them, so nothing can be repeated
-    reporting = [case.attempt for kind, case in cases if kinds.may_have_reported(kind)]
-    _FORGET_CLAIMS.each(session, [{"job": attempt.job_uid, "number": attempt.number} for attempt in reporting])
+    _FORGET_CLAIMS.each(session, [{"job": uid, "number": number} for uid, number in refs])
     apply(session, by_kind(cases, lambda kind, group: kind.account(group)))
     return [case for _, case in cases]
 
