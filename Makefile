@@ -15,7 +15,7 @@ NPM_PACKAGES := contracts/node_modules/.package-lock.json
 
 # The pure cores: each branch of them is tested. A core that is not written yet drops out by itself.
 CORE := $(wildcard $(addprefix xwhep/,errors/*.py ids.py lifecycle.py rights.py secp256k1.py protocol/*.py vanity/[!k]*.py) \
-	$(addprefix dispatcher/,admission.py wrong_tokens.py scheduling/*.py) $(addprefix worker/,agent.py bounds.py holdings.py pauses.py activation.py) \
+	$(addprefix dispatcher/,admission.py wrong_tokens.py scheduling/*.py) worker/agent/*.py xwhep/backoff.py \
 	oracle/settlement/*.py)
 
 comma := ,
