@@ -27,7 +27,7 @@ from typing import Any, Concatenate, Final, ParamSpec, TypeVar
 from sqlalchemy import Engine
 from sqlmodel import Session
 
-from dispatcher.storage.memory import MEMORY, Memory
+from dispatcher.storage.memory import MEMORY, UseCaseMemory
 from dispatcher.storage.orders import QueuedUseCase, Ready, UseCaseResult, attempt_all, tell_all, tell_here, trait_of
 from xwhep.errors.base import XwhepError
 from xwhep.errors.jobs import OverloadedError, StorageFullError, UnavailableError
@@ -67,7 +67,7 @@ class Database:
         self.most_waiting = 0
         #: called in the writer's thread with the attempts that became wanted by what was just committed
         self.on_ready: Callable[[Ready], None] = lambda _: None
-        self._memory = Memory()
+        self._memory = UseCaseMemory()
         self._version: int | None = None  #: changes with each commit of another process
         self._readers = ThreadPoolExecutor(READERS, thread_name_prefix="reader") if threaded else None
         self._writer = threading.Thread(target=self._write_all, name="writer", daemon=True) if threaded else None

@@ -18,7 +18,7 @@ T = TypeVar("T")
 MEMORY: Final = "memory"
 
 
-class Memory:
+class UseCaseMemory:
     """What is remembered, one object of each type."""
 
     def __init__(self) -> None:
@@ -38,9 +38,9 @@ class Memory:
         self.is_changed = False
 
 
-def memory_of(session: Session) -> Memory:
+def memory_of(session: Session) -> UseCaseMemory:
     """Return the memory of the session's database; a session without one gets its own."""
-    found: Memory = session.info.setdefault(MEMORY, Memory())
+    found: UseCaseMemory = session.info.setdefault(MEMORY, UseCaseMemory())
     return found
 
 
