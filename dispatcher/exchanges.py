@@ -31,7 +31,7 @@ from xwhep.rights import Caller
 async def answer(
     services: Services, caller: Caller, message: Exchange[Any], *, is_connected: Callable[[], bool]
 ) -> ExchangeReply[Work]:
-    """Take what a host says, and give what it asks for; only a host that says nothing waits until something fits.
+    """Take reports, ends and progress of a host, and give it work; only a host that brings none of these waits for it.
 
     Raises:
         ProtocolTooOldError: the host speaks a protocol that is not served any more.

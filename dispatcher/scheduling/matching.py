@@ -77,7 +77,7 @@ class FittingClasses:
         return number in self._requirements
 
     def __getitem__(self, number: int) -> Requirement:
-        """Return what a class that is known requires."""
+        """Return the requirement of a class that is known."""
         return self._requirements[number]
 
     def learn(self, number: int, requirement: Requirement) -> None:

@@ -1,7 +1,7 @@
 """Which jobs wait: hints of where each queue begins, so that a lease looks at one queue alone, however many there are.
 
-A queue holds the ready jobs of one owner that require the same of a host. A hint may promise what is not there any
-more: whoever looks at the queue says so with `put`. It must never be missing: whoever makes a job ready says so with
+A queue holds the ready jobs of one owner that have one requirement. A hint may promise a job that is gone: whoever
+looks at the queue says so with `put`. It must never be missing: whoever makes a job ready says so with
 `note`. This module knows no database.
 """
 
@@ -65,7 +65,7 @@ class ReadyQueues:
                 heappush(heap, (order, queue))
 
     def put(self, queue: Queue, order: JobOrder | None) -> None:
-        """Take in what was found at a queue's head; None: it is empty."""
+        """Take in the head that a queue was found to have; None: it is empty."""
         if order is None:
             self._heads.pop(queue, None)
         elif queue in self._heads and self._heads[queue] <= order:
