@@ -45,7 +45,10 @@ async def answer(
         with services.polls.one(caller.uid):
             leases = await polls.wait_for_leases(services, asker, is_connected=is_connected)
         return ExchangeReply[Work](leases=leases, wait_s=_next_wait_s(services))
-    done = await services.database.run(exchanges.exchange, services.kinds, caller, _said(message), asker, now=now)
+    if asker is None and not message.reports and not message.ends:
+        done = await services.database.run(exchanges.take_progress, caller, message.progress)
+    else:
+        done = await services.database.run(exchanges.exchange, services.kinds, caller, _said(message), asker, now=now)
     services.heard.note(caller.uid, done.live, now)
     return ExchangeReply[Work](
         reports=_answers(message.reports, done.reports),

@@ -130,8 +130,7 @@ class Daemon:
     async def _loop(self, shell: Shell) -> None:
         while not self._is_over():
             event = await self._next_event(is_busy=bool(shell.runs))
-            for instruction in self._agent.handle(event):
-                shell.perform(instruction)
+            shell.perform(self._agent.handle(event))
             self._tell_people(shell)
 
     def _is_over(self) -> bool:

@@ -1,4 +1,4 @@
-"""Bringing reports and ends to the dispatcher, from the disk or, where that did not take them, from memory.
+"""What a worker says to its dispatcher, and what the answers mean: all that falls due together is one exchange.
 
 What the dispatcher refuses for good is dropped with a line in the log: it knows why.
 """
@@ -7,153 +7,308 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable
-from typing import Final
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Final, TypeAlias
 
-from pydantic import BaseModel, ValidationError
+from pydantic import ValidationError
 
 from worker.agent import events
-from worker.agent.events import Cause, Ref
+from worker.agent.events import Cause, Poll, Ref, Saying, SendEnd, SendHeartbeat, SendReport
+from worker.keeping import Keeper, lost
+from worker.probe import operating_system, processor
 from worker.runs.registry import Runners
-from worker.spool import Spool
 from worker.trouble import Mailbox, code_of, is_fatal, status_of, told
 from xwhep.client.host import HostClient
-from xwhep.errors.base import XwhepError
-from xwhep.errors.jobs import LeaseLostError, StorageFullError
+from xwhep.errors.base import XwhepError, from_problem
+from xwhep.errors.jobs import LeaseLostError, StorageFullError, UnavailableError
 from xwhep.lifecycle import ATTEMPT_ENDS
-from xwhep.protocol.attempts import FinishAttempt, Outcome, ProgressFields, Report
+from xwhep.protocol.attempts import (
+    MAX_REPORTS_AN_EXCHANGE,
+    MAX_SMALL_BYTES,
+    MAX_SMALL_BYTES_IN_ALL,
+    MAX_SMALL_CONTENTS,
+    PROTOCOL,
+    Ask,
+    AttemptAnswer,
+    AttemptProgress,
+    AttemptReply,
+    Exchange,
+    ExchangedEnd,
+    ExchangedReport,
+    ExchangeReply,
+    FinishAttempt,
+    Outcome,
+    ProgressFields,
+)
+from xwhep.protocol.jobs import Output
 
 log = logging.getLogger(__name__)
 
-#: how many reports of this worker's runs may be under way; a run that makes more waits
-MAX_REPORTS: Final = 64
+Answer: TypeAlias = AttemptReply | XwhepError
+
+#: the outputs that travel with what else is said, bytes: on a slow line they do not hold up a heartbeat for long. The
+#: end of an attempt with more goes alone.
+ALONG_BYTES: Final = 64 * 1024
 _DAMAGED: Final = frozenset({"digest-mismatch", "too-large", "invalid-field"})
+_NO_ANSWER: Final = "the dispatcher's reply does not say what became of it"
 
 
-def lost(reason: str, progress: ProgressFields) -> FinishAttempt:
-    """Return the end of an attempt that is given back."""
-    return FinishAttempt(outcome=Outcome.LOST, reason=reason[:1000], **progress.model_dump())
+@dataclass(frozen=True, slots=True)
+class End:
+    """The end of an attempt, and how its outputs travel."""
+
+    said: SendEnd
+    message: FinishAttempt
+    inside: list[Output] = field(default_factory=list)  #: in the exchange
+    ahead: list[Output] = field(default_factory=list)  #: before it: they are too large, or too many
+
+    @classmethod
+    def of(cls, said: SendEnd, message: FinishAttempt) -> End:
+        """Divide the outputs."""
+        end, room = cls(said, message), MAX_SMALL_BYTES_IN_ALL
+        for output in {output.digest: output for output in message.outputs}.values():
+            if output.size_bytes <= min(MAX_SMALL_BYTES, room) and len(end.inside) < MAX_SMALL_CONTENTS:
+                end.inside.append(output)
+                room -= output.size_bytes
+            else:
+                end.ahead.append(output)
+        return end
+
+    def inside_bytes(self) -> int:
+        """Return how large the outputs are that travel in the exchange."""
+        return sum(output.size_bytes for output in self.inside)
+
+
+@dataclass(slots=True)
+class Turn:
+    """What one exchange says and asks."""
+
+    reports: list[tuple[SendReport, ExchangedReport[Any]]] = field(default_factory=list)
+    ends: list[tuple[SendEnd, ExchangedEnd]] = field(default_factory=list)
+    beat: SendHeartbeat | None = None
+    poll: Poll | None = None
+
+    def each(self) -> list[Turn]:
+        """Return the same in as many exchanges as there are things to say and to ask."""
+        return [
+            *(Turn(reports=[report]) for report in self.reports),
+            *(Turn(ends=[end]) for end in self.ends),
+            *([Turn(beat=self.beat)] if self.beat is not None else []),
+            *([Turn(poll=self.poll)] if self.poll is not None else []),
+        ]
+
+
+@dataclass(slots=True)
+class Plan:
+    """The exchanges in which all that is due is said."""
+
+    together: Turn
+    alone: list[Turn] = field(default_factory=list)
+    large: list[End] = field(default_factory=list)  #: each alone too, after its outputs
+    room_bytes: int = ALONG_BYTES  #: for outputs in the first
 
 
 class Delivery:
-    """What is kept of the attempts of one worker, and the way of it to the dispatcher."""
+    """The way of one worker to its dispatcher; `latest` tells how far an attempt is."""
 
-    def __init__(self, client: HostClient, spool: Spool, kinds: Runners, mailbox: Mailbox) -> None:
+    def __init__(
+        self,
+        client: HostClient,
+        keeper: Keeper,
+        kinds: Runners,
+        mailbox: Mailbox,
+        latest: Callable[[Ref], ProgressFields],
+    ) -> None:
         self._client = client
+        self._keeper = keeper
         self._kinds = kinds
-        self._spool = spool
         self._mailbox = mailbox
-        self._unsaved: dict[Ref, FinishAttempt] = {}  #: ends that the disk did not take
-        self._reports: dict[tuple[Ref, int], Report] = {}
-        self._unsaved_reports: set[tuple[Ref, int]] = set()  #: of those, the ones that the disk did not take
-        self._room = asyncio.Semaphore(MAX_REPORTS)
+        self._latest = latest
+        self._os, self._cpu = operating_system(), processor()
 
-    async def keep_report(self, ref: Ref, number: int, report: Report) -> None:
-        """Record a report and tell the agent; wait first while many others are under way."""
-        await self._room.acquire()
-        self._reports[ref, number] = report
+    async def exchange(self, sayings: Sequence[Saying], poll: Poll | None = None) -> None:
+        """Say all this, and ask for work; what comes of each is told to the agent."""
+        plan = Plan(Turn(poll=poll))
+        for said in sayings:
+            match said:
+                case SendHeartbeat():
+                    plan.together.beat = said
+                case SendReport():
+                    await self._plan_report(plan, said)
+                case SendEnd():
+                    await self._plan_end(plan, said)
+        turns = [turn for turn in (plan.together, *plan.alone) if turn.each()]
+        await asyncio.gather(*map(self._take_turn, turns), *map(self._bring, plan.large))
+
+    # --- what is said
+
+    async def _plan_report(self, plan: Plan, said: SendReport) -> None:
         try:
-            await asyncio.to_thread(self._spool.add_report, ref, number, report)
-        except OSError as error:
-            log.warning("a report could not be written to the disk (%s); it is sent all the same", error.strerror)
-            self._unsaved_reports.add((ref, number))
-        self._mailbox.tell(events.ReportMade, ref, number)
-
-    async def keep_checkpoint(self, ref: Ref, checkpoint: BaseModel) -> None:
-        """Record how far a run is, unless a report from before that is in memory alone."""
-        if any(known == ref for known, _ in self._unsaved_reports):
-            return
-        try:
-            await asyncio.to_thread(self._spool.save, ref, checkpoint)
-        except OSError as error:
-            log.debug("how far a run is could not be written to the disk (%s)", error.strerror)
-
-    async def keep_end(self, ref: Ref, end: FinishAttempt) -> None:
-        """Record an end and tell the agent; where the disk does not take it, the attempt is given back."""
-        size_bytes, by_machine = 0, end.outcome is Outcome.LOST
-        try:
-            size_bytes = await asyncio.to_thread(self._spool.end, ref, end)
-        except OSError as error:
-            by_machine = True
-            self._unsaved[ref] = lost(f"the end could not be kept: {error.strerror}", ProgressFields())
-        log.info("job %s, attempt %s: %s%s", *ref, end.outcome, f" ({end.reason})" if end.reason else "")
-        self._mailbox.tell(events.RunEnded, ref, size_bytes, by_machine)
-
-    async def send_report(self, ref: Ref, number: int) -> None:
-        """Send a report."""
-        over: Cause | None = None
-
-        async def send() -> None:
-            nonlocal over
-            report = self._reports.get((ref, number))
-            if report is None:
-                report = await asyncio.to_thread(self._spool.report, ref, number)
-            try:
-                is_over = await self._send(ref, report)
-            except LeaseLostError:
-                over = Cause.TAKEN_BACK
-                raise
-            over = Cause.REPORTED if is_over else None
-
-        if await self._is_settled(ref, send, "a report"):
-            await asyncio.to_thread(self._spool.forget_report, ref, number)
-            self._mailbox.tell(events.ReportAnswered, ref, number, over)
-            for known in [known for known in self._reports if known == (ref, number) or (over and known[0] == ref)]:
-                del self._reports[known]
-                self._unsaved_reports.discard(known)
-                self._room.release()
-
-    async def _send(self, ref: Ref, report: Report) -> bool:
-        """Send a report, unless the dispatcher has it; tell whether the attempt has ended with it."""
-        runner = self._kinds.get(report.kind)
-        try:
-            reply = await self._client.report(*ref, report)
-        except XwhepError as error:
-            if runner is not None and isinstance(error, runner.reported_before):
-                return False  # its answer was lost
-            raise
-        if runner is not None and reply.details is not None:
-            runner.answered(reply.details)
-        log.debug("job %s, attempt %s: a report was accepted", *ref)
-        return reply.status in ATTEMPT_ENDS
-
-    async def send_end(self, ref: Ref) -> None:
-        """Upload the outputs of an attempt and report its end."""
-
-        async def send() -> None:
-            end = self._unsaved.get(ref)
-            if end is None:
-                end = await asyncio.to_thread(self._spool.end_of, ref)
-            try:
-                for output in end.outputs:
-                    await self._client.store(*ref, output, self._spool.output(ref, output.name))
-            except (OSError, XwhepError) as error:
-                if isinstance(error, XwhepError) and code_of(error) not in _DAMAGED:
-                    raise
-                end = lost(f"a result could not be delivered: {told(error)}", ProgressFields())
-            await self._client.finish(*ref, end)
-
-        if await self._is_settled(ref, send, "its end"):
-            self._mailbox.tell(events.EndAnswered, ref)
-
-    async def forget(self, ref: Ref) -> None:
-        """Remove all that is kept of an attempt."""
-        self._unsaved.pop(ref, None)
-        await asyncio.to_thread(self._spool.forget, ref)
-
-    async def _is_settled(self, ref: Ref, send: Callable[[], Awaitable[None]], what: str) -> bool:
-        """Send something; tell whether it is accepted or refused, for good. If not, the agent is told."""
-        try:
-            await send()
-        except StorageFullError:
-            self._mailbox.tell(events.DeliveryPostponed, ref)
-            return False
-        except XwhepError as error:
-            if is_fatal(error) or status_of(error) >= 500:
-                self._mailbox.note(error, "delivering a result")
-                self._mailbox.tell(events.DeliveryFailed, ref, error.retry_after_s)
-                return False
-            log.warning("job %s, attempt %s: %s was refused: %s", *ref, what, error)
+            report = await self._keeper.report(said.ref, said.number)
         except (OSError, ValidationError) as error:
-            log.warning("job %s, attempt %s: %s cannot be read any more (%s)", *ref, what, error)
-        return True
+            log.warning("job %s, attempt %s: a report cannot be read any more (%s)", *said.ref, error)
+            await self._settle_report(said, None)
+            return
+        one = said, ExchangedReport[Any](job_uid=said.ref.job_uid, attempt=said.ref.attempt, report=report)
+        if len(plan.together.reports) < MAX_REPORTS_AN_EXCHANGE:
+            plan.together.reports.append(one)
+        else:
+            plan.alone.append(Turn(reports=[one]))
+
+    async def _plan_end(self, plan: Plan, said: SendEnd) -> None:
+        try:
+            end = End.of(said, await self._keeper.end(said.ref))
+        except (OSError, ValidationError) as error:
+            log.warning("job %s, attempt %s: its end cannot be read any more (%s)", *said.ref, error)
+            self._mailbox.tell(events.EndAnswered, said.ref)
+            return
+        if end.ahead or end.inside_bytes() > plan.room_bytes:
+            plan.large.append(end)
+        else:
+            plan.room_bytes -= end.inside_bytes()
+            plan.together.ends.append((said, await self._with_contents(end)))
+
+    async def _with_contents(self, end: End) -> ExchangedEnd:
+        """Return the end as it travels; if an output is damaged, that of an attempt that is given back."""
+        ref, message = end.said.ref, end.message
+        try:
+            contents = await self._keeper.contents(ref, end.inside)
+        except (OSError, XwhepError) as error:
+            contents, message = [], lost(_undelivered(error), ProgressFields())
+        return ExchangedEnd(job_uid=ref.job_uid, attempt=ref.attempt, **dict(message), contents=contents)
+
+    async def _bring(self, end: End) -> None:
+        """Upload what does not travel inside, then say how the attempt ended."""
+        try:
+            for output in end.ahead:
+                await self._client.store(*end.said.ref, output, self._keeper.spool.output(end.said.ref, output.name))
+        except OSError as error:
+            self._give_up(end.said, error)
+        except XwhepError as error:
+            self._end_answered(end.said, end.message, error)
+        else:
+            await self._take_turn(Turn(ends=[(end.said, await self._with_contents(end))]))
+
+    def _message(self, turn: Turn) -> Exchange[Any]:
+        return Exchange[Any](
+            reports=[report for _, report in turn.reports],
+            ends=[end for _, end in turn.ends],
+            progress=[] if turn.beat is None else list(map(self._progress, turn.beat.refs)),
+            ask=None if turn.poll is None else self._ask(turn.poll),
+        )
+
+    def _progress(self, ref: Ref) -> AttemptProgress:
+        return AttemptProgress(job_uid=ref.job_uid, attempt=ref.attempt, **dict(self._latest(ref)))
+
+    def _ask(self, poll: Poll) -> Ask:
+        abilities = {kind: self._kinds[kind].ability() for kind in sorted(poll.kinds)}
+        able = {"os": self._os, "cpu": self._cpu, "kinds": abilities}
+        return Ask(protocol=PROTOCOL, at_most=poll.at_most, wait_s=poll.wait_s, **able)
+
+    # --- what is answered
+
+    async def _take_turn(self, turn: Turn) -> None:
+        try:
+            reply = await self._client.exchange(self._message(turn))
+        except XwhepError as error:
+            await self._refused(turn, error)
+        else:
+            await self._answered(turn, reply)
+
+    async def _refused(self, turn: Turn, error: XwhepError) -> None:
+        """Take in that a whole exchange was refused, or did not arrive."""
+        parts = turn.each()
+        if not _is_about_content(error) or (len(parts) == 1 and (turn.beat or turn.poll)):
+            self._failed(turn, error)
+        elif len(parts) == 1:
+            for of_report, report in turn.reports:
+                await self._report_answered(of_report, report, error)
+            for of_end, end in turn.ends:
+                self._end_answered(of_end, end, error)
+        else:  # one of them is the reason; the others count
+            for part in parts:
+                await self._take_turn(part)
+
+    async def _answered(self, turn: Turn, reply: ExchangeReply[Any]) -> None:
+        reports, ends = _by_ref(reply.reports), _by_ref(reply.ends)
+        for of_report, report in turn.reports:
+            await self._report_answered(of_report, report, _answer(reports.get(of_report.ref)))
+        for of_end, end in turn.ends:
+            self._end_answered(of_end, end, _answer(ends.get(of_end.ref)))
+        if turn.beat is not None:
+            self._mailbox.tell(events.HeartbeatAnswered, frozenset(Ref(one.job_uid, one.attempt) for one in reply.stop))
+        if turn.poll is not None:
+            waited = not (turn.reports or turn.ends or turn.beat)
+            self._mailbox.tell(events.PollAnswered, tuple(reply.leases), reply.wait_s, waited)
+
+    def _failed(self, turn: Turn, error: XwhepError) -> None:
+        self._mailbox.note(error, "reporting and asking for work")
+        for ref in (*(said.ref for said, _ in turn.reports), *(said.ref for said, _ in turn.ends)):
+            self._mailbox.tell(events.DeliveryFailed, ref, error.retry_after_s)
+        if turn.beat is not None:
+            self._mailbox.tell(events.HeartbeatFailed, error.retry_after_s)
+        if turn.poll is not None:
+            self._mailbox.tell(events.PollFailed, error.retry_after_s)
+
+    async def _report_answered(self, said: SendReport, sent: ExchangedReport[Any], answer: Answer) -> None:
+        runner, over = self._kinds.get(sent.report.kind), None
+        if isinstance(answer, AttemptReply):
+            log.debug("job %s, attempt %s: a report was accepted", *said.ref)
+            if runner is not None and answer.details is not None:
+                runner.answered(answer.details)
+            over = Cause.REPORTED if answer.status in ATTEMPT_ENDS else None
+        elif runner is None or not isinstance(answer, runner.reported_before):  # before: its answer was lost
+            if not self._is_final(said.ref, answer, "a report"):
+                return
+            over = Cause.TAKEN_BACK if isinstance(answer, LeaseLostError) else None
+        await self._settle_report(said, over)
+
+    async def _settle_report(self, said: SendReport, over: Cause | None) -> None:
+        await self._keeper.forget_report(said.ref, said.number, others=over is not None)
+        self._mailbox.tell(events.ReportAnswered, said.ref, said.number, over)
+
+    def _end_answered(self, said: SendEnd, sent: FinishAttempt, answer: Answer) -> None:
+        if isinstance(answer, XwhepError) and code_of(answer) in _DAMAGED and sent.outcome is not Outcome.LOST:
+            log.warning("job %s, attempt %s: its end was refused, so it is given back: %s", *said.ref, answer)
+            self._give_up(said, answer)
+        elif isinstance(answer, AttemptReply) or self._is_final(said.ref, answer, "its end"):
+            self._mailbox.tell(events.EndAnswered, said.ref)
+
+    def _give_up(self, said: SendEnd, error: OSError | XwhepError) -> None:
+        self._keeper.give_up(said.ref, _undelivered(error))
+        self._mailbox.tell(events.DeliveryPostponed, said.ref)
+
+    def _is_final(self, ref: Ref, error: XwhepError, what: str) -> bool:
+        """Tell whether something is refused for good. If not, the agent is told."""
+        if isinstance(error, StorageFullError):
+            self._mailbox.tell(events.DeliveryPostponed, ref)
+        elif is_fatal(error) or status_of(error) >= 500:
+            self._mailbox.note(error, "delivering a result")
+            self._mailbox.tell(events.DeliveryFailed, ref, error.retry_after_s)
+        else:
+            log.warning("job %s, attempt %s: %s was refused: %s", *ref, what, error)
+            return True
+        return False
+
+
+def _is_about_content(error: XwhepError) -> bool:
+    """Tell whether an exchange was refused for what it says; not, for example, by a dispatcher that knows none."""
+    return code_of(error) in _DAMAGED or isinstance(error, StorageFullError)
+
+
+def _undelivered(error: OSError | XwhepError) -> str:
+    return f"a result could not be delivered: {told(error)}"
+
+
+def _by_ref(answers: Sequence[AttemptAnswer]) -> dict[Ref, AttemptAnswer]:
+    return {Ref(answer.job_uid, answer.attempt): answer for answer in answers}
+
+
+def _answer(answer: AttemptAnswer | None) -> Answer:
+    if answer is not None and answer.reply is not None:
+        return answer.reply
+    if answer is not None and answer.problem is not None:
+        problem = answer.problem
+        return from_problem(problem.code, problem.detail, problem.status, problem.field)
+    return UnavailableError(_NO_ANSWER)

@@ -1,25 +1,25 @@
-"""The hands of the agent: performs each instruction and tells what came of it as an event.
+"""The hands of the agent: performs its instructions and tells what came of them as events.
 
-Each request, run and delivery is a task of its own.
+Each exchange with the dispatcher and each run is a task of its own.
 """
 
 from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Coroutine
+from collections.abc import Coroutine, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Final, assert_never
+from typing import Any, Final
 
 from pydantic import BaseModel
 
 from worker.agent import events
-from worker.agent.events import AnyLease, Cause, Instruction, Ref, ref_of
+from worker.agent.events import Act, AnyLease, Cause, Instruction, Ref, Saying, ref_of
 from worker.brake import Brake
 from worker.cache import Cache
-from worker.delivery import Delivery, lost
-from worker.probe import operating_system, processor
+from worker.delivery import Delivery
+from worker.keeping import Keeper, lost
 from worker.runs.contract import Assignment, Workplace
 from worker.runs.registry import Runners
 from worker.spool import Spool
@@ -28,15 +28,7 @@ from xwhep.client.connection import pause_before_retry
 from xwhep.client.host import HostClient
 from xwhep.errors.base import XwhepError
 from xwhep.errors.jobs import UnavailableError
-from xwhep.protocol.attempts import (
-    PROTOCOL,
-    AttemptProgress,
-    FinishAttempt,
-    Heartbeat,
-    LeaseRequest,
-    ProgressFields,
-    Report,
-)
+from xwhep.protocol.attempts import FinishAttempt, ProgressFields, Report
 
 log = logging.getLogger(__name__)
 
@@ -50,7 +42,7 @@ class LiveAttempt:
     """An attempt that runs; it is also where its run says how far it is and what it finds."""
 
     lease: AnyLease
-    delivery: Delivery
+    keeper: Keeper
     reached: BaseModel | None = None  #: the checkpoint from which it could go on; None: its beginning
     reports: int = 0  #: the number of the next one
     saved: BaseModel | None = None  #: the checkpoint that the disk knows
@@ -77,7 +69,7 @@ class LiveAttempt:
     async def report(self, report: Report) -> None:
         """Take a report."""
         number, self.reports = self.reports, self.reports + 1
-        await self.delivery.keep_report(ref_of(self.lease), number, report)
+        await self.keeper.keep_report(ref_of(self.lease), number, report)
 
 
 class Shell:
@@ -92,33 +84,45 @@ class Shell:
         self._kinds = kinds
         self._mailbox = mailbox
         self._tasks = tasks
-        self._delivery = Delivery(client, spool, kinds, mailbox)
-        self._os, self._cpu = operating_system(), processor()
-        self._poll: asyncio.Task[None] | None = None
+        self._keeper = Keeper(spool, mailbox)
+        self._delivery = Delivery(client, self._keeper, kinds, mailbox, self._latest)
+        self._poll: asyncio.Task[None] | None = None  #: one that nothing is said with
         self._others: set[asyncio.Task[None]] = set()
         self.runs: dict[Ref, LiveAttempt] = {}
 
-    def perform(self, instruction: Instruction) -> None:
-        """Begin to do what the agent says; it may speak of a run whose end it has not heard of yet."""
-        match instruction:
-            case events.Poll(kinds, wait_s):
-                self._poll = self._begin(self._ask(kinds, wait_s))
-                self._poll.add_done_callback(self._polled)
+    def perform(self, instructions: Sequence[Instruction]) -> None:
+        """Begin to do what the agent says; it may speak of runs whose ends it has not heard of yet."""
+        sayings, poll = list[Saying](), None
+        for instruction in instructions:
+            match instruction:
+                case events.SendReport() | events.SendEnd() | events.SendHeartbeat():
+                    sayings.append(instruction)
+                case events.Poll():
+                    poll = instruction
+                case _:
+                    self._act(instruction)
+        if sayings:
+            self._begin(self._delivery.exchange(sayings, poll))
+        elif poll is not None:
+            self._poll = self._begin(self._delivery.exchange([], poll))
+            self._poll.add_done_callback(self._polled)
+
+    def _act(self, act: Act) -> None:
+        match act:
             case events.AbandonPoll():
-                assert self._poll is not None
-                self._poll.cancel()
+                self._abandon_poll()
             case events.StartRun(lease, checkpoint, first_report):
-                self._start(LiveAttempt(lease, self._delivery, checkpoint, first_report, saved=checkpoint))
-            case events.PauseRuns(refs):
-                self._turn(refs, on=True)
-            case events.ResumeRuns(refs):
-                self._turn(refs, on=False)
+                self._start(LiveAttempt(lease, self._keeper, checkpoint, first_report, saved=checkpoint))
+            case events.PauseRuns(refs) | events.ResumeRuns(refs):
+                self._turn(refs, on=isinstance(act, events.PauseRuns))
             case events.StopRun(ref, cause):
                 self._stop(ref, cause)
+            case events.SaveProgress(refs):
+                self._begin(self._save(refs))
+            case events.GiveBack(lease):
+                self._begin(self._give_back(lease))
             case events.Forget(ref):
-                self._tasks.create_task(self._delivery.forget(ref))  # also when all else ends
-            case _:
-                self._begin(self._request(instruction))
+                self._tasks.create_task(self._keeper.forget(ref))  # also when all else ends
 
     def close(self) -> None:
         """End all that is under way; runs are recorded."""
@@ -126,20 +130,6 @@ class Shell:
             live.stop(Cause.SHUTDOWN)
         for task in self._others:
             task.cancel()
-
-    def _request(self, request: events.Request) -> Coroutine[Any, Any, None]:
-        match request:
-            case events.SendHeartbeat(refs):
-                return self._beat(refs)
-            case events.SaveProgress(refs):
-                return self._save(refs)
-            case events.GiveBack(lease):
-                return self._give_back(lease)
-            case events.SendReport(ref, number):
-                return self._delivery.send_report(ref, number)
-            case events.SendEnd(ref):
-                return self._delivery.send_end(ref)
-        assert_never(request)
 
     def _begin(self, work: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
         task = self._tasks.create_task(work)
@@ -166,34 +156,17 @@ class Shell:
 
     # --- asking
 
-    async def _ask(self, kinds: frozenset[str], wait_s: float) -> None:
-        abilities = {kind: self._kinds[kind].ability() for kind in sorted(kinds)}
-        request = LeaseRequest(protocol=PROTOCOL, os=self._os, cpu=self._cpu, kinds=abilities, wait_s=wait_s)
-        try:
-            lease = await self._client.lease(request)
-        except XwhepError as error:
-            self._mailbox.note(error, "asking for work")
-            self._mailbox.tell(events.PollFailed, error.retry_after_s)
-        else:
-            self._mailbox.tell(events.PollAnswered, lease, self._client.next_wait_s)
+    def _abandon_poll(self) -> None:
+        if self._poll is not None:  # one with which something is said is answered at once
+            self._poll.cancel()
 
     def _polled(self, poll: asyncio.Task[None]) -> None:
+        self._poll = None
         if poll.cancelled():  # perhaps before its first step, so that it could not say so itself
             self._mailbox.tell(events.PollFailed)
 
-    async def _beat(self, refs: tuple[Ref, ...]) -> None:
-        heartbeat = Heartbeat(attempts=[self._progress(ref) for ref in refs])
-        try:
-            reply = await self._client.heartbeat(heartbeat)
-        except XwhepError as error:
-            self._mailbox.note(error, "sending a heartbeat")
-            self._mailbox.tell(events.HeartbeatFailed, error.retry_after_s)
-        else:
-            self._mailbox.tell(events.HeartbeatAnswered, frozenset(Ref(ref.job_uid, ref.attempt) for ref in reply.stop))
-
-    def _progress(self, ref: Ref) -> AttemptProgress:
-        fields = self.runs[ref].latest if ref in self.runs else ProgressFields()
-        return AttemptProgress(job_uid=ref.job_uid, attempt=ref.attempt, **fields.model_dump())
+    def _latest(self, ref: Ref) -> ProgressFields:
+        return self.runs[ref].latest if ref in self.runs else ProgressFields()
 
     # --- running
 
@@ -203,14 +176,14 @@ class Shell:
             reached = live.reached
             if reached is not None and reached != live.saved:
                 live.saved = reached
-                await self._delivery.keep_checkpoint(ref_of(live.lease), reached)
+                await self._keeper.keep_checkpoint(ref_of(live.lease), reached)
 
     async def _run(self, live: LiveAttempt) -> None:
         ref = ref_of(live.lease)
         log.info("job %s, attempt %s: started (%s)", *ref, live.lease.work.kind)
         end = await self._end_of(live)
         live.is_working = False
-        await self._delivery.keep_end(ref, end)
+        await self._keeper.keep_end(ref, end)
         del self.runs[ref]
 
     async def _end_of(self, live: LiveAttempt) -> FinishAttempt:
@@ -254,4 +227,4 @@ class Shell:
 
     async def _give_back(self, lease: AnyLease) -> None:
         await asyncio.to_thread(self._spool.open, lease)
-        await self._delivery.keep_end(ref_of(lease), lost(GIVEN_BACK, ProgressFields()))
+        await self._keeper.keep_end(ref_of(lease), lost(GIVEN_BACK, ProgressFields()))

@@ -27,7 +27,7 @@ from worker.agent.events import Event, Ref
 from worker.agent.holdings import Traits
 from xwhep.client.connection import TIMEOUT_S
 from xwhep.pki.contexts import client_context
-from xwhep.protocol.attempts import PROTOCOL, LeaseReply
+from xwhep.protocol.attempts import PROTOCOL, ExchangeReply
 from xwhep.protocol.native import NativeWork
 
 #: members that a crowd shares: each may have 1,024 attempts
@@ -87,19 +87,21 @@ class CrowdHost:
         return events.TimePassed(time.monotonic())
 
     async def _poll(self, wait_s: float) -> Event:
-        body = {"protocol": PROTOCOL, "os": "linux", "cpu": "x86_64", "kinds": {"native": {}}, "wait_s": wait_s}
-        answer = await self._asked("/v1/leases", body)
-        if answer is None:
+        able = {"protocol": PROTOCOL, "os": "linux", "cpu": "x86_64", "kinds": {"native": {}}}
+        reply = await self._exchange({"ask": {**able, "wait_s": wait_s}})
+        if reply is None:
             return events.PollFailed(time.monotonic())
-        reply = LeaseReply[NativeWork].model_validate_json(answer.body)
-        return events.PollAnswered(time.monotonic(), reply.lease, reply.wait_s)
+        return events.PollAnswered(time.monotonic(), tuple(reply.leases), reply.wait_s)
 
     async def _beat(self, refs: tuple[Ref, ...]) -> Event:
         attempts = [{"job_uid": str(ref.job_uid), "attempt": ref.attempt, "fraction": 0.5} for ref in refs]
-        answer = await self._asked("/v1/heartbeats", {"attempts": attempts})
-        if answer is None:
+        if await self._exchange({"progress": attempts}) is None:
             return events.HeartbeatFailed(time.monotonic())
         return events.HeartbeatAnswered(time.monotonic(), frozenset())
+
+    async def _exchange(self, message: object) -> ExchangeReply[NativeWork] | None:
+        answer = await self._asked(message)
+        return None if answer is None else ExchangeReply[NativeWork].model_validate_json(answer.body)
 
     async def _connect(self) -> None:
         began, loop = time.monotonic(), asyncio.get_running_loop()
@@ -109,7 +111,7 @@ class CrowdHost:
         self._wire = opened[1]
         self.longest_connect_s = max(self.longest_connect_s, time.monotonic() - began)
 
-    async def _asked(self, path: str, message: object) -> Answer | None:
+    async def _asked(self, message: object) -> Answer | None:
         """Ask on the open connection, or on a new one; None if there is no answer."""
         try:
             if self._wire is None:
@@ -117,7 +119,7 @@ class CrowdHost:
                     await self._connect()
             wire, self.is_asking = self._wire, True
             assert wire is not None, "it has just connected"
-            answer = await wire.ask("POST", path, json.dumps(message).encode(), expected=(200, 503))
+            answer = await wire.ask("POST", "/v1/exchange", json.dumps(message).encode(), expected=(200, 503))
         except OSError:  # a connection that broke, and TLS's errors and time limits too
             self._wire, answer = None, Answer(503, b"")
         finally:

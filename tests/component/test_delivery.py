@@ -7,7 +7,7 @@ from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack
 from dataclasses import dataclass, field
 from pathlib import Path
-from uuid import UUID
+from typing import Any
 
 import pytest
 from sqlmodel import select
@@ -18,33 +18,34 @@ from dispatcher.storage.tables import Attempt
 from tests.support.desk import poll_request
 from tests.support.grid import GridUnderTest, a_grid
 from tests.support.leases import first_hit
-from worker.agent.events import DeliveryFailed, Event, Ref, ReportAnswered, ReportMade, ref_of
+from tests.support.older_host import OlderHost
+from worker.agent.events import DeliveryFailed, Event, Ref, ReportAnswered, ReportMade, SendReport, ref_of
 from worker.config import WorkerSettings
 from worker.delivery import Delivery
+from worker.keeping import Keeper
 from worker.runs.registry import Runners, load
 from worker.runs.vanity import Checkpoint
 from worker.spool import Spool
 from worker.trouble import Mailbox
 from xwhep.client.connection import Connection
-from xwhep.client.host import HostClient
 from xwhep.errors.jobs import UnavailableError
 from xwhep.lifecycle import AttemptStatus
-from xwhep.protocol.attempts import AttemptReply, Lease, Report
+from xwhep.protocol.attempts import Exchange, ExchangeReply, Lease, ProgressFields, Report
 from xwhep.rights import Role
 from xwhep.vanity.messages import ReportShare, SubmitSearch, VanityWork
 from xwhep.vanity.split_key import keygen
 from xwhep.world import REAL
 
 
-class Forgetful(HostClient):
-    """A way to the dispatcher on which the first answer to a report is lost."""
+class Forgetful(OlderHost):
+    """A way to the dispatcher on which the first answer to an exchange is lost."""
 
     def __init__(self, connection: Connection) -> None:
         super().__init__(connection, VanityWork)
         self.lost = 0
 
-    async def report(self, job_uid: UUID, attempt: int, report: Report) -> AttemptReply:
-        reply = await super().report(job_uid, attempt, report)
+    async def exchange(self, exchange: Exchange[Any]) -> ExchangeReply[Any]:
+        reply = await super().exchange(exchange)
         if not self.lost:
             self.lost = 1
             raise UnavailableError("the answer was lost")
@@ -78,9 +79,10 @@ class Scene:
     def ref(self) -> Ref:
         return ref_of(self.lease)
 
-    def delivery(self, spool: Spool) -> Delivery:
+    def worker(self, spool: Spool) -> tuple[Keeper, Delivery]:
         spool.open(self.lease)
-        return Delivery(self.client, spool, self.kinds, self.mailbox)
+        keeper = Keeper(spool, self.mailbox)
+        return keeper, Delivery(self.client, keeper, self.kinds, self.mailbox, lambda _: ProgressFields())
 
     async def next_event(self) -> Event:
         return await self.mailbox.events.get()
@@ -118,13 +120,13 @@ async def scene(tmp_path: Path) -> AsyncIterator[Scene]:
 
 
 async def test_a_share_whose_answer_was_lost_is_sent_again_counts_once_and_harms_nobody(scene: Scene) -> None:
-    delivery = scene.delivery(Spool(scene.folder, scene.kinds))
-    await delivery.keep_report(scene.ref, 0, scene.share)
+    keeper, delivery = scene.worker(Spool(scene.folder, scene.kinds))
+    await keeper.keep_report(scene.ref, 0, scene.share)
     found = await scene.next_event()
 
-    await delivery.send_report(scene.ref, 0)
+    await delivery.exchange([SendReport(scene.ref, 0)])
     first = await scene.next_event()
-    await delivery.send_report(scene.ref, 0)
+    await delivery.exchange([SendReport(scene.ref, 0)])
     second = await scene.next_event()
 
     assert isinstance(found, ReportMade)
@@ -137,13 +139,13 @@ async def test_a_share_whose_answer_was_lost_is_sent_again_counts_once_and_harms
 
 async def test_a_share_that_is_found_again_after_a_start_from_the_checkpoint_counts_once(scene: Scene) -> None:
     scene.client.lost = 1
-    before = scene.delivery(Spool(scene.folder, scene.kinds))
-    await before.keep_report(scene.ref, 0, scene.share)
-    await before.send_report(scene.ref, 0)
+    keeper, before = scene.worker(Spool(scene.folder, scene.kinds))
+    await keeper.keep_report(scene.ref, 0, scene.share)
+    await before.exchange([SendReport(scene.ref, 0)])
 
-    after = scene.delivery(Spool(scene.folder, scene.kinds))
-    await after.keep_report(scene.ref, 0, scene.share)
-    await after.send_report(scene.ref, 0)
+    keeper, after = scene.worker(Spool(scene.folder, scene.kinds))
+    await keeper.keep_report(scene.ref, 0, scene.share)
+    await after.exchange([SendReport(scene.ref, 0)])
 
     answers = [await scene.next_event() for _ in range(4)]
     assert [answer.over for answer in answers if isinstance(answer, ReportAnswered)] == [None, None]
@@ -153,13 +155,13 @@ async def test_a_share_that_is_found_again_after_a_start_from_the_checkpoint_cou
 async def test_no_checkpoint_covers_a_share_that_is_in_memory_alone(scene: Scene) -> None:
     scene.client.lost = 1
     spool = FullDisk(scene.folder, scene.kinds)
-    delivery = scene.delivery(spool)
+    keeper, delivery = scene.worker(spool)
 
-    await delivery.keep_report(scene.ref, 0, scene.share)
-    await delivery.keep_checkpoint(scene.ref, Checkpoint(next_step=5))
+    await keeper.keep_report(scene.ref, 0, scene.share)
+    await keeper.keep_checkpoint(scene.ref, Checkpoint(next_step=5))
     early = scene.checkpoint().exists()
-    await delivery.send_report(scene.ref, 0)
-    await delivery.keep_checkpoint(scene.ref, Checkpoint(next_step=7))
+    await delivery.exchange([SendReport(scene.ref, 0)])
+    await keeper.keep_checkpoint(scene.ref, Checkpoint(next_step=7))
 
     assert not early
     assert Checkpoint.model_validate_json(scene.checkpoint().read_bytes()).next_step == 7
@@ -168,10 +170,10 @@ async def test_no_checkpoint_covers_a_share_that_is_in_memory_alone(scene: Scene
 
 async def test_a_checkpoint_that_the_disk_does_not_take_harms_nobody(scene: Scene) -> None:
     spool = Spool(scene.folder, scene.kinds)
-    delivery = scene.delivery(spool)
+    keeper, _ = scene.worker(spool)
     spool.forget(scene.ref)
 
-    await delivery.keep_checkpoint(scene.ref, Checkpoint(next_step=5))
+    await keeper.keep_checkpoint(scene.ref, Checkpoint(next_step=5))
 
     assert list(scene.folder.iterdir()) == []
 

@@ -21,7 +21,7 @@ from tests.support.desk import poll_request
 from tests.support.grid import GridUnderTest, a_grid
 from tests.support.kinds import NATIVE, VANITY, AnyLease
 from tests.support.leases import first_hit
-from xwhep.client.host import HostClient
+from tests.support.older_host import OlderHost
 from xwhep.client.owner import OwnerClient
 from xwhep.errors.base import XwhepError
 from xwhep.errors.identity import RevokedError
@@ -54,7 +54,7 @@ class Scene:
     grid: GridUnderTest
     folder: Path
     alice: OwnerClient
-    bob: HostClient
+    bob: OlderHost
     app_uid: UUID
 
     async def submit(self, count: int) -> list[UUID]:

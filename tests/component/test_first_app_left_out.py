@@ -15,10 +15,10 @@ from typing import Final
 from tests.support.desk import poll_request
 from tests.support.grid import a_grid
 from tests.support.kinds import KINDS, WORK
+from tests.support.older_host import OlderHost
 from tests.support.programs import ROOT, Ended, ended, fresh
 from tests.support.workers import PATIENCE_S, ended_job, enrol
 from xwhep.client.connection import Connection
-from xwhep.client.host import HostClient
 from xwhep.client.owner import OwnerClient
 from xwhep.lifecycle import BatchStatus, Status
 from xwhep.pki.contexts import client_context
@@ -93,7 +93,7 @@ async def test_a_dispatcher_without_the_first_app_serves_a_grid_that_had_it(tmp_
             uid = REAL.new_uid()
             search = SubmitSearch(uid=uid, name="search", patterns=["1LoVE"], public_key=key.hex())
             await OwnerClient(owners).submit_batch(search)
-            assert await HostClient(hosts, WORK).lease(poll_request(keys_per_s=1e6)) is not None
+            assert await OlderHost(hosts, WORK).lease(poll_request(keys_per_s=1e6)) is not None
 
     kinds = {"XWHEP_DISPATCHER__KINDS": json.dumps(["native"])}
     serve = started("xwhep-dispatcher", "serve", "--host", "127.0.0.1", "--port", "0", home=tmp_path, **kinds)
@@ -104,7 +104,7 @@ async def test_a_dispatcher_without_the_first_app_serves_a_grid_that_had_it(tmp_
             owner = OwnerClient(owners)
             batches = [batch async for batch in owner.batches()]
             jobs = [job async for job in owner.jobs()]
-            nothing = await HostClient(hosts, WORK).lease(poll_request(keys_per_s=1e6))
+            nothing = await OlderHost(hosts, WORK).lease(poll_request(keys_per_s=1e6))
         stopped = await dispatcher.stops()
 
     assert [(batch.kind, batch.status, batch.details) for batch in batches] == [("search", BatchStatus.RUNNING, None)]

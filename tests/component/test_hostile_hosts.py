@@ -17,8 +17,8 @@ from tests.support.desk import poll_request
 from tests.support.grid import GridUnderTest, a_grid
 from tests.support.kinds import NATIVE, VANITY, AnyLease
 from tests.support.leases import first_hit
+from tests.support.older_host import OlderHost
 from xwhep.client.contents import Uploads
-from xwhep.client.host import HostClient
 from xwhep.client.owner import OwnerClient
 from xwhep.errors.base import XwhepError
 from xwhep.errors.jobs import FalseResultError, LeaseLostError
@@ -41,7 +41,7 @@ class Scene:
     grid: GridUnderTest
     folder: Path
     alice: OwnerClient
-    mallory: HostClient
+    mallory: OlderHost
 
     async def lease(self, kind: str) -> AnyLease:
         """Return the lease of the one job that waits."""
@@ -81,7 +81,7 @@ class Scene:
         return sum(path.stat().st_size for path in blobs.rglob("*") if path.is_file())
 
 
-async def leased(host: HostClient, kind: str) -> AnyLease:
+async def leased(host: OlderHost, kind: str) -> AnyLease:
     lease = await host.lease(poll_request(kind))
     assert lease is not None
     return lease

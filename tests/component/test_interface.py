@@ -15,7 +15,7 @@ from dispatcher.routes.door import CONTENT, Route
 from dispatcher.routes.table import ROUTES
 from tests.support.kinds import KINDS
 from tests.support.messages import of
-from xwhep.client.host import HostClient
+from tests.support.older_host import OlderHost
 from xwhep.client.owner import OwnerClient
 from xwhep.protocol.attempts import Exchange, Report, Work
 from xwhep.protocol.base import Page
@@ -24,9 +24,9 @@ from xwhep.vanity.messages import ReportShare
 from xwhep.world import REAL
 
 UID = UUID("0197a000-0000-7000-8000-000000000001")
-CLIENTS = (OwnerClient, HostClient)
+CLIENTS = (OwnerClient, OlderHost)
 #: what a client is made with beside its connection
-MADE_WITH: dict[type, tuple[Any, ...]] = {OwnerClient: (), HostClient: (Work,)}
+MADE_WITH: dict[type, tuple[Any, ...]] = {OwnerClient: (), OlderHost: (Work,)}
 METHODS = [
     pytest.param(client, name, id=f"{client.__name__}.{name}")
     for client in CLIENTS

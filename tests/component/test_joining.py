@@ -19,10 +19,10 @@ from tests.support.content import register
 from tests.support.desk import poll_request
 from tests.support.grid import a_grid
 from tests.support.kinds import KINDS, NATIVE, WORK
+from tests.support.older_host import OlderHost
 from tests.support.raw import raw_client
 from tests.support.tls import make_identity
 from xwhep.client.enrolment import join, renew
-from xwhep.client.host import HostClient
 from xwhep.client.owner import OwnerClient
 from xwhep.errors.identity import RevokedError, TokenRefusedError, TooManyWrongTokensError
 from xwhep.errors.jobs import UnavailableError
@@ -137,10 +137,10 @@ async def test_who_is_revoked_is_refused_at_once_on_an_open_connection_and_in_a_
             grid.connect(alice) as alices,
             grid.connect(grid.administrator()) as admins,
         ):
-            host, user, admin = HostClient(bobs, WORK), OwnerClient(alices), OwnerClient(admins)
+            host, user, admin = OlderHost(bobs, WORK), OwnerClient(alices), OwnerClient(admins)
             await user.whoami()
             poll = asyncio.create_task(host.lease(poll_request(NATIVE, wait_s=30)))
-            await HostClient(bobs_other, WORK).heartbeat(Heartbeat(attempts=[]))
+            await OlderHost(bobs_other, WORK).heartbeat(Heartbeat(attempts=[]))
             await grid.until_polls_wait(1)
             await admin.revoke_host(bob.member.uid)
             await admin.revoke_user(alice.member.uid)
@@ -150,7 +150,7 @@ async def test_who_is_revoked_is_refused_at_once_on_an_open_connection_and_in_a_
                     await poll
             assert len(grid.services.waiters) == 0
             with pytest.raises(RevokedError, match="ask the grid's administrator"):
-                await HostClient(bobs_other, WORK).heartbeat(Heartbeat(attempts=[]))
+                await OlderHost(bobs_other, WORK).heartbeat(Heartbeat(attempts=[]))
             with pytest.raises(RevokedError):
                 await user.whoami()
 
@@ -178,12 +178,12 @@ async def test_a_revoked_host_gives_its_job_to_another_at_once(tmp_path: Path) -
         await alice.submit_jobs(SubmitJobs(jobs=[job]))
         bob = await grid.member(Role.HOST, "bob")
         async with grid.connect(bob) as connection, grid.connect(grid.administrator()) as admins:
-            lease = await HostClient(connection, WORK).lease(poll_request())
+            lease = await OlderHost(connection, WORK).lease(poll_request())
             assert lease is not None
             await OwnerClient(admins).revoke_host(bob.member.uid)
             again = await carol.lease(poll_request())
             with pytest.raises(RevokedError):
-                await HostClient(connection, WORK).heartbeat(
+                await OlderHost(connection, WORK).heartbeat(
                     Heartbeat(attempts=[AttemptProgress(job_uid=lease.job_uid, attempt=1)])
                 )
 

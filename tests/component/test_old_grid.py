@@ -26,8 +26,8 @@ from tests.support.desk import poll_request
 from tests.support.grid import GridUnderTest, a_grid
 from tests.support.homes import migrated, old_installation
 from tests.support.kinds import NATIVE, VANITY, WORK
+from tests.support.older_host import OlderHost
 from tests.support.person import Person
-from xwhep.client.host import HostClient
 from xwhep.client.owner import OwnerClient
 from xwhep.lifecycle import BatchStatus, Status
 from xwhep.pki.identity import Identity
@@ -124,9 +124,9 @@ async def owner(grid: GridUnderTest, name: str, role: Role = Role.USER) -> Async
 
 
 @contextlib.asynccontextmanager
-async def host(grid: GridUnderTest, name: str) -> AsyncIterator[HostClient]:
+async def host(grid: GridUnderTest, name: str) -> AsyncIterator[OlderHost]:
     async with grid.connect(await as_before(grid, name, Role.HOST)) as connection:
-        yield HostClient(connection, WORK)
+        yield OlderHost(connection, WORK)
 
 
 async def alice(grid: GridUnderTest) -> Person:

@@ -22,8 +22,8 @@ from tests.support.desk import poll_request
 from tests.support.grid import GridUnderTest, a_grid
 from tests.support.kinds import NATIVE, VANITY, WORK, AnyLease, searched
 from tests.support.leases import first_hit
+from tests.support.older_host import OlderHost
 from tests.support.raw import raw_client
-from xwhep.client.host import HostClient
 from xwhep.client.owner import OwnerClient
 from xwhep.errors.jobs import FalseResultError, LeaseLostError, ProtocolTooOldError
 from xwhep.lifecycle import AttemptStatus, BatchStatus, Status
@@ -50,7 +50,7 @@ class Scene:
         self.alice: OwnerClient
         self.app: AppView
 
-    async def host(self, name: str) -> HostClient:
+    async def host(self, name: str) -> OlderHost:
         return await self.stack.enter_async_context(self.grid.host(name))
 
     async def owner(self, name: str) -> OwnerClient:
@@ -79,13 +79,13 @@ async def scene(tmp_path: Path) -> AsyncIterator[Scene]:
         yield scene
 
 
-async def leased(host: HostClient, *kinds: str, keys_per_s: float = 0) -> AnyLease:
+async def leased(host: OlderHost, *kinds: str, keys_per_s: float = 0) -> AnyLease:
     lease = await host.lease(poll_request(*kinds, keys_per_s=keys_per_s))
     assert lease is not None
     return lease
 
 
-def polling(host: HostClient, *kinds: str) -> asyncio.Task[AnyLease | None]:
+def polling(host: OlderHost, *kinds: str) -> asyncio.Task[AnyLease | None]:
     return asyncio.create_task(host.lease(poll_request(*kinds, wait_s=30)))
 
 
@@ -148,7 +148,7 @@ async def test_a_search_wakes_all(scene: Scene) -> None:
 async def test_a_host_that_hung_up_gets_no_job(scene: Scene) -> None:
     bob = await scene.grid.member(Role.HOST, "bob")
     async with scene.grid.connect(bob) as connection:
-        poll = polling(HostClient(connection, WORK))
+        poll = polling(OlderHost(connection, WORK))
         await scene.grid.until_polls_wait(1)
         poll.cancel()
         await asyncio.gather(poll, return_exceptions=True)
@@ -476,7 +476,7 @@ async def test_a_host_is_told_a_target_in_which_what_is_wanted_cannot_be_seen(sc
         assert SHARES_A_UNIT <= keys_of(lease.work.steps, plain=False) / share_value(lease) < 2 * SHARES_A_UNIT
 
 
-async def leased_share(host: HostClient) -> tuple[AnyLease, ReportShare]:
+async def leased_share(host: OlderHost) -> tuple[AnyLease, ReportShare]:
     """Return a unit and a share of it: of three units, since one in three thousand has none."""
     for _ in range(3):
         lease = await leased(host, VANITY, keys_per_s=1)
@@ -563,11 +563,11 @@ async def test_a_host_reads_only_what_its_live_attempt_names(scene: Scene) -> No
     secret = await put(scene.alice, scene.folder, b"not for hosts")
     await submit(scene.alice, scene.app)
     async with scene.grid.connect(bob) as connection, raw_client(scene.grid, bob) as raw:
-        lease = await leased(HostClient(connection, WORK))
+        lease = await leased(OlderHost(connection, WORK))
         path = f"/v1/attempts/{lease.job_uid}/1/blobs"
         named = await raw.ask("GET", f"{path}/{scene.app.targets[0].blob}")
         unnamed = await raw.ask("GET", f"{path}/{secret}")
-        await HostClient(connection, WORK).finish(lease.job_uid, 1, FinishAttempt(outcome=Outcome.FINISHED))
+        await OlderHost(connection, WORK).finish(lease.job_uid, 1, FinishAttempt(outcome=Outcome.FINISHED))
         after = await raw.ask("GET", f"{path}/{scene.app.targets[0].blob}")
         attempts = await scene.grid.services.database.read(lambda session: len(session.exec(select(Attempt)).all()))
 

@@ -32,15 +32,19 @@ from xwhep.errors.jobs import UnavailableError
 from xwhep.lifecycle import AttemptStatus
 from xwhep.pki.contexts import unverified_context
 from xwhep.protocol.attempts import (
+    Ask,
+    AttemptAnswer,
     AttemptReply,
+    Exchange,
+    ExchangedEnd,
+    ExchangedReport,
+    ExchangeReply,
     FinishAttempt,
-    Heartbeat,
-    HeartbeatReply,
     Lease,
-    LeaseRequest,
     Outcome,
     Report,
 )
+from xwhep.protocol.base import Problem
 
 CONTENT = "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855"
 #: more than any test waits for; counting that far takes no second
@@ -63,7 +67,7 @@ class SmallDispatcher(HostClient):
     def __init__(self, *leases: Lease[CountWork]) -> None:
         super().__init__(Connection("https://127.0.0.1:1", unverified_context()), CountWork)
         self.leases = list(leases)
-        self.requests: list[LeaseRequest] = []
+        self.asked: list[Ask] = []
         self.reports: list[Report] = []
         self.ends: dict[Ref, FinishAttempt] = {}
         self.absences = 0  #: fetches that find nobody
@@ -72,15 +76,34 @@ class SmallDispatcher(HostClient):
         self.on_report = asyncio.Event()
         self.on_end = asyncio.Event()
 
-    async def lease(self, request: LeaseRequest) -> Lease[Any] | None:
-        self.requests.append(request)
-        if self.leases:
-            return self.leases.pop()
-        await asyncio.Event().wait()  # the poll stays open
-        return None
+    async def exchange(self, exchange: Exchange[Any]) -> ExchangeReply[Any]:
+        answers = [self._report(said) for said in exchange.reports]
+        ends = [self._end(said) for said in exchange.ends]
+        leases = []
+        if exchange.ask is not None:
+            self.asked.append(exchange.ask)
+            if not self.leases and not exchange.says():
+                await asyncio.Event().wait()  # the poll stays open
+            leases = [self.leases.pop()] if self.leases else []
+        return ExchangeReply[Any](reports=answers, ends=ends, leases=leases)
 
-    async def heartbeat(self, heartbeat: Heartbeat) -> HeartbeatReply:  # noqa: ARG002 - of the real one
-        return HeartbeatReply(stop=[])
+    def _report(self, said: ExchangedReport[Any]) -> AttemptAnswer:
+        name = {"job_uid": said.job_uid, "attempt": said.attempt}
+        assert isinstance(said.report, ReportTen)
+        self.on_report.set()
+        if said.report.number in self.known:
+            return AttemptAnswer(**name, problem=Problem(code=KnownError.code, detail="known", status=409))
+        self.reports.append(said.report)
+        return AttemptAnswer(
+            **name, reply=AttemptReply(status=AttemptStatus.LEASED, details={"known": len(self.reports)})
+        )
+
+    def _end(self, said: ExchangedEnd) -> AttemptAnswer:
+        fields = {name: getattr(said, name) for name in FinishAttempt.model_fields}
+        self.ends[Ref(said.job_uid, said.attempt)] = FinishAttempt(**fields)
+        self.on_end.set()
+        reply = AttemptReply(status=AttemptStatus.FINISHED)
+        return AttemptAnswer(job_uid=said.job_uid, attempt=said.attempt, reply=reply)
 
     async def fetch(self, job_uid: UUID, attempt: int, digest: str, destination: Path) -> None:  # noqa: ARG002
         if self.absences:
@@ -88,19 +111,6 @@ class SmallDispatcher(HostClient):
             raise UnavailableError("away")
         await asyncio.to_thread(destination.write_bytes, b"")
         self.on_fetch.set()
-
-    async def report(self, job_uid: UUID, attempt: int, report: Report) -> AttemptReply:  # noqa: ARG002
-        assert isinstance(report, ReportTen)
-        self.on_report.set()
-        if report.number in self.known:
-            raise KnownError("known")
-        self.reports.append(report)
-        return AttemptReply(status=AttemptStatus.LEASED, details={"known": len(self.reports)})
-
-    async def finish(self, job_uid: UUID, attempt: int, end: FinishAttempt) -> AttemptReply:
-        self.ends[Ref(job_uid, attempt)] = end
-        self.on_end.set()
-        return AttemptReply(status=AttemptStatus.FINISHED)
 
 
 @dataclass
@@ -143,8 +153,7 @@ class Worker:
             self.handle(await self.mailbox.events.get(), shell)
 
     def handle(self, event: Event, shell: Shell) -> None:
-        for instruction in self.agent.handle(event):
-            shell.perform(instruction)
+        shell.perform(self.agent.handle(event))
 
 
 class PowerCutError(Exception):
@@ -161,7 +170,7 @@ async def test_a_kind_that_the_worker_has_never_heard_of_is_run_to_its_end(tmp_p
         await dispatcher.on_end.wait()
 
     assert offer.usable == {"count"}
-    assert dispatcher.requests[0].kinds == {"count": {"most": 1000}}
+    assert dispatcher.asked[0].kinds == {"count": {"most": 1000}}
     assert dispatcher.reports == [ReportTen(number=number, amount=number) for number in (10, 20)]
     assert dispatcher.ends == {REF: FinishAttempt(outcome=Outcome.FINISHED, amount=25)}
     assert worker.runner.facts() == {"known": 2}
@@ -233,7 +242,7 @@ async def cut_short(worker: Worker, checkpoint: Path) -> None:
     """Run a worker until it has reported something and written down how far it is, and not a step further."""
     async with worker.running() as shell:
         await worker.dispatcher.on_report.wait()
-        shell.perform(events.SaveProgress((REF,)))
+        shell.perform([events.SaveProgress((REF,))])
         await until(checkpoint.exists)
         raise PowerCutError
 
@@ -282,12 +291,13 @@ async def test_what_is_said_of_a_run_that_has_just_ended_harms_nobody(tmp_path: 
     async with worker.running() as shell:
         await dispatcher.on_end.wait()
         assert REF not in shell.runs
-        for instruction in (
-            events.StopRun(REF, Cause.TAKEN_BACK),
-            events.PauseRuns((REF,)),
-            events.ResumeRuns((REF,)),
-            events.SaveProgress((REF,)),
-        ):
-            shell.perform(instruction)
+        shell.perform(
+            [
+                events.StopRun(REF, Cause.TAKEN_BACK),
+                events.PauseRuns((REF,)),
+                events.ResumeRuns((REF,)),
+                events.SaveProgress((REF,)),
+            ]
+        )
 
     assert dispatcher.ends[REF].outcome is Outcome.FINISHED

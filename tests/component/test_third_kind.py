@@ -16,7 +16,7 @@ import pytest
 from tests.support.grid import a_grid
 from tests.support.lab.messages import PrimesWork, ReportPrime
 from tests.support.lab_grid import FILES, PATIENCE_S, ROOT, Lab, a_lab
-from xwhep.client.host import HostClient
+from tests.support.older_host import OlderHost
 from xwhep.client.owner import OwnerClient
 from xwhep.errors.jobs import FalseResultError
 from xwhep.errors.requests import InvalidFieldError
@@ -100,7 +100,9 @@ def test_what_is_left_of_a_kind_that_was_unloaded_waits_and_can_be_cancelled(lab
     newer = lab.folder / "newer.toml"
     newer.write_text(Path(app_toml).read_text().replace('"1"', '"2"'))
     volunteer.wait_for("the dispatcher is there again", PATIENCE_S)
-    volunteer.wait_for("a report was refused: body: this grid runs no kind of app whose attempts report", PATIENCE_S)
+    volunteer.wait_for(
+        "a report was refused: reports.0.report: this grid runs no kind of app whose attempts report", PATIENCE_S
+    )
     shown = lab.typed("jobs", "show", waiting)
     refusals = [lab.refusal("apps", "register", str(newer)), lab.refusal("jobs", "submit", "primes", "7")]
     cancelled = [lab.typed("jobs", "cancel", uid) for uid in (running, waiting)]
@@ -133,7 +135,7 @@ def test_a_kind_in_a_configuration_that_cannot_be_loaded_is_one_sentence(lab: La
 async def test_only_hosts_with_the_feature_get_jobs_and_a_false_report_is_on_the_record(tmp_path: Path) -> None:
     async with a_grid(tmp_path, kinds=KINDS) as grid, grid.owner("alice") as alice:
         async with grid.connect(await grid.member(Role.HOST, "bob")) as connection:
-            host = HostClient(connection, PrimesWork)
+            host = OlderHost(connection, PrimesWork)
             app = await alice.register_app(RegisterApp(uid=REAL.new_uid(), name="primes", version="1", kind="primes"))
             job = SubmitJob(uid=REAL.new_uid(), app_uid=app.uid, arguments=["9"])
             await alice.submit_jobs(SubmitJobs(jobs=[job]))
@@ -167,12 +169,12 @@ async def test_a_run_that_outlives_its_kind_still_ends(tmp_path: Path) -> None:
             app = await owner.register_app(RegisterApp(uid=REAL.new_uid(), name="primes", version="1", kind="primes"))
             job = SubmitJob(uid=REAL.new_uid(), app_uid=app.uid, arguments=["9"])
             await owner.submit_jobs(SubmitJobs(jobs=[job]))
-            lease = await HostClient(hosts, PrimesWork).lease(poll(primes={"bits": 64}))
+            lease = await OlderHost(hosts, PrimesWork).lease(poll(primes={"bits": 64}))
     assert lease is not None
 
     async with a_grid(tmp_path, kinds=["native"]) as grid, grid.connect(bob) as hosts, grid.connect(alice) as owners:
         end = FinishAttempt(outcome=Outcome.FINISHED)
-        await HostClient(hosts, PrimesWork).finish(lease.job_uid, lease.attempt, end)
+        await OlderHost(hosts, PrimesWork).finish(lease.job_uid, lease.attempt, end)
         shown = await OwnerClient(owners).job(job.uid)
 
     assert shown.status is Status.COMPLETED

@@ -284,7 +284,7 @@ class WorkerLife(RuleBasedStateMachine):
         answered = outcome in {"answered", "over"}
         match request:
             case Poll() if answered:
-                self.tell(PollAnswered(self.now, self.next_lease() if gives_work else None))
+                self.tell(PollAnswered(self.now, (self.next_lease(),) if gives_work else ()))
             case Poll():
                 self.tell(PollFailed(self.now))
             case SendHeartbeat():

@@ -15,9 +15,9 @@ from dispatcher.server import Running, running
 from dispatcher.services import Services
 from dispatcher.usecases import members
 from tests.support.kinds import WORK
+from tests.support.older_host import OlderHost
 from xwhep.client.connection import Connection
 from xwhep.client.enrolment import join
-from xwhep.client.host import HostClient
 from xwhep.client.owner import OwnerClient
 from xwhep.pki.certificates import certificate_digest
 from xwhep.pki.identity import Identity, load_identity
@@ -81,10 +81,10 @@ class GridUnderTest:
             yield OwnerClient(connection)
 
     @contextlib.asynccontextmanager
-    async def host(self, name: str) -> AsyncIterator[HostClient]:
+    async def host(self, name: str) -> AsyncIterator[OlderHost]:
         """Return the client of a new host."""
         async with self.connect(await self.member(Role.HOST, name)) as connection:
-            yield HostClient(connection, WORK)
+            yield OlderHost(connection, WORK)
 
 
 @contextlib.asynccontextmanager

@@ -17,9 +17,9 @@ from tests.support.desk import poll_request
 from tests.support.grid import GridUnderTest
 from tests.support.kinds import AnyLease
 from tests.support.leases import first_hit
+from tests.support.older_host import OlderHost
 from xwhep.cli.program import program
 from xwhep.client.enrolment import join
-from xwhep.client.host import HostClient
 from xwhep.members import Kind as MemberKind
 from xwhep.protocol.attempts import FinishAttempt, Outcome
 from xwhep.protocol.jobs import Output
@@ -57,7 +57,7 @@ async def logged_in(grid: GridUnderTest, home: Path) -> Person:
     return Person(home)
 
 
-async def work_once(host: HostClient, folder: Path, *, exit_status: int = 0) -> None:
+async def work_once(host: OlderHost, folder: Path, *, exit_status: int = 0) -> None:
     """Take one lease and finish it: a native job echoes its arguments, a search is searched on Python integers."""
     lease = await host.lease(poll_request(forms=frozenset(Form), wait_s=20))
     assert lease is not None
@@ -76,7 +76,7 @@ def _echo(work: NativeWork) -> Iterator[tuple[str, bytes]]:
     yield "out/environment.txt", repr(sorted(work.environment.items())).encode()
 
 
-async def _send(host: HostClient, lease: AnyLease, folder: Path, name: str, content: bytes) -> Output:
+async def _send(host: OlderHost, lease: AnyLease, folder: Path, name: str, content: bytes) -> Output:
     output = Output(name=name, digest=hashlib.sha256(content).hexdigest(), size_bytes=len(content))
     file = folder / output.digest
     file.write_bytes(content)

@@ -18,14 +18,12 @@ from pathlib import Path
 from typing import Any, Final, TypeVar
 from uuid import UUID
 
-from dispatcher import authority
+from dispatcher import authority, exchanges
 from dispatcher.housekeeping import keep_certificate, keep_following_up, keep_leases, keep_store
 from dispatcher.parsing import validated
-from dispatcher.polls import wait_for_leases
 from dispatcher.services import Services
 from dispatcher.storage.blobs import BlobStore
-from dispatcher.usecases import leasing, reports, results
-from dispatcher.usecases.giving import Asker
+from dispatcher.usecases import results
 from tests.support.desk import START, Desk, opened
 from tests.support.kinds import KINDS, NATIVE, VANITY
 from tests.support.leases import first_hit
@@ -43,17 +41,7 @@ from xwhep.client.connection import Connection
 from xwhep.client.host import HEARTBEAT_ANSWER_S, HostClient
 from xwhep.errors.jobs import UnavailableError
 from xwhep.pki.contexts import server_context, unverified_context
-from xwhep.protocol.attempts import (
-    AttemptReply,
-    FinishAttempt,
-    Heartbeat,
-    HeartbeatReply,
-    Lease,
-    LeaseRequest,
-    Outcome,
-    ProgressFields,
-    Report,
-)
+from xwhep.protocol.attempts import Exchange, ExchangeReply, FinishAttempt, Outcome, ProgressFields, Work
 from xwhep.protocol.base import Details
 from xwhep.protocol.jobs import Output
 from xwhep.protocol.native import NativeWork
@@ -185,39 +173,16 @@ class Wire(HostClient):
         await self._way(patience_s)
         return reply
 
-    async def _ask(self, use_case: Callable[..., Any], ref: tuple[UUID, int], shape: Any, message: Any) -> Any:
-        raw = message.model_dump_json(exclude_none=True).encode()
-        database = self.services.database
+    async def exchange(self, exchange: Exchange[Any]) -> ExchangeReply[Any]:
+        raw = exchange.model_dump_json(exclude_none=True).encode()
 
-        async def answer() -> Any:
-            parsed = validated(shape, raw)
-            return await database.run(use_case, KINDS, self.caller, ref, parsed, now=self.services.now())
+        async def answer() -> ExchangeReply[Work]:
+            message = validated(KINDS.exchange(), raw)
+            return await exchanges.answer(self.services, self.caller, message, is_connected=lambda: not self.cut)
 
-        return await self._carry(answer)
-
-    async def lease(self, request: LeaseRequest) -> Lease[Any] | None:
-        raw = request.model_dump_json(exclude_none=True).encode()
-
-        async def answer() -> Lease[Any] | None:
-            self.services.heard.note_host(self.caller.uid, self.services.now())
-            message = validated(LeaseRequest, raw)
-            asker = Asker.of(self.services.kinds, self.caller, message)
-            leases = await wait_for_leases(self.services, asker, is_connected=lambda: not self.cut)
-            return leases[0] if leases else None
-
-        lease = await self._carry(answer)
-        if lease is None:
-            return None
-        self.delivered.add((lease.job_uid, lease.attempt))
-        return self.kinds.lease(lease.model_dump_json().encode())
-
-    async def heartbeat(self, heartbeat: Heartbeat) -> HeartbeatReply:
-        async def answer() -> HeartbeatReply:
-            live, stop = await self.services.database.read(leasing.sorted_out, self.caller, heartbeat.attempts)
-            self.services.heard.note(self.caller.uid, live, self.services.now())
-            return HeartbeatReply(stop=stop)
-
-        return await self._carry(answer, HEARTBEAT_ANSWER_S)
+        reply = await self._carry(answer, HEARTBEAT_ANSWER_S if exchange.progress else PATIENCE_S)
+        self.delivered |= {(lease.job_uid, lease.attempt) for lease in reply.leases}
+        return self._exchange_reply.model_validate_json(reply.model_dump_json())
 
     async def store(self, job_uid: UUID, attempt: int, output: Output, file: Path) -> None:
         ref, content = (job_uid, attempt), (output.digest, output.size_bytes)
@@ -232,14 +197,6 @@ class Wire(HostClient):
             await database.run(results.uploaded, KINDS, self.caller, ref, content, now=services.now())
 
         await self._carry(answer)
-
-    async def report(self, job_uid: UUID, attempt: int, report: Report) -> AttemptReply:
-        reply: AttemptReply = await self._ask(reports.report, (job_uid, attempt), KINDS.report(), report)
-        return reply
-
-    async def finish(self, job_uid: UUID, attempt: int, end: FinishAttempt) -> AttemptReply:
-        reply: AttemptReply = await self._ask(results.finish, (job_uid, attempt), FinishAttempt, end)
-        return reply
 
 
 # --- a worker
@@ -312,8 +269,7 @@ class SimulatedWorker:
             self._mailbox.tell(events.Started, ())
             while True:
                 event = await self._next_event()
-                for instruction in self.agent.handle(event):
-                    shell.perform(instruction)
+                shell.perform(self.agent.handle(event))
 
     async def _next_event(self) -> events.Event:
         at, now = self.agent.wake_at(), self._world.monotonic()

@@ -49,7 +49,7 @@ from worker.agent.events import (
 from worker.agent.holdings import DELIVERIES, Traits
 from worker.agent.pauses import LONGEST_PAUSE_S, LONGEST_TROUBLE_S, Pause
 from worker.runs.vanity import Checkpoint
-from xwhep.protocol.attempts import MAX_WAIT_S
+from xwhep.protocol.attempts import MAX_ATTEMPTS_AN_EXCHANGE, MAX_WAIT_S
 
 #: kinds as this test has them: one that rests and saves, one that does neither
 SEARCH, PROGRAM = Traits(pausable=True, saves=True), Traits()
@@ -68,7 +68,7 @@ def running(*, slots: int = 1) -> Agent:
     """Return an agent that runs FIRST, leased at 0."""
     agent = make_agent(slots=slots)
     agent.handle(Started(0.0))
-    assert StartRun(FIRST) in agent.handle(PollAnswered(0.0, FIRST))
+    assert StartRun(FIRST) in agent.handle(PollAnswered(0.0, (FIRST,)))
     return agent
 
 
@@ -80,7 +80,7 @@ def test_a_lease_is_run_and_the_next_slot_asks_at_once() -> None:
     agent = make_agent(slots=2)
     agent.handle(Started(0.0))
 
-    assert agent.handle(PollAnswered(0.0, FIRST)) == [StartRun(FIRST), Poll(KINDS)]
+    assert agent.handle(PollAnswered(0.0, (FIRST,))) == [StartRun(FIRST), Poll(KINDS)]
 
 
 def test_a_worker_whose_slots_are_full_does_not_ask() -> None:
@@ -92,7 +92,7 @@ def test_polls_that_bring_nothing_at_once_are_spaced() -> None:
     agent = make_agent()
     agent.handle(Started(0.0))
 
-    assert agent.handle(PollAnswered(0.1, None)) == []
+    assert agent.handle(PollAnswered(0.1, ())) == []
     assert agent.wake_at() == POLL_PAUSE_S
     assert agent.handle(TimePassed(POLL_PAUSE_S)) == [Poll(KINDS)]
 
@@ -167,7 +167,7 @@ def test_an_end_that_does_not_arrive_is_sent_again_after_a_pause() -> None:
 def test_an_end_that_the_dispatcher_has_no_room_for_does_not_keep_the_rest_from_going_on() -> None:
     agent = running()
     agent.handle(RunEnded(1.0, ONE, 5))
-    agent.handle(PollAnswered(1.1, None))
+    agent.handle(PollAnswered(1.1, ()))
 
     agent.handle(DeliveryPostponed(1.2, ONE))
 
@@ -199,7 +199,7 @@ def test_a_poll_waits_as_long_as_the_dispatcher_said_within_bounds() -> None:
     agent.handle(Started(now))
     for told_s in (100.0, None, 1e9, 0.0):
         now += 300
-        waits += [poll.wait_s for poll in agent.handle(PollAnswered(now, None, told_s)) if isinstance(poll, Poll)]
+        waits += [poll.wait_s for poll in agent.handle(PollAnswered(now, (), told_s)) if isinstance(poll, Poll)]
 
     assert waits == [100.0, POLL_S, MAX_WAIT_S, BRIEF_POLL_S]
 
@@ -207,11 +207,11 @@ def test_a_poll_waits_as_long_as_the_dispatcher_said_within_bounds() -> None:
 def test_after_a_failure_a_poll_waits_no_longer_than_every_dispatcher_allows() -> None:
     agent = make_agent()
     agent.handle(Started(0.0))
-    agent.handle(PollAnswered(0.5, None, 100.0))
+    agent.handle(PollAnswered(0.5, (), 100.0))
     agent.handle(TimePassed(2.0))
 
     assert agent.handle(PollFailed(3.0)) == []
-    assert agent.handle(TimePassed(60.0)) == [Poll(KINDS, POLL_S)]
+    assert agent.handle(TimePassed(60.0)) == [Poll(KINDS, wait_s=POLL_S)]
 
 
 def test_requests_that_fail_together_are_one_failure() -> None:
@@ -333,7 +333,7 @@ def test_too_much_that_waits_for_the_dispatcher_keeps_the_worker_from_taking_mor
 def test_a_lease_that_is_given_twice_is_run_once() -> None:
     agent = running(slots=2)
 
-    assert agent.handle(PollAnswered(1.0, FIRST)) == [Poll(KINDS)]
+    assert agent.handle(PollAnswered(1.0, (FIRST,))) == [Poll(KINDS)]
 
 
 def test_a_worker_that_can_run_nothing_does_not_ask() -> None:
@@ -384,7 +384,7 @@ def test_a_machine_that_cannot_run_what_it_takes_asks_for_more_only_after_growin
     agent.handle(Started(now))
     for number in range(14):
         lease = vanity_lease(number)
-        agent.handle(PollAnswered(now, lease))
+        agent.handle(PollAnswered(now, (lease,)))
         agent.handle(RunEnded(now, ref_of(lease), 1, by_machine=True))
         agent.handle(EndAnswered(now, ref_of(lease)))
         due = agent.wake_at()
@@ -399,11 +399,11 @@ def test_a_machine_that_cannot_run_what_it_takes_asks_for_more_only_after_growin
 
 def test_a_run_that_works_ends_the_pauses_of_a_machine_in_trouble() -> None:
     agent = running(slots=2)
-    agent.handle(PollAnswered(1.0, SECOND))
+    agent.handle(PollAnswered(1.0, (SECOND,)))
     agent.handle(RunEnded(1.0, ONE, 1, by_machine=True))
     assert Poll(KINDS) not in agent.handle(EndAnswered(1.0, ONE))
 
-    assert Poll(KINDS) in agent.handle(RunEnded(1.1, TWO, 1))
+    assert Poll(KINDS, at_most=2) in agent.handle(RunEnded(1.1, TWO, 1))
 
 
 def test_a_run_that_was_stopped_is_no_trouble() -> None:
@@ -419,7 +419,7 @@ def test_a_lease_that_arrives_while_stopping_is_given_back() -> None:
     agent.handle(Started(0.0))
     agent.handle(ShutdownRequested(1.0))
 
-    assert agent.handle(PollAnswered(1.1, THIRD)) == [GiveBack(THIRD)]
+    assert agent.handle(PollAnswered(1.1, (THIRD,))) == [GiveBack(THIRD)]
     assert agent.handle(RunEnded(1.2, ref_of(THIRD), 1)) == [SendEnd(ref_of(THIRD))]
 
 
@@ -428,7 +428,7 @@ def test_a_lease_of_a_kind_that_the_volunteer_does_not_run_is_given_back_and_the
     agent.handle(Started(0.0))
     unasked = native_lease(4, "0" * 64)
 
-    assert agent.handle(PollAnswered(0.1, unasked)) == [GiveBack(unasked)]
+    assert agent.handle(PollAnswered(0.1, (unasked,))) == [GiveBack(unasked)]
     assert Poll(KINDS) not in agent.handle(RunEnded(0.2, ref_of(unasked), 1))
     assert Poll(KINDS) in agent.handle(TimePassed(POLL_PAUSE_S))
 
@@ -438,11 +438,11 @@ def test_no_more_searches_run_than_threads_are_given_them() -> None:
     agent = Agent(Bounds(2, kinds, 100), lambda: 0.0)
     agent.handle(Started(0.0))
 
-    assert agent.handle(PollAnswered(0.0, FIRST)) == [
+    assert agent.handle(PollAnswered(0.0, (FIRST,))) == [
         StartRun(FIRST),
-        Poll(frozenset({"native"}), BRIEF_POLL_S),
+        Poll(frozenset({"native"}), wait_s=BRIEF_POLL_S),
     ]
-    assert agent.handle(PollAnswered(0.1, SECOND)) == [GiveBack(SECOND)]
+    assert agent.handle(PollAnswered(0.1, (SECOND,))) == [GiveBack(SECOND)]
     agent.handle(RunEnded(0.2, TWO, 1))
     agent.handle(RunEnded(0.3, ONE, 1))
     assert Poll(frozenset(kinds)) in agent.handle(TimePassed(POLL_PAUSE_S + 0.3))
@@ -466,14 +466,14 @@ def test_what_arrives_at_a_paused_worker_rests_from_the_start() -> None:
     agent.handle(Started(0.0))
 
     assert agent.handle(Paused(0.1, is_on=True)) == []
-    assert agent.handle(PollAnswered(0.2, FIRST)) == [StartRun(FIRST), PauseRuns((ONE,))]
+    assert agent.handle(PollAnswered(0.2, (FIRST,))) == [StartRun(FIRST), PauseRuns((ONE,))]
 
 
 def test_a_pause_does_not_touch_what_cannot_rest() -> None:
     program = native_lease(1, "0" * 64)
     agent = Agent(Bounds(1, {"native": PROGRAM}, 100), lambda: 0.0)
     agent.handle(Started(0.0))
-    agent.handle(PollAnswered(0.0, program))
+    agent.handle(PollAnswered(0.0, (program,)))
 
     assert agent.handle(Paused(0.1, is_on=True)) == []
     assert Poll(frozenset({"native"})) in agent.handle(RunEnded(POLL_PAUSE_S, ref_of(program), 1))
@@ -482,7 +482,7 @@ def test_a_pause_does_not_touch_what_cannot_rest() -> None:
 def test_a_kind_that_saves_nothing_is_not_asked_how_far_it_is() -> None:
     agent = Agent(Bounds(1, {"native": PROGRAM}, 100), lambda: 0.0)
     agent.handle(Started(0.0))
-    agent.handle(PollAnswered(0.0, native_lease(1, "0" * 64)))
+    agent.handle(PollAnswered(0.0, (native_lease(1, "0" * 64),)))
 
     assert not [one for one in agent.handle(TimePassed(2 * SAVE_S)) if isinstance(one, SaveProgress)]
 
@@ -491,7 +491,7 @@ def test_a_worker_whose_threads_all_search_and_that_runs_nothing_else_does_not_a
     agent = Agent(Bounds(2, {"vanity": replace(SEARCH, at_once=1)}, 100), lambda: 0.0)
     agent.handle(Started(0.0))
 
-    assert agent.handle(PollAnswered(0.0, FIRST)) == [StartRun(FIRST)]
+    assert agent.handle(PollAnswered(0.0, (FIRST,))) == [StartRun(FIRST)]
     assert Poll(KINDS) in agent.handle(RunEnded(1.0, ONE, 1))
 
 
@@ -507,3 +507,35 @@ def test_an_event_that_nobody_foresaw_is_a_fault_and_not_passed_over() -> None:
 
     with pytest.raises(TypeError):
         make_agent().handle(unforeseen)
+
+
+def test_several_slots_ask_together_and_are_filled_together() -> None:
+    agent = make_agent(slots=3)
+
+    assert agent.handle(Started(0.0)) == [Poll(KINDS, at_most=3)]
+    assert agent.handle(PollAnswered(0.0, (FIRST, SECOND))) == [StartRun(FIRST), StartRun(SECOND), Poll(KINDS)]
+
+
+def test_what_is_given_beyond_what_was_asked_for_is_given_back() -> None:
+    agent = make_agent(slots=1)
+    agent.handle(Started(0.0))
+
+    assert agent.handle(PollAnswered(0.0, (FIRST, SECOND))) == [StartRun(FIRST), GiveBack(SECOND)]
+
+
+def test_as_many_are_asked_for_as_may_run_of_each_kind() -> None:
+    kinds = {"vanity": replace(SEARCH, at_once=2), "native": PROGRAM}
+    agent = Agent(Bounds(100, kinds, 100), lambda: 0.0)
+
+    assert agent.handle(Started(0.0)) == [Poll(frozenset(kinds), at_most=2)]
+    (started, _, poll) = agent.handle(PollAnswered(0.0, (FIRST, SECOND)))
+    assert started == StartRun(FIRST)
+    assert poll == Poll(frozenset({"native"}), at_most=MAX_ATTEMPTS_AN_EXCHANGE, wait_s=BRIEF_POLL_S)
+
+
+def test_a_poll_that_did_not_wait_is_followed_by_one_that_does_at_once() -> None:
+    agent = running()
+    agent.handle(RunEnded(1.0, ONE, 1))
+    agent.handle(EndAnswered(1.1, ONE))
+
+    assert agent.handle(PollAnswered(1.1, (), waited=False)) == [Poll(KINDS)]

@@ -7,7 +7,7 @@ from typing import Final
 
 from worker.agent.events import POLL_S
 from worker.agent.holdings import Holdings, Traits
-from xwhep.protocol.attempts import MAX_WAIT_S
+from xwhep.protocol.attempts import MAX_ATTEMPTS_AN_EXCHANGE, MAX_WAIT_S
 
 #: how long a poll is held open that asks for less than may run here as soon as a run ends, seconds
 BRIEF_POLL_S: Final = 2.0
@@ -25,10 +25,7 @@ class Bounds:
 
     def allow(self, kind: str, held: Holdings) -> bool:
         """Tell whether one more attempt of this kind may run beside what is held, paused or not."""
-        if kind not in self.kinds or held.running() >= self.slots:
-            return False
-        at_once = self.kinds[kind].at_once
-        return at_once is None or held.running_of(kind) < at_once
+        return kind in self.kinds and self._room(kind, held) > 0
 
     def askable(self, held: Holdings) -> frozenset[str]:
         """Return the kinds of which one more attempt may be asked for."""
@@ -39,6 +36,14 @@ class Bounds:
             for kind, traits in self.kinds.items()
             if self.allow(kind, held) and not (self.paused and traits.pausable)
         )
+
+    def at_most(self, asked: frozenset[str], held: Holdings) -> int:
+        """Return of how many attempts each may be of any of these kinds, so that none must be given back."""
+        return min(*(self._room(kind, held) for kind in asked), MAX_ATTEMPTS_AN_EXCHANGE)
+
+    def _room(self, kind: str, held: Holdings) -> int:
+        slots, at_once = self.slots - held.running(), self.kinds[kind].at_once
+        return slots if at_once is None else min(slots, at_once - held.running_of(kind))
 
     def wait_s(self, asked: frozenset[str]) -> float:
         """Return how long a poll for these kinds is held open, seconds."""

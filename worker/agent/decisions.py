@@ -102,8 +102,10 @@ class Agent:
         self._polling = False
         self._link.answered()
         self.bounds.hear_wait_s(event.next_wait_s)
-        if event.lease is not None:
-            self._take(event.lease, event.now)
+        if not event.waited:
+            self._poll_at = event.now
+        for lease in event.leases:
+            self._take(lease, event.now)
 
     @_on.register
     def _poll_failed(self, event: events.PollFailed) -> None:
@@ -208,7 +210,8 @@ class Agent:
             self._polling = True
             self._poll_at = now + POLL_PAUSE_S
             self._asked = self.bounds.askable(self.held)
-            self._do(events.Poll(self._asked, self.bounds.wait_s(self._asked)))
+            at_most = self.bounds.at_most(self._asked, self.held)
+            self._do(events.Poll(self._asked, at_most, self.bounds.wait_s(self._asked)))
 
     def _plan_saving(self, now: float) -> None:
         saving = self.held.saving()
@@ -240,9 +243,9 @@ class Agent:
         self._instructions.append(instruction)
 
     def _take(self, lease: AnyLease, now: float) -> None:
-        """Run what the dispatcher gave, or give it back: it may be of a kind that was not asked for."""
+        """Run what the dispatcher gave, or give it back: it may be more than was asked for, or of another kind."""
         kind = lease.work.kind
-        is_wanted = not self.stopping and kind in self._asked & self.bounds.kinds.keys()
+        is_wanted = not self.stopping and kind in self._asked and self.bounds.allow(kind, self.held)
         if is_wanted:
             self._poll_at = now
         ref = ref_of(lease)

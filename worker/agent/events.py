@@ -73,10 +73,11 @@ class Started(Event):
 
 @dataclass(frozen=True, slots=True)
 class PollAnswered(Event):
-    """The dispatcher gave work, or None."""
+    """The dispatcher gave work, or none."""
 
-    lease: AnyLease | None
+    leases: tuple[AnyLease, ...]
     next_wait_s: float | None = None  #: how long the next poll may wait; None: the dispatcher does not say
+    waited: bool = True  #: False: it was asked together with something else, and answered at once
 
 
 @dataclass(frozen=True, slots=True)
@@ -175,7 +176,8 @@ class Poll:
     """Ask for work of these kinds."""
 
     kinds: frozenset[str]
-    wait_s: float = POLL_S  #: how long it is held open
+    at_most: int = 1  #: attempts that are wanted
+    wait_s: float = POLL_S  #: how long it is held open, if nothing else is said with it
 
 
 @dataclass(frozen=True, slots=True)
@@ -257,6 +259,8 @@ class Forget:
     ref: Ref
 
 
-#: what asks the dispatcher or the disk for something, and ends with an event
-Request: TypeAlias = SendHeartbeat | SaveProgress | GiveBack | SendReport | SendEnd
-Instruction: TypeAlias = Poll | AbandonPoll | StartRun | PauseRuns | ResumeRuns | StopRun | Forget | Request
+#: what is said to the dispatcher; what is said and asked at the same moment travels in one request
+Saying: TypeAlias = SendReport | SendEnd | SendHeartbeat
+#: what is done on this machine
+Act: TypeAlias = AbandonPoll | StartRun | PauseRuns | ResumeRuns | StopRun | SaveProgress | GiveBack | Forget
+Instruction: TypeAlias = Poll | Saying | Act
