@@ -162,7 +162,11 @@ class Spool:
 
     @staticmethod
     def _size(attempt: Path) -> int:
-        return sum(path.lstat().st_size for path in attempt.rglob("*"))
+        size_bytes = 0
+        for path in attempt.rglob("*"):
+            with contextlib.suppress(FileNotFoundError):  # a report that has just been acknowledged
+                size_bytes += path.lstat().st_size
+        return size_bytes
 
 
 def _parse(name: str) -> Ref | None:

@@ -58,6 +58,25 @@ def test_a_result_survives_a_restart_with_its_reports_and_outputs(tmp_path: Path
     assert spool.output(REF, "stdout").read_bytes() == b""
 
 
+def test_a_report_that_is_acknowledged_while_a_run_ends_costs_no_result(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    spool = a_spool(tmp_path)
+    spool.open(LEASE)
+    spool.add_report(REF, 0, SHARE)
+    listed = Path.rglob
+
+    def listed_and_then_forgotten(folder: Path, pattern: str) -> list[Path]:
+        paths = list(listed(folder, pattern))
+        spool.forget_report(REF, 0)
+        return paths
+
+    monkeypatch.setattr(Path, "rglob", listed_and_then_forgotten)
+
+    assert spool.end(REF, END) > 0
+    assert spool.end_of(REF) == END
+
+
 def test_a_result_that_an_earlier_version_of_the_worker_kept_is_delivered(tmp_path: Path) -> None:
     """It may have fields that are gone."""
     spool = a_spool(tmp_path)
