@@ -1,4 +1,4 @@
-"""A worker process whose jobs do nothing: it leases and finishes over mutual TLS, and runs no program.
+"""A worker process whose jobs do nothing: it asks and reports over mutual TLS, and runs no program.
 
 `python -m tests.bench.noop_worker PORT IDENTITY GROUPS SLOTS WARM_UP_JOBS JOBS` prints `ready` once it is connected,
 `warm` when it has ended the first jobs, and `done` when it has ended all. Each group of slots asks for as many jobs as
@@ -8,7 +8,6 @@ it has slots, runs them, reports all of them, and asks again.
 from __future__ import annotations
 
 import asyncio
-import json
 import sys
 from collections import Counter
 from dataclasses import dataclass
@@ -22,37 +21,25 @@ from xwhep.pki.identity import load_identity
 from xwhep.protocol.attempts import PROTOCOL
 
 Attempt: TypeAlias = tuple[str, int]
-#: seconds that the poll of an idle group is held open
+#: seconds that an exchange of an idle group is held open
 WAIT_S: Final = 10
 _ABLE: Final = {"protocol": PROTOCOL, "os": "linux", "cpu": "x86_64", "kinds": {"native": {}}}
-_END: Final = json.dumps({"outcome": "finished", "exit_status": 0, "outputs": []}).encode()
+_END: Final = {"outcome": "finished", "exit_status": 0}
 
 
 @dataclass(frozen=True, slots=True)
 class SlotGroup:
     """Slots that report and ask together."""
 
-    wires: list[Wire]  #: one a slot
+    wire: Wire
+    slots: int
 
     async def exchange(self, ended: list[Attempt]) -> list[Attempt]:
-        """Report ends, and lease as many jobs as there are slots; with nothing to report wait until there is one.
-
-        The place for `POST /v1/exchange`: one request on the first wire. Without it each end and each lease is a
-        request, those of one kind at the same time.
-        """
-        await asyncio.gather(*map(_finish, self.wires, ended))
-        first = await _lease(self.wires[0], 0 if ended else WAIT_S)
-        others = [] if first is None else await asyncio.gather(*(_lease(wire, 0) for wire in self.wires[1:]))
-        return [attempt for attempt in (first, *others) if attempt is not None]
-
-
-async def _lease(wire: Wire, wait_s: float) -> Attempt | None:
-    lease = (await wire.call("POST", "/v1/leases", {**_ABLE, "wait_s": wait_s}))["lease"]
-    return None if lease is None else (str(lease["job_uid"]), int(lease["attempt"]))
-
-
-async def _finish(wire: Wire, attempt: Attempt) -> None:
-    await wire.ask("POST", f"/v1/attempts/{attempt[0]}/{attempt[1]}/finish", _END)
+        """Report ends, and ask for as many jobs as there are slots; with nothing to report wait until there is one."""
+        ends = [{"job_uid": job_uid, "attempt": number, **_END} for job_uid, number in ended]
+        ask = {**_ABLE, "at_most": self.slots, "wait_s": WAIT_S}
+        leases = (await self.wire.call("POST", "/v1/exchange", {"ends": ends, "ask": ask}))["leases"]
+        return [(str(lease["job_uid"]), int(lease["attempt"])) for lease in leases]
 
 
 def noop() -> None:
@@ -69,7 +56,7 @@ async def work(port: int, identity: Path, shape: tuple[int, int], milestones: di
     """Run jobs until killed; `shape` is how many groups of how many slots, `milestones` what is told after how many."""
     context = client_context(load_identity(identity, "the bench"))
     groups, slots = shape
-    connected = [SlotGroup([await Wire.open(port, context) for _ in range(slots)]) for _ in range(groups)]
+    connected = [SlotGroup(await Wire.open(port, context), slots) for _ in range(groups)]
     tell("ready")
     tally = Counter[str]()
 

@@ -23,9 +23,8 @@ from tests.bench.lives import Lane
 from tests.bench.naive_tables import prepare
 from tests.bench.processors import load_apart
 
-#: a whole life with a 6-byte output, as each of the two is asked for it at its best; the real one's moves to exchanges
-#: with `POST /v1/exchange`, the naive one has single requests alone
-LIFE: Final[Act] = Lane.job_with_output
+#: a whole life with a 6-byte output, as each of the two is asked for it at its best: the naive one has single requests
+LIFE: Final[Act] = Lane.exchanged
 NAIVE_LIFE: Final[Act] = Lane.job_with_output
 
 
