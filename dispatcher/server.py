@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import gc
 import logging
 import os
 import socket
@@ -30,6 +31,8 @@ LOG = logging.getLogger("dispatcher")
 
 #: an idle connection is closed after this long, and so is one whose request does not come
 KEEPALIVE_S = 75.0
+#: objects made and not yet freed after which the youngest are looked through for garbage; Python's own is 700
+COLLECTED_AFTER = 20_000
 #: how long requests under way may take when the dispatcher stops
 SHUTDOWN_S = 5.0
 
@@ -126,6 +129,7 @@ async def _serving(services: Services, installation: Installation, listening: so
         )
     ]
     housekeeping = asyncio.gather(*tasks)
+    _spare_collections()
     try:
         yield Running(services, listening.getsockname()[1], listener, housekeeping)
     finally:
@@ -134,6 +138,16 @@ async def _serving(services: Services, installation: Installation, listening: so
             task.cancel()
         await asyncio.gather(housekeeping, *tasks, return_exceptions=True)
         await runner.cleanup()
+
+
+def _spare_collections() -> None:
+    """Let Python's collector pass over all that was loaded until now, and look for garbage less often.
+
+    A request leaves hardly any in cycles; looking for it was a tenth of what a job costs.
+    """
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(COLLECTED_AFTER)
 
 
 def _serve_from_here(services: Services) -> None:
