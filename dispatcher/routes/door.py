@@ -86,6 +86,8 @@ class Call:
         """
         if self._caller is None:
             return await read_body(self.request, MAX_STRANGERS_BODY_BYTES, self.services.world)
+        if self.request.content.is_eof():  # it has arrived already
+            return await read_body(self.request, limit_bytes, self.services.world)
         bound = self.services.bounds.bodies
         turns = self.services.bodies.setdefault(self._caller.uid, asyncio.Semaphore(bound))
         try:
@@ -214,6 +216,11 @@ async def read_body(request: web.Request, limit_bytes: int, world: World) -> byt
     """
     if (request.content_length or 0) > limit_bytes:
         raise TooLargeError("the request's body", limit_bytes)
+    if request.content.is_eof():  # it came with the head, as most do: there is nothing to wait for
+        raw = request.content.read_nowait()
+        if len(raw) > limit_bytes:
+            raise TooLargeError("the request's body", limit_bytes)
+        return raw
     try:
         async with world.timeout(BODY_S):
             return await request.clone(client_max_size=limit_bytes).read()
