@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable, Sequence
-from typing import Any
+from typing import Any, Final
 
 from dispatcher import polls
 from dispatcher.scheduling.polling import next_wait_s
@@ -27,6 +27,8 @@ from xwhep.protocol.attempts import (
 from xwhep.protocol.base import Problem
 from xwhep.rights import Caller
 
+_REPLY: Final = ExchangeReply[Work]  # looked up once: pydantic takes its time
+
 
 async def answer(
     services: Services, caller: Caller, message: Exchange[Any], *, is_connected: Callable[[], bool]
@@ -44,13 +46,13 @@ async def answer(
     if asker is not None and not message.says():
         with services.polls.one(caller.uid):
             leases = await polls.wait_for_leases(services, asker, is_connected=is_connected)
-        return ExchangeReply[Work](leases=leases, wait_s=_next_wait_s(services))
+        return _REPLY(leases=leases, wait_s=_next_wait_s(services))
     if asker is None and not message.reports and not message.ends:
         done = await services.database.run(exchanges.take_progress, caller, message.progress)
     else:
         done = await services.database.run(exchanges.exchange, services.kinds, caller, _said(message), asker, now=now)
     services.heard.note(caller.uid, done.live, now)
-    return ExchangeReply[Work](
+    return _REPLY(
         reports=_answers(message.reports, done.reports),
         ends=_answers(message.ends, done.ends),
         stop=done.stop,

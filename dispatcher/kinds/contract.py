@@ -14,7 +14,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any, ClassVar
+from typing import Any, ClassVar, NamedTuple
 from uuid import UUID
 
 from pydantic import BaseModel
@@ -42,8 +42,7 @@ class Own:
     job: Any = None
 
 
-@dataclass(frozen=True, slots=True)
-class AttemptFacts:
+class AttemptFacts(NamedTuple):
     """Columns of an attempt, as they were read."""
 
     job_uid: UUID
@@ -58,8 +57,7 @@ class AttemptFacts:
     amount_per_s: float
 
 
-@dataclass(frozen=True, slots=True)
-class JobFacts:
+class JobFacts(NamedTuple):
     """Columns of a job, as they were read."""
 
     uid: UUID

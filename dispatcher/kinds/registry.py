@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
+from functools import lru_cache
 from importlib import import_module
 from types import MappingProxyType
 from typing import Any, Final, Self
@@ -95,13 +96,14 @@ class Kinds:
 
     def report(self) -> Any:
         """Return the type of what attempts report; where no kind's do, one that nothing is of."""
-        messages = [kind.report for kind in self.apps.values() if kind.report is not None]
-        return union_of(messages or [NoReport])
+        return _any_of(self._reports())
 
     def exchange(self) -> Any:
         """Return the type of the exchanges, with the reports that attempts may bring."""
-        report: Any = self.report()
-        return Exchange[report]
+        return _exchange_of(self._reports())
+
+    def _reports(self) -> tuple[type[Report], ...]:
+        return tuple(kind.report for kind in self.apps.values() if kind.report is not None)
 
     def abilities(self, request: LeaseRequest) -> dict[str, Any]:
         """Return what a host says of itself, for each kind that it takes and this dispatcher knows.
@@ -147,3 +149,13 @@ def _has_tables(module: Any) -> bool:
 
 def _refused(why: str) -> ConfigurationError:
     return ConfigurationError(f"{DispatcherSettings.section}.kinds", why, str(config_file()))
+
+
+def _any_of(reports: tuple[type[Report], ...]) -> Any:
+    return union_of(list(reports) or [NoReport])
+
+
+@lru_cache(maxsize=16)  # to make it takes as long as to parse an exchange
+def _exchange_of(reports: tuple[type[Report], ...]) -> Any:
+    report: Any = _any_of(reports)
+    return Exchange[report]

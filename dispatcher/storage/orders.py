@@ -131,7 +131,8 @@ def _attempt(session: Session, order: QueuedUseCase) -> UseCaseResult:
             raise  # the disk or the file: the whole group has failed
         return UseCaseResult(None, failure)
     finally:
-        session.expunge_all()  # statements change rows behind the session: the next use case reads its own
+        if order.trait is None or session.identity_map:
+            session.expunge_all()  # statements change rows behind the session: the next use case reads its own
     ready = session.info.pop(READY, None)
     return UseCaseResult(None, value, ready) if isinstance(value, XwhepError) else UseCaseResult(value, None, ready)
 

@@ -28,6 +28,7 @@ from xwhep.sql.prepared import PreparedWrite
 
 #: how often something is looked for anew because another host was faster
 TRIES: Final = 100
+_LEASE: Final = Lease[Work]  # looked up once: pydantic takes its time
 _PLATFORM: Final = PreparedWrite(
     update(Host)
     .where(col(Host.uid) == bindparam("host"), col(Host.revoked_at).is_(None))
@@ -143,7 +144,7 @@ def _begin(session: Session, kinds: Kinds, asker: Asker, claims: Sequence[Claim]
 
 
 def _lease(claim: Claim, work: Work) -> Lease[Work]:
-    return Lease[Work](
+    return _LEASE(
         job_uid=claim.job.uid,
         attempt=claim.number,
         lease_s=LEASE.total_seconds(),

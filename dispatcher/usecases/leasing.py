@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Final
@@ -88,9 +88,11 @@ _PROLONG_SHORT, _CUT_LONG = (
 
 @only_reads
 def sorted_out(
-    session: Session, caller: Caller, reports: Iterable[AttemptProgress]
+    session: Session, caller: Caller, reports: Sequence[AttemptProgress]
 ) -> tuple[list[AttemptProgress], list[AttemptRef]]:
     """Return which reports are of live attempts of the host, and which attempts it must stop. Only reads."""
+    if not reports:
+        return [], []
     known = set(_LIVE_OF_HOST.all(session, host=caller.uid))
     believed, stop = [], []
     for report in reports:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
-from dataclasses import fields
 from functools import lru_cache
 from types import MappingProxyType
 from typing import Any, Final, TypeVar
@@ -30,7 +29,7 @@ _MOST: Final = 2**63 - 1  #: what a column holds
 
 def columns_of(table: Any, facts: Any) -> list[Any]:
     """Return the columns of a table that facts are made from, in the order of their fields."""
-    return [col(getattr(table, field.name)) for field in fields(facts)]
+    return [col(getattr(table, name)) for name in facts._fields]
 
 
 _INSERT_JOB: Final = PreparedWrite(insert(Job))
@@ -38,9 +37,12 @@ _INSERT_JOB: Final = PreparedWrite(insert(Job))
 _NOTHING_YET: Final = MappingProxyType({"status": Status.PENDING, "attempts_wanted": 1, "attempts_made": 0})
 
 
+#: of the columns of a case, those of its attempt, which come first
+_OF_ATTEMPT: Final = len(AttemptFacts._fields)
+
+
 def _case_row(*values: Any) -> tuple[AttemptFacts, JobFacts, str]:
-    of_attempt = len(fields(AttemptFacts))
-    return AttemptFacts(*values[:of_attempt]), JobFacts(*values[of_attempt:-1]), values[-1]
+    return AttemptFacts._make(values[:_OF_ATTEMPT]), JobFacts._make(values[_OF_ATTEMPT:-1]), values[-1]
 
 
 _CASES: Final = PreparedRead(

@@ -11,6 +11,7 @@ import re
 from collections.abc import Sequence
 from datetime import UTC, datetime
 from enum import StrEnum
+from functools import lru_cache
 from pathlib import PurePosixPath
 from typing import Annotated, Any, Final, Generic, TypeAlias, TypeVar, Union
 
@@ -79,6 +80,7 @@ class Page(Reply, Generic[Item]):
     next: str | None = None
 
 
+@lru_cache(maxsize=1024)  # the same few names are in every job
 def check_relative_path(text: str) -> str:
     """Return `text` if it names a file inside the working folder, and the same one on every platform.
 

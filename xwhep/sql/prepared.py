@@ -13,15 +13,15 @@ from typing import Any, Final, Generic, Self, TypeVar
 
 from sqlalchemy import Dialect, Executable, SelectBase
 from sqlalchemy.exc import DBAPIError
+from sqlalchemy.orm import SessionTransaction
 from sqlmodel import Session
 
 Convert = Callable[[Any], Any]
 Values = Mapping[str, Any]
 T = TypeVar("T")
 
-#: in `Session.info`: the driver's connection, and the transaction that it is of
+#: in `Session.info`: what the driver has of its transaction
 _DRIVER: Final = "driver"
-_OF: Final = "driver is of"
 RowT = TypeVar("RowT")
 
 
@@ -32,7 +32,7 @@ class DriverText:
     text: str
     #: of each place in the text: the name of its value, the value if the statement has it, and how it is stored
     places: tuple[tuple[str, Any, Convert | None], ...]
-    columns: tuple[Convert | None, ...]  #: of each column of a result: how it is read
+    columns: tuple[tuple[int, Convert], ...]  #: of a result, those that are not as the driver reads them: how they are
 
     @classmethod
     def of(cls, statement: Executable, dialect: Dialect) -> Self:
@@ -44,20 +44,27 @@ class DriverText:
         )
         columns = statement.selected_columns if isinstance(statement, SelectBase) else ()
         readers = tuple(column.type.dialect_impl(dialect).result_processor(dialect, None) for column in columns)
-        return cls(str(compiled), places, readers)
+        return cls(
+            str(compiled), places, tuple((place, read) for place, read in enumerate(readers) if read is not None)
+        )
 
     def parameters(self, values: Values) -> list[Any]:
         """Return values as the driver takes them, in the order of their places."""
-        found = ((values.get(name, fixed), store) for name, fixed, store in self.places)
-        return [value if store is None else store(value) for value, store in found]
+        get = values.get
+        return [get(name, fixed) if store is None else store(get(name, fixed)) for name, fixed, store in self.places]
 
     def columns_of(self, rows: Sequence[Values]) -> list[list[Any]]:
         """Return the values of rows as the driver takes them, column by column in the order of their places."""
         return [_stored([row.get(name, fixed) for row in rows], store) for name, fixed, store in self.places]
 
-    def values(self, raw: tuple[Any, ...]) -> list[Any]:
+    def values(self, raw: tuple[Any, ...]) -> Sequence[Any]:
         """Return a row of the driver's as values."""
-        return [value if read is None else read(value) for value, read in zip(raw, self.columns, strict=True)]
+        if not self.columns:
+            return raw
+        values = list(raw)
+        for place, read in self.columns:
+            values[place] = read(values[place])
+        return values
 
 
 def _stored(values: list[Any], store: Convert | None) -> list[Any]:
@@ -88,9 +95,12 @@ class Prepared:
         Raises:
             DBAPIError: as SQLAlchemy raises it, without the values.
         """
+        listed = list(rows)
+        if not listed:
+            return []
 
         def run(text: DriverText, cursor: Any) -> list[T]:
-            return [take(text, cursor.execute(text.text, text.parameters(row))) for row in rows]
+            return [take(text, cursor.execute(text.text, text.parameters(row))) for row in listed]
 
         return self.with_cursor(session, run)
 
@@ -100,14 +110,13 @@ class Prepared:
         Raises:
             DBAPIError: as SQLAlchemy raises it, without the values.
         """
-        dialect = session.get_bind().dialect
-        assert dialect.dbapi is not None, "it has a driver"
-        faults: type[Exception] = dialect.dbapi.Error
-        text, cursor = self.text(session), _driver(session).cursor()
+        driver = _driver(session)
+        text, cursor = self._text or self.text(session), driver.connection.cursor()
         try:
             return run(text, cursor)
-        except faults as error:
-            raise DBAPIError.instance(text.text, None, error, faults, hide_parameters=True, dialect=dialect) from error
+        except driver.faults as error:
+            options: Any = {"hide_parameters": True, "dialect": driver.dialect}
+            raise DBAPIError.instance(text.text, None, error, driver.faults, **options) from error
         finally:
             cursor.close()
 
@@ -165,10 +174,24 @@ class PreparedRead(Prepared, Generic[RowT]):
         return [found[0] if found else None for found in self.each(session, rows)]
 
 
-def _driver(session: Session) -> Any:
-    """Return the driver's connection of the transaction that a session is in; looked up once a transaction."""
-    transaction = session.get_transaction()
-    if transaction is None or session.info.get(_OF) is not transaction:
-        connection = session.connection()
-        session.info[_OF], session.info[_DRIVER] = session.get_transaction(), connection.connection
-    return session.info[_DRIVER]
+@dataclass(frozen=True, slots=True)
+class _Driver:
+    """What the driver has of one transaction."""
+
+    transaction: SessionTransaction | None
+    connection: Any
+    dialect: Dialect
+    faults: type[Exception]
+
+
+def _driver(session: Session) -> _Driver:
+    """Return what the driver has of the transaction that a session is in; looked up once a transaction."""
+    known: _Driver | None = session.info.get(_DRIVER)
+    if known is not None and known.transaction is not None and known.transaction is session.get_transaction():
+        return known
+    connection = session.connection()
+    dialect = connection.dialect
+    assert dialect.dbapi is not None, "it has a driver"
+    known = _Driver(session.get_transaction(), connection.connection.dbapi_connection, dialect, dialect.dbapi.Error)
+    session.info[_DRIVER] = known
+    return known
