@@ -95,23 +95,23 @@ SUBJECTS: Final[Mapping[str, Subject]] = {
 }
 
 
-async def run(*, quick: bool, only: str | None) -> dict[str, Any]:
-    """Measure everything, or only one subject; print the table, and return what the last line says."""
+async def run(*, quick: bool, only: list[str]) -> dict[str, Any]:
+    """Measure everything, or only some subjects; print the table, and return what the last line says."""
     rounds, seconds = (3, 1.0) if quick else (5, 3.0)
     with tempfile.TemporaryDirectory() as folder:
         async with a_loaded_grid(Path(folder), hosts=LANES) as grid, AsyncExitStack() as stack:
             lanes = [await Lane.open(grid, number) for number in range(LANES)]
             for lane in lanes:
                 stack.callback(lane.close)
-            subjects = {name: subject for name, subject in SUBJECTS.items() if only in {None, name}}
+            subjects = {name: subject for name, subject in SUBJECTS.items() if not only or name in only}
             found = await compared(grid, lanes, subjects, rounds=rounds, seconds=seconds)
     print(HEAD)
     for name, slices in found.items():
         print(_row(name, slices))
-    if only is not None:
-        return {f"{only}_cpu_us": round(median(piece.cost_us for piece in found[only]))}
-    others = await _others(quick=quick)
     costs = {name: median(piece.cost_us for piece in slices) for name, slices in found.items()}
+    if only:
+        return {f"{name}_cpu_us": round(cost) for name, cost in costs.items()}
+    others = await _others(quick=quick)
     four_bare = REQUESTS * costs["bare"]
     return {
         "bare_cpu_us": round(costs["bare"]),
@@ -122,6 +122,7 @@ async def run(*, quick: bool, only: str | None) -> dict[str, Any]:
         "cpu_per_job_by_older_requests_vs_bare": round(costs["job-older"] / four_bare, 2),
         "cpu_per_job_uploaded_vs_bare": round(costs["job-uploaded"] / four_bare, 2),
         "bulk_cpu_us": round(costs["submit-1000"]),
+        "p99_over_p50": round(_latency(found["job"], 0.99) / _latency(found["job"], 0.5), 2),
         **others,
     }
 
@@ -138,11 +139,16 @@ async def _others(*, quick: bool) -> dict[str, Any]:
     return figures
 
 
+def _latency(slices: list[Slice], part: float) -> float:
+    """Return the latency, in seconds, that this part of all stays below."""
+    latencies = sorted(latency for piece in slices for latency in piece.latencies_s)
+    return latencies[int(len(latencies) * part)]
+
+
 def _row(name: str, slices: list[Slice]) -> str:
     costs = sorted(piece.cost_us for piece in slices)
     rate = median(piece.done / piece.wall_s for piece in slices)
-    latencies = sorted(latency for piece in slices for latency in piece.latencies_s)
-    p50, p99 = (latencies[int(len(latencies) * part)] * 1e3 for part in (0.5, 0.99))
+    p50, p99 = (_latency(slices, part) * 1e3 for part in (0.5, 0.99))
     client = median(piece.client_s / piece.wall_s for piece in slices)
     server = median(piece.server_s / piece.wall_s for piece in slices)
     return (
@@ -155,7 +161,9 @@ def main() -> None:
     """Run the bench."""
     arguments = argparse.ArgumentParser(description=__doc__)
     arguments.add_argument("--quick", action="store_true", help="fewer and shorter rounds")
-    arguments.add_argument("--only", choices=SUBJECTS, help="one subject alone, for a profiler")
+    arguments.add_argument(
+        "--only", choices=SUBJECTS, action="append", default=[], help="one subject alone; may come again"
+    )
     others = os.sched_getaffinity(0) - {DISPATCHER_CPU}
     os.sched_setaffinity(0, others or {DISPATCHER_CPU})
     try:
