@@ -122,7 +122,6 @@ def _insert(session: Session, made: Made, batch: Batch, app: App, now: datetime)
                 "uid": made.uid,
                 "owner_uid": batch.owner_uid,
                 "app_uid": app.uid,
-                "batch_uid": batch.uid,
                 "match_class": batch.match_class,
                 "work": JobWork(),
                 "limits": app.limits,
@@ -134,6 +133,7 @@ def _insert(session: Session, made: Made, batch: Batch, app: App, now: datetime)
                 "submitted_at": now,
             }
         ],
+        {"batch_uid": batch.uid},
     )
     if made.own is not None:
         add(session, made.own)

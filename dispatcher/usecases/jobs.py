@@ -13,7 +13,7 @@ from sqlalchemy import bindparam
 from sqlmodel import Session, col, select
 
 from dispatcher.kinds.registry import Kinds
-from dispatcher.scheduling.queues import JobOrder, Queue
+from dispatcher.scheduling.queues import Queue
 from dispatcher.storage.orders import by_statements
 from dispatcher.storage.tables import NEVER, Attempt, AttemptOutput, Batch, Job
 from dispatcher.usecases import ready, waiting
@@ -67,27 +67,30 @@ def submit(
             app, match_class = _app_class(session, kinds, caller, request.app_uid, classes)
             allowed = kinds.of(app.kind).attempts_allowed
             own = {"match_class": match_class, "attempts_allowed": allowed, "body_digest": digest}
-            fresh.append(_row(request, app) | common | own)
-    insert_jobs(session, fresh)
-    _note(session, fresh)
-    made = iter(fresh)
-    return JobsView(jobs=[earlier.get(request.uid) or _made(next(made)) for request in requests])
+            fresh.append(_row(request, app) | own)
+    insert_jobs(session, fresh, common)
+    _note(session, fresh, common)
+    made = _made(fresh, common)
+    return JobsView(jobs=[earlier.get(request.uid) or made[request.uid] for request in requests])
 
 
-def _made(row: Mapping[str, Any]) -> JobSummary:
-    """Return a job that waits from now on."""
-    fields = {name: row[name] for name in ("uid", "app_uid", "batch_uid", "submitted_at")}
-    return JobSummary.model_construct(None, **fields, status=Status.PENDING, ended_at=None)
+def _made(rows: Sequence[Mapping[str, Any]], common: Mapping[str, Any]) -> dict[UUID, JobSummary]:
+    """Return jobs that wait from now on, by id."""
+    shared = {name: common[name] for name in ("batch_uid", "submitted_at")} | {
+        "status": Status.PENDING,
+        "ended_at": None,
+    }
+    return {row["uid"]: JobSummary(uid=row["uid"], app_uid=row["app_uid"], **shared) for row in rows}
 
 
-def _note(session: Session, rows: Sequence[Mapping[str, Any]]) -> None:
+def _note(session: Session, rows: Sequence[Mapping[str, Any]], common: Mapping[str, Any]) -> None:
     """Take in that jobs are ready."""
-    first: dict[Queue, JobOrder] = {}
+    first: dict[int, UUID] = {}  #: of each class, the job that comes first: all else of their places is the same
     for row in rows:
-        queue = Queue(row["match_class"], row["owner_uid"])
-        order = ready.order_of(row["priority"], row["deadline"], row["submitted_at"], row["uid"])
-        first[queue] = min(order, first.get(queue, order))
-    ready.note_jobs(session, first, Counter(row["match_class"] for row in rows))
+        first[row["match_class"]] = min(row["uid"], first.get(row["match_class"], row["uid"]))
+    place = common["priority"], common["deadline"], common["submitted_at"]
+    orders = {Queue(number, common["owner_uid"]): ready.order_of(*place, uid) for number, uid in first.items()}
+    ready.note_jobs(session, orders, Counter(row["match_class"] for row in rows))
 
 
 def _row(request: SubmitJob, app: AppFacts) -> dict[str, Any]:

@@ -102,14 +102,14 @@ def _insertion(table: type[SQLModel]) -> PreparedWrite:
     return PreparedWrite(insert(table))
 
 
-def insert_jobs(session: Session, rows: Sequence[Mapping[str, Any]]) -> None:
-    """Write jobs down that wait for a host."""
-    waiting = [{**_NOTHING_YET, **row} for row in rows]
-    if len(waiting) > 1:
-        _INSERT_JOB.all_at_once(session, waiting)
+def insert_jobs(session: Session, rows: Sequence[Mapping[str, Any]], common: Mapping[str, Any]) -> None:
+    """Write jobs down that wait for a host; columns that are the same in each, as their batch, are in `common`."""
+    shared = {**_NOTHING_YET, **common}
+    if len(rows) > 1:
+        _INSERT_JOB.all_at_once(session, rows, shared)
     else:
-        _INSERT_JOB.each(session, waiting)
-    note_moves(session, [Move(row["batch_uid"], None, Status.PENDING) for row in rows])
+        _INSERT_JOB.each(session, [{**shared, **row} for row in rows])
+    note_moves(session, [Move(common["batch_uid"], None, Status.PENDING)] * len(rows))
 
 
 def load_cases(session: Session, kinds: Kinds, refs: Collection[tuple[UUID, int]]) -> list[tuple[AppKind, Case]]:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import repeat
 from typing import Any, Final, Generic, Self, TypeVar
 
 from sqlalchemy import Dialect, Executable, SelectBase
@@ -53,9 +54,18 @@ class DriverText:
         get = values.get
         return [get(name, fixed) if store is None else store(get(name, fixed)) for name, fixed, store in self.places]
 
-    def columns_of(self, rows: Sequence[Values]) -> list[list[Any]]:
-        """Return the values of rows as the driver takes them, column by column in the order of their places."""
-        return [_stored([row.get(name, fixed) for row in rows], store) for name, fixed, store in self.places]
+    def columns_of(self, rows: Sequence[Values], common: Values) -> list[Iterable[Any]]:
+        """Return the values of rows as the driver takes them, column by column in the order of their places.
+
+        What all rows have in `common` is converted once, and so are values that no row has.
+        """
+        varying = rows[0].keys()
+        return [
+            _stored([row[name] for row in rows], store)
+            if name in varying
+            else repeat(_one_stored(common.get(name, fixed), store), len(rows))
+            for name, fixed, store in self.places
+        ]
 
     def values(self, raw: tuple[Any, ...]) -> Sequence[Any]:
         """Return a row of the driver's as values."""
@@ -65,6 +75,10 @@ class DriverText:
         for place, read in self.columns:
             values[place] = read(values[place])
         return values
+
+
+def _one_stored(value: Any, store: Convert | None) -> Any:
+    return value if store is None else store(value)
 
 
 def _stored(values: list[Any], store: Convert | None) -> list[Any]:
@@ -132,15 +146,17 @@ class PreparedWrite(Prepared):
         """
         return self.each_row(session, rows, lambda _, cursor: int(cursor.rowcount))
 
-    def all_at_once(self, session: Session, rows: Sequence[Values]) -> None:
+    def all_at_once(self, session: Session, rows: Sequence[Values], common: Values) -> None:
         """Run it with all these values, in one call of the driver; equal objects in a column are converted once.
+
+        All rows have the same names, and the values in `common` too.
 
         Raises:
             DBAPIError: as SQLAlchemy raises it, without the values.
         """
 
         def run(text: DriverText, cursor: Any) -> None:
-            cursor.executemany(text.text, zip(*text.columns_of(rows), strict=True))
+            cursor.executemany(text.text, zip(*text.columns_of(rows, common), strict=True))
 
         self.with_cursor(session, run)
 
