@@ -15,7 +15,7 @@ from typing import Any, Final, TypeVar
 from uuid import UUID
 
 from dispatcher.storage.tables import Attempt, Job
-from tests.crash.history import ENDS, Beat, Finish, Given, Poll, Record, Ref, Request, Submit, Upload, given
+from tests.crash.history import ENDS, Beat, Finish, Given, Poll, Record, Ref, Request, Submit, Upload, given, parts_of
 from tests.crash.rows import Rows
 from xwhep.lifecycle import AttemptStatus, Status
 
@@ -42,8 +42,12 @@ class Violation:
         return f"{self.code}: {self.text}" + ("" if self.life is None else f", in life {self.life}")
 
 
-def violations(records: Sequence[Record], rows: Rows) -> list[Violation]:
-    """Return all promises that were broken, in the order in which the dispatcher had made them."""
+def violations(history: Sequence[Record], rows: Rows) -> list[Violation]:
+    """Return all promises that were broken, in the order in which the dispatcher had made them.
+
+    What was said in one exchange makes the same promises as said in several requests.
+    """
+    records = parts_of(history)
     leases = given(records)
     broken = [
         *_answers(records),
@@ -237,6 +241,9 @@ def _as_reported(ref: Ref, row: Attempt, report: Finish | None, rows: Rows) -> I
     wanted = dict(report.outputs) if row.status in DECIDES else {}
     if rows.outputs.get(ref, {}) != wanted:
         yield Violation("wrong-outputs", f"{_named(ref)} has other outputs than its host has reported")
+    for name, content in wanted.items():
+        if content.digest not in rows.blobs:
+            yield Violation("lost-content", f"the content of {name} of {_named(ref)} is not there")
 
 
 # --- jobs -------------------------------------------------------------------------------------------------------------

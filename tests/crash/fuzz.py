@@ -19,7 +19,7 @@ from dispatcher.installation import install
 from tests.bench.dispatcher_grid import populate
 from tests.crash.checker import Violation, violations
 from tests.crash.fuse import Deed, Point, choose
-from tests.crash.history import Finish, History, Record, Request, Submit, given
+from tests.crash.history import Finish, History, Record, Request, Submit, given, parts_of
 from tests.crash.load import Client, Host, Life, User
 from tests.crash.rows import read
 from tests.crash.victims import Victim, Zygote
@@ -30,6 +30,8 @@ from xwhep.pki.identity import Identity
 ROUND: Final = 12
 #: connections of the user, hosts, and connections of each host: 64 in all
 USERS, HOSTS, OF_EACH_HOST = 16, 16, 3
+#: of these, the ones that make the requests of older workers
+OLDER_OF_EACH_HOST = 1
 #: seconds after which a dispatcher is killed that has not come to its point; much shorter than a lease
 LIFE_S: Final = 20.0
 #: seconds that the last dispatcher of a round has; less than a lease
@@ -74,7 +76,8 @@ class Template:
         user, context = self.user.member.uid, client_context(self.user)
         users = [User(user, context, chance(), app=self.app) for _ in range(USERS)]
         hosts = [(host.member.uid, client_context(host)) for host in self.hosts]
-        return [*users, *(Host(*host, chance()) for host in hosts for _ in range(OF_EACH_HOST))]
+        lanes = [(host, number) for host in hosts for number in range(OF_EACH_HOST)]
+        return [*users, *(Host(*host, chance(), by_exchange=number >= OLDER_OF_EACH_HOST) for host, number in lanes)]
 
 
 @dataclass(slots=True)
@@ -99,7 +102,7 @@ class Round:
         lives = {lease.attempt: lease.record.life for lease in given(self.records)}
         ends = {
             record.request.attempt: record.life
-            for record in reversed(self.records)
+            for record in reversed(parts_of(self.records))
             if isinstance(record.request, Finish) and record.answered is not None
         }
         return sum(life > lives[attempt] for attempt, life in ends.items())
@@ -214,7 +217,8 @@ async def _together(works: Iterable[Coroutine[Any, Any, None]]) -> AsyncIterator
 
 
 def _answered(records: Iterable[Record], *kinds: type[Request]) -> list[Request]:
-    return [record.request for record in records if record.answered is not None and isinstance(record.request, kinds)]
+    answered = (record for record in parts_of(records) if record.answered is not None)
+    return [record.request for record in answered if isinstance(record.request, kinds)]
 
 
 def _ended(victim: Victim, life: int) -> Iterator[Violation]:

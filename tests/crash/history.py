@@ -7,8 +7,9 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from base64 import b64encode
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field, replace
 from typing import Any, Final, NamedTuple, TypeAlias
 from uuid import UUID
 
@@ -68,10 +69,14 @@ class Poll:
     caller: UUID
     wait_s: float
 
+    def fields(self) -> dict[str, Any]:
+        """Return what is asked."""
+        host = {"protocol": PROTOCOL, "os": "linux", "cpu": "x86_64", "kinds": {"native": {}}}
+        return {**host, "wait_s": self.wait_s}
+
     def message(self) -> Message:
         """Return the request that is sent."""
-        host = {"protocol": PROTOCOL, "os": "linux", "cpu": "x86_64", "kinds": {"native": {}}}
-        return _json("/v1/leases", {**host, "wait_s": self.wait_s})
+        return _json("/v1/leases", self.fields())
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,11 +87,13 @@ class Beat:
     attempt: Ref
     fraction: float
 
+    def fields(self) -> dict[str, Any]:
+        """Return what is said."""
+        return _name(self.attempt) | {"fraction": self.fraction}
+
     def message(self) -> Message:
         """Return the request that is sent."""
-        job, number = self.attempt
-        progress = {"job_uid": str(job), "attempt": number, "fraction": self.fraction}
-        return _json("/v1/heartbeats", {"attempts": [progress]})
+        return _json("/v1/heartbeats", {"attempts": [self.fields()]})
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,14 +120,49 @@ class Finish:
     outcome: Outcome
     outputs: Outputs = ()
 
+    def fields(self) -> dict[str, Any]:
+        """Return what is said."""
+        outputs = [{"name": name, **content._asdict()} for name, content in self.outputs]
+        return {"outcome": self.outcome, "outputs": outputs}
+
     def message(self) -> Message:
         """Return the request that is sent."""
         job, number = self.attempt
-        outputs = [{"name": name, **content._asdict()} for name, content in self.outputs]
-        return _json(f"/v1/attempts/{job}/{number}/finish", {"outcome": self.outcome, "outputs": outputs})
+        return _json(f"/v1/attempts/{job}/{number}/finish", self.fields())
 
 
-Request: TypeAlias = Submit | Poll | Beat | Upload | Finish
+@dataclass(frozen=True, slots=True)
+class Exchanged:
+    """A host says and asks at once; the outputs of the end travel inside."""
+
+    caller: UUID
+    end: Finish | None = None
+    progress: Beat | None = None
+    ask: Poll | None = None
+    contents: tuple[bytes, ...] = field(repr=False, compare=False, default=())
+
+    def message(self) -> Message:
+        """Return the request that is sent."""
+        said: dict[str, Any] = {}
+        if self.end is not None:
+            contents = [b64encode(content).decode() for content in self.contents]
+            said["ends"] = [_name(self.end.attempt) | self.end.fields() | {"contents": contents}]
+        if self.progress is not None:
+            said["progress"] = [self.progress.fields()]
+        if self.ask is not None:
+            said["ask"] = self.ask.fields()
+        return _json("/v1/exchange", said)
+
+    def parts(self) -> Iterator[Request]:
+        """Yield what is said and asked, each as the request that it could have been."""
+        yield from (part for part in (self.end, self.progress, self.ask) if part is not None)
+
+
+Request: TypeAlias = Submit | Poll | Beat | Upload | Finish | Exchanged
+
+
+def _name(attempt: Ref) -> dict[str, Any]:
+    return {"job_uid": str(attempt[0]), "attempt": attempt[1]}
 
 
 def _json(path: str, message: Mapping[str, Any]) -> Message:
@@ -137,6 +179,30 @@ class Record:
     answered: int | None = None  #: None: the connection ended without an answer
     status: int = 0  #: of HTTP
     reply: Any = None  #: the JSON of the answer; None: no answer, or one without a body
+
+
+def parts_of(records: Iterable[Record]) -> list[Record]:
+    """Return what became of each request, and of each part of an exchange as if it had been one."""
+    return [
+        replace(record, request=part, **_answered(part, record)) if part is not record.request else record
+        for record in records
+        for part in (record.request.parts() if isinstance(record.request, Exchanged) else (record.request,))
+    ]
+
+
+def _answered(part: Request, record: Record) -> dict[str, Any]:
+    if record.status != 200:
+        return {}
+    match part:
+        case Finish():
+            (end,) = record.reply["ends"]
+            problem = end.get("problem")
+            return {"reply": end["reply"]} if problem is None else {"status": problem["status"], "reply": problem}
+        case Beat():
+            return {"reply": {"stop": record.reply["stop"]}}
+        case _:
+            leases = record.reply["leases"]
+            return {"reply": {"lease": leases[0] if leases else None}}
 
 
 class History:
@@ -176,10 +242,10 @@ class Given:
         return self.record.answered
 
 
-def given(records: Sequence[Record]) -> list[Given]:
+def given(records: Iterable[Record]) -> list[Given]:
     """Return the leases that were given, as the hosts heard of them."""
     leases = []
-    for record in records:
+    for record in parts_of(records):
         if isinstance(record.request, Poll) and record.status == 200 and record.reply["lease"] is not None:
             lease = record.reply["lease"]
             leases.append(Given((UUID(lease["job_uid"]), lease["attempt"]), record.request.caller, record))

@@ -12,14 +12,29 @@ import json
 import random
 import ssl
 from collections.abc import AsyncIterator, Callable, Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, Final
 from uuid import UUID
 
 from tests.bench.wire import Wire
-from tests.crash.history import Beat, Content, Finish, Given, History, Poll, Record, Ref, Request, Submit, Upload, given
+from tests.crash.history import (
+    Beat,
+    Content,
+    Exchanged,
+    Finish,
+    Given,
+    History,
+    Poll,
+    Record,
+    Ref,
+    Request,
+    Submit,
+    Upload,
+    given,
+    parts_of,
+)
 from xwhep.ids import uuid7
-from xwhep.protocol.attempts import Outcome
+from xwhep.protocol.attempts import MAX_SMALL_BYTES, Outcome
 from xwhep.world import REAL
 
 #: the outcomes that hosts report, and their weights
@@ -33,6 +48,8 @@ ROOM: Final = 64
 WAIT_S: Final = 1.0
 #: the part of the unanswered requests that clients do not send again
 GIVES_UP: Final = 0.3
+#: how often a host that reports an end asks for more in the same exchange
+ASKS_AT_ONCE: Final = 0.7
 #: how often a client first sends its last answered request again
 AGAIN: Final = 0.5
 
@@ -80,7 +97,7 @@ class Client:
         """Send the unanswered request again, unless this client gives up, and perhaps the last answered one."""
         if self.chance.random() < GIVES_UP:
             self.give_up()
-        if self.pending is not None and not isinstance(self.pending, Poll):
+        if self.pending is not None and not _only_asks(self.pending):
             await self.ask(wire, life, self.pending)
         if self.last is not None and self.chance.random() < AGAIN:
             await self.ask(wire, life, self.last)
@@ -113,7 +130,7 @@ class Client:
         if self.pending == request:
             self.pending = None
         self.take(record)
-        if isinstance(request, Poll) and given([record]):
+        for _ in given([record]):
             life.room.release()
         life.answered()
 
@@ -150,24 +167,39 @@ class User(Client):
 class Host(Client):
     """Leases jobs, one at a time, and brings their results."""
 
+    by_exchange: bool = field(default=False, kw_only=True)  #: as workers do; the others are older
     held: Ref | None = field(default=None, init=False)
     is_begun: bool = field(default=False, init=False)  #: a heartbeat was sent
     uploads_wanted: int = field(default=0, init=False)
     uploaded: list[Content] = field(default_factory=list, init=False)
+    inside: list[bytes] = field(default_factory=list, init=False)  #: small outputs, which travel with the end
 
     async def next(self, _life: Life) -> Request:
         """Return the next request of a host's life."""
-        return self.unfinished() or self.lease()
+        request = self.unfinished()
+        if isinstance(request, Exchanged) and request.end is not None and self.chance.random() < ASKS_AT_ONCE:
+            return replace(request, ask=self.lease())
+        if request is not None:
+            return request
+        return Exchanged(self.uid, ask=self.lease()) if self.by_exchange else self.lease()
 
     def unfinished(self) -> Request | None:
         """Return the next request for the attempt that is held."""
         if self.held is None:
             return None
         if not self.is_begun:
-            return self.heartbeat(self.held)
-        if len(self.uploaded) < self.uploads_wanted:
-            return self.upload(self.held)
-        return self.finish(self.held)
+            beat = self.heartbeat(self.held)
+            return Exchanged(self.uid, progress=beat) if self.by_exchange else beat
+        while len(self.uploaded) + len(self.inside) < self.uploads_wanted:
+            upload = self.upload(self.held)
+            if not self.by_exchange or len(upload.body) > MAX_SMALL_BYTES:
+                return upload
+            self.inside.append(upload.body)
+        end = self.finish(self.held)
+        if not self.by_exchange:
+            return end
+        contents = () if end.outcome is Outcome.LOST else tuple(self.inside)
+        return Exchanged(self.uid, end=end, contents=contents)
 
     def lease(self) -> Poll:
         """Ask for work."""
@@ -183,14 +215,22 @@ class Host(Client):
         return Upload(self.uid, attempt, Content.of(body), body)
 
     def finish(self, attempt: Ref) -> Finish:
-        """End the attempt, with the outputs that were uploaded."""
+        """End the attempt, with its outputs."""
         outcome = self.chance.choices(list(OUTCOMES), list(OUTCOMES.values()))[0]
-        outputs = tuple((f"out/{number}", content) for number, content in enumerate(self.uploaded))
+        contents = [*self.uploaded, *map(Content.of, self.inside)]
+        outputs = tuple((f"out/{number}", content) for number, content in enumerate(contents))
         return Finish(self.uid, attempt, outcome, () if outcome is Outcome.LOST else outputs)
 
     def take(self, record: Record) -> None:
         """Take an answer in."""
+        before = self.last
         Client.take(self, record)  # `super()` does not know classes that slots have made anew
+        if isinstance(record.request, Exchanged):  # sent again as it is, it would ask for a second attempt
+            self.last = before if record.request.end is None else replace(record.request, ask=None)
+        for part in parts_of([record]):
+            self._take(part)
+
+    def _take(self, record: Record) -> None:
         match record.request:
             case Poll():
                 for lease in given([record]):
@@ -204,13 +244,17 @@ class Host(Client):
 
     def give_up(self) -> None:
         """Forget the unanswered request; if it was the end of an attempt, the attempt may have ended."""
-        if isinstance(self.pending, Finish):
+        if isinstance(self.pending, Finish) or (isinstance(self.pending, Exchanged) and self.pending.end is not None):
             self.held, self.last = None, None
         Client.give_up(self)
 
     def _begin(self, lease: Given) -> None:
-        self.held, self.is_begun, self.uploaded = lease.attempt, self.chance.random() < 0.5, []
+        self.held, self.is_begun, self.uploaded, self.inside = lease.attempt, self.chance.random() < 0.5, [], []
         self.uploads_wanted = self.chance.choice([0, 1, 1, 2])
+
+
+def _only_asks(request: Request) -> bool:
+    return isinstance(request, Poll) or (isinstance(request, Exchanged) and request.end is None)
 
 
 def _parsed(body: bytes) -> Any:

@@ -48,9 +48,14 @@ def _read(session: Session, store: BlobStore) -> Rows:
             for row in session.exec(select(AttemptUpload))
         ),
         outputs,
-        {digest: _is_whole(store.path(digest), digest) for digest in session.exec(select(Blob.digest))},
+        {
+            digest: _is_whole(digest, content, store.path(digest))
+            for digest, content in session.exec(select(Blob.digest, Blob.content))
+        },
     )
 
 
-def _is_whole(file: Path, digest: str) -> bool:
-    return file.is_file() and hashlib.sha256(file.read_bytes()).hexdigest() == digest
+def _is_whole(digest: str, content: bytes | None, file: Path) -> bool:
+    if content is None:
+        content = file.read_bytes() if file.is_file() else b""
+    return hashlib.sha256(content).hexdigest() == digest

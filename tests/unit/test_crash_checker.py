@@ -15,7 +15,7 @@ import pytest
 from dispatcher.storage.tables import Attempt, Job
 from tests.crash import checker
 from tests.crash.checker import violations
-from tests.crash.history import Beat, Content, Finish, History, Poll, Record, Ref, Request, Submit, Upload
+from tests.crash.history import Beat, Content, Exchanged, Finish, History, Poll, Record, Ref, Request, Submit, Upload
 from tests.crash.rows import Rows
 from xwhep.lifecycle import AttemptStatus, Status
 from xwhep.protocol.attempts import Outcome
@@ -134,6 +134,21 @@ def second_attempt_after_a_loss(past: Past) -> None:
     past.jobs[JOB] = job(JOB, Status.RUNNING, attempts_made=2)
 
 
+def by_exchange(past: Past) -> None:
+    """Bob said in one exchange how his attempt ended, and asked for more."""
+    record = past.record(FINISH)
+    record.request = Exchanged(BOB, FINISH, ask=Poll(BOB, 1), contents=(b"hello\n",))
+    end = {"job_uid": str(JOB), "attempt": 1, "reply": {"status": "finished"}}
+    record.reply = {"ends": [end], "stop": [], "leases": []}
+
+
+def unanswered_exchange_that_counts(past: Past) -> None:
+    by_exchange(past)
+    past.without_answer(past.history.records[4].request)
+    past.attempts[OTHER_JOB, 1] = attempt((OTHER_JOB, 1), BOB, AttemptStatus.LEASED, 3, None)
+    past.jobs[OTHER_JOB] = job(OTHER_JOB, Status.RUNNING, attempts_made=1)
+
+
 @pytest.mark.parametrize(
     "happens",
     [
@@ -143,6 +158,8 @@ def second_attempt_after_a_loss(past: Past) -> None:
         unanswered_end_that_counts,
         repeated_requests,
         second_attempt_after_a_loss,
+        by_exchange,
+        unanswered_exchange_that_counts,
     ],
 )
 def test_a_history_in_which_all_is_kept_is_clean(happens: Callable[[Past], None]) -> None:
@@ -270,6 +287,21 @@ def end_that_was_reported_otherwise(past: Past) -> None:
     past.attempts[FIRST].status = AttemptStatus.FAILED
 
 
+def output_without_its_content(past: Past) -> None:
+    by_exchange(past)
+    past.rows = replace(past.rows, uploads=frozenset(), blobs={})
+
+
+def exchange_of_which_the_end_is_lost(past: Past) -> None:
+    by_exchange(past)
+    past.attempts[FIRST] = attempt(FIRST, BOB, AttemptStatus.LEASED, 1, None)
+
+
+def lease_of_an_exchange_that_is_lost(past: Past) -> None:
+    by_exchange(past)
+    past.history.records[4].reply["leases"] = [{"job_uid": str(OTHER_JOB), "attempt": 1}]
+
+
 def missing_outputs(past: Past) -> None:
     past.rows = replace(past.rows, outputs={})
 
@@ -316,7 +348,7 @@ BROKEN: Final[dict[str, list[Callable[[Past], None]]]] = {
     "refused": [refusal],
     "changed-answer": [another_answer_to_the_same_submission],
     "wrong-answer": [answer_about_other_jobs, answer_of_another_end, order_to_stop],
-    "lost-lease": [lost_attempt, attempt_of_somebody_else],
+    "lost-lease": [lost_attempt, attempt_of_somebody_else, lease_of_an_exchange_that_is_lost],
     "number-twice": [number_given_twice],
     "unasked-lease": [attempt_that_nobody_asked_for, two_attempts_for_one_unanswered_poll],
     "two-hosts": [
@@ -326,7 +358,8 @@ BROKEN: Final[dict[str, list[Callable[[Past], None]]]] = {
     ],
     "lost-upload": [upload_without_a_row, upload_without_a_blob],
     "torn-blob": [blob_without_its_content],
-    "lost-end": [lost_end],
+    "lost-content": [output_without_its_content],
+    "lost-end": [lost_end, exchange_of_which_the_end_is_lost],
     "unasked-end": [end_that_nobody_reported, end_that_was_reported_otherwise],
     "wrong-outputs": [missing_outputs],
     "accepted-twice": [two_results, two_results_of_which_one_was_lost],
