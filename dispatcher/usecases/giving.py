@@ -6,7 +6,6 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Final, Self
-from uuid import UUID
 
 from sqlalchemy import bindparam, update
 from sqlmodel import Session, col
@@ -70,7 +69,7 @@ def lease(session: Session, kinds: Kinds, asker: Asker, *, now: datetime) -> lis
     host = offers.asking(session, asker.caller.uid)
     if (host.os, host.cpu) != (asker.request.os, asker.request.cpu):
         _note_platform(session, asker)
-    lost = offers.just_lost(session, asker.caller.uid, host, now=now)
+    lost = offers.just_lost(asker.caller.uid, host, now=now)
     leases: list[Lease[Work]] = []
     for _ in range(TRIES):
         room = min(asker.at_most, offers.room(host)) - len(leases)
@@ -88,7 +87,7 @@ def lease(session: Session, kinds: Kinds, asker: Asker, *, now: datetime) -> lis
 
 
 def _claim_jobs(
-    session: Session, kinds: Kinds, asker: Asker, lost: frozenset[UUID], at_most: int
+    session: Session, kinds: Kinds, asker: Asker, lost: offers.Losses | None, at_most: int
 ) -> list[Claim] | None:
     """Claim jobs of the queue whose turn it is; None if nothing waits, fewer if other hosts were faster."""
     waiting = ready.to_change(session)

@@ -66,7 +66,8 @@ _ASKING: Final = PreparedRead(
     ).where(col(Host.uid) == bindparam("host")),
     Asking,
 )
-_LOST: Final = PreparedRead(
+#: the jobs that a host has lost lately, the latest first
+_LOST: Final = (
     sqlalchemy.select(col(Attempt.job_uid))
     .where(
         col(Attempt.host_uid) == bindparam("host"),
@@ -75,9 +76,16 @@ _LOST: Final = PreparedRead(
         col(Attempt.ended_at).between(bindparam("since"), bindparam("until")),
     )
     .order_by(col(Attempt.ended_at).desc())
-    .limit(LOST_KEPT),
-    lambda uid: uid,
+    .limit(LOST_KEPT)
 )
+
+
+class Losses(NamedTuple):
+    """What a host has lost so lately that another host shall have it."""
+
+    host: UUID
+    since: datetime
+    until: datetime
 
 
 class ReadyJob(NamedTuple):
@@ -93,7 +101,7 @@ def _ready_job(may_run: bool, *columns: Any) -> ReadyJob:  # noqa: FBT001 - a co
     return ReadyJob(JobFacts(*columns[:place]), order_of(*columns[place:]), may_run)
 
 
-_HEAD: Final = PreparedRead(
+_QUEUED: Final = (
     sqlalchemy.select(NOT_CANCELLED.label("may_run"), *columns_of(Job, JobFacts), *order_columns())
     .where(
         col(Job.match_class) == bindparam("match_class"),
@@ -101,9 +109,10 @@ _HEAD: Final = PreparedRead(
         wanted(),
     )
     .order_by(*in_order())
-    .limit(bindparam("at_most")),
-    _ready_job,
+    .limit(bindparam("at_most"))
 )
+_HEAD: Final = PreparedRead(_QUEUED, _ready_job)
+_HEAD_BUT_LOST: Final = PreparedRead(_QUEUED.where(col(Job.uid).not_in(_LOST)), _ready_job)
 
 
 def _served(served_at: datetime | None, uid: UUID) -> tuple[datetime | None, UUID]:
@@ -150,16 +159,14 @@ def room(host: Asking) -> int:
     return LIVE_ATTEMPTS_ALLOWED - host.live_attempts if host.false_results < FALSE_RESULTS_ALLOWED else 0
 
 
-def just_lost(session: Session, host_uid: UUID, host: Asking, *, now: datetime) -> frozenset[UUID]:
-    """Return the jobs that a host has lost so lately that another host shall have them."""
+def just_lost(host_uid: UUID, host: Asking, *, now: datetime) -> Losses | None:
+    """Return what a host has lost so lately that another host shall have it; None: nothing."""
     since, until = now - SAME_HOST_PAUSE, now + SAME_HOST_PAUSE
-    if host.lost_at is None or host.lost_at < since:
-        return frozenset()
-    return frozenset(_LOST.all(session, host=host_uid, since=since, until=until))
+    return None if host.lost_at is None or host.lost_at < since else Losses(host_uid, since, until)
 
 
 def next_jobs(
-    session: Session, ready: Ready, classes: frozenset[int], lost: frozenset[UUID], *, at_most: int
+    session: Session, ready: Ready, classes: frozenset[int], lost: Losses | None, *, at_most: int
 ) -> Offer | None:
     """Return the jobs of these classes that come first, of one queue; None if none waits.
 
@@ -168,24 +175,32 @@ def next_jobs(
     queues, passed = ready.queues, set[Queue]()
     while (first := queues.first(classes, passed)) is not None:
         queue, _ = first
-        head = _head(session, queue, at_most + 1 + len(lost))
+        head = _head(session, queue, None, at_most + 1)
         queues.put(queue, head[0].order if head else None)
         if queues.first(classes, passed) != (queue, head[0].order if head else None):
             continue  # the queue began later than it was thought to
-        if head and not any(one.may_run for one in head):
-            # they go away by themselves (`slices`): what is far behind them waits until then
-            head = _head(session, queue, PAST_ENDED)
-        free = [one for one in head if one.may_run and one.job.uid not in lost][:at_most]
         passed.add(queue)
-        if free:
+        if free := _free(session, queue, head, lost, at_most):
             others = queues.first(classes, passed)
             jobs = [one.job for one in free if others is None or one is free[0] or one.order <= others[1]]
             return Offer(queue, jobs, head)
     return None
 
 
-def _head(session: Session, queue: Queue, at_most: int) -> list[ReadyJob]:
-    return _HEAD.all(session, match_class=queue.match_class, owner=queue.owner_uid, at_most=at_most)
+def _free(session: Session, queue: Queue, head: list[ReadyJob], lost: Losses | None, at_most: int) -> list[ReadyJob]:
+    """Return the first jobs of a queue, which has this head, that may run and are not lost."""
+    found = head if lost is None else _head(session, queue, lost, at_most)
+    if found and not any(one.may_run for one in found):
+        # they go away by themselves (`slices`): what is far behind them waits until then
+        found = _head(session, queue, lost, PAST_ENDED)
+    return [one for one in found if one.may_run][:at_most]
+
+
+def _head(session: Session, queue: Queue, lost: Losses | None, at_most: int) -> list[ReadyJob]:
+    of_queue = {"match_class": queue.match_class, "owner": queue.owner_uid, "at_most": at_most}
+    if lost is None:
+        return _HEAD.all(session, **of_queue)
+    return _HEAD_BUT_LOST.all(session, **of_queue, **lost._asdict())
 
 
 def next_source(session: Session, ready: Ready, classes: frozenset[int]) -> UUID | None:

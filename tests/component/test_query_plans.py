@@ -110,7 +110,7 @@ def offer(desk: Desk, host: Caller) -> object:
     def look(session: Session) -> object:
         waiting = ready.recall(session)
         classes = waiting.fitting.of(LINUX)
-        return offers.next_jobs(session, waiting, classes, frozenset(), at_most=1) or offers.next_source(
+        return offers.next_jobs(session, waiting, classes, None, at_most=1) or offers.next_source(
             session, waiting, classes
         )
 

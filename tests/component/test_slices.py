@@ -210,7 +210,7 @@ def look(session: Session, host: Caller) -> Offer:
     """Return what a host is offered, before it takes any of it."""
     waiting = ready.recall(session)
     profile = Asker.of(KINDS, host, poll_request(NATIVE)).profile
-    offer = next_jobs(session, waiting, waiting.fitting.of(profile), frozenset(), at_most=1)
+    offer = next_jobs(session, waiting, waiting.fitting.of(profile), None, at_most=1)
     assert offer is not None
     return offer
 
