@@ -8,38 +8,38 @@ from __future__ import annotations
 
 from collections import Counter, defaultdict
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from datetime import datetime
-from itertools import pairwise
 from typing import Any, Final, TypeVar
 from uuid import UUID
 
-from dispatcher.storage.tables import Attempt, Job
-from tests.crash.history import ENDS, Beat, Finish, Given, Poll, Record, Ref, Request, Submit, Upload, given, parts_of
+from dispatcher.storage.tables import Attempt
+from tests.crash.decisions import DECIDES, decisions
+from tests.crash.history import (
+    ENDS,
+    Beat,
+    Exchanged,
+    Finish,
+    Given,
+    Poll,
+    Record,
+    Ref,
+    Request,
+    Submit,
+    Upload,
+    given,
+    leases_of,
+    parts_of,
+)
 from tests.crash.rows import Rows
-from xwhep.lifecycle import AttemptStatus, Status
+from tests.crash.violation import Violation
+from xwhep.lifecycle import AttemptStatus
 
-RequestT = TypeVar("RequestT", Submit, Poll, Beat, Upload, Finish)
+RequestT = TypeVar("RequestT", Submit, Poll, Beat, Upload, Finish, Exchanged)
 
 #: the status of HTTP that each kind of request is answered with
 EXPECTED: Final[Mapping[type[Any], int]] = {Submit: 201, Poll: 200, Beat: 200, Upload: 204, Finish: 200}
 #: the fields of a job in an answer that never change
 FIXED: Final = ("uid", "app_uid", "batch_uid", "submitted_at")
-#: how attempts end that decide their job, and the status that it has then
-DECIDES: Final = {AttemptStatus.FINISHED: Status.COMPLETED, AttemptStatus.FAILED: Status.FAILED}
-
-
-@dataclass(frozen=True, slots=True)
-class Violation:
-    """One promise that was broken."""
-
-    code: str
-    text: str
-    life: int | None = None  #: the life of the dispatcher that made the promise
-
-    def __str__(self) -> str:
-        """Return it as one line."""
-        return f"{self.code}: {self.text}" + ("" if self.life is None else f", in life {self.life}")
 
 
 def violations(history: Sequence[Record], rows: Rows) -> list[Violation]:
@@ -57,8 +57,9 @@ def violations(history: Sequence[Record], rows: Rows) -> list[Violation]:
         *_at_the_same_time(records, leases),
         *_uploads(records, rows),
         *_reported_ends(records, rows),
+        *_partial_exchanges(history, rows),
         *_accepted_results(records),
-        *(violation for job in rows.jobs.values() for violation in _decided(job, _attempts(rows, job))),
+        *decisions(rows),
     ]
     return sorted(broken, key=lambda violation: (violation.life is None, violation.life))
 
@@ -100,6 +101,8 @@ def _wrong_answer(request: Request, reply: Any) -> str | None:
     match request:
         case Submit(jobs=jobs) if [UUID(job["uid"]) for job in reply["jobs"]] != list(jobs):
             return "the answer names other jobs"
+        case Poll(at_most=at_most) if len(leases_of(reply)) > at_most:
+            return f"more than {at_most} attempts were given"
         case Beat() if reply["stop"]:
             return "the host is to stop an attempt that is its own"
         case Finish(outcome=outcome) if reply["status"] != ENDS[outcome]:
@@ -173,7 +176,9 @@ def _leases(records: Sequence[Record], leases: Sequence[Given], rows: Rows) -> I
             text = f"{_named(lease.attempt)} was given to {lease.host} and is {row.host_uid}'s"
             yield Violation("lost-lease", text, lease.record.life)
     unheard = Counter(row.host_uid for ref, row in rows.attempts.items() if ref not in hosts)
-    unanswered = Counter(request.caller for request, record in _of(records, Poll) if record.answered is None)
+    unanswered: Counter[UUID] = Counter()
+    for request, record in _of(records, Poll):
+        unanswered[request.caller] += request.at_most if record.answered is None else 0
     for host, count in (unheard - unanswered).items():
         yield Violation("unasked-lease", f"host {host} has {count} more attempts than it was told or may have missed")
 
@@ -223,6 +228,15 @@ def _reported_ends(records: Sequence[Record], rows: Rows) -> Iterator[Violation]
             yield from _as_reported(ref, row, reports.get(ref), rows)
 
 
+def _partial_exchanges(history: Sequence[Record], rows: Rows) -> Iterator[Violation]:
+    """Yield unanswered exchanges of which some ends count and others do not."""
+    for request, record in _of(history, Exchanged):
+        ended = [end for end in request.ends if (row := rows.attempts.get(end.attempt)) and row.ended_at is not None]
+        if record.answered is None and 0 < len(ended) < len(request.ends):
+            text = f"{len(ended)} of {len(request.ends)} ends of one exchange of host {request.caller} are there"
+            yield Violation("partial-exchange", text, record.life)
+
+
 def _accepted_results(records: Sequence[Record]) -> Iterator[Violation]:
     """Yield jobs of which the results of two attempts were accepted."""
     results: dict[UUID, set[int]] = defaultdict(set)
@@ -244,39 +258,3 @@ def _as_reported(ref: Ref, row: Attempt, report: Finish | None, rows: Rows) -> I
     for name, content in wanted.items():
         if content.digest not in rows.blobs:
             yield Violation("lost-content", f"the content of {name} of {_named(ref)} is not there")
-
-
-# --- jobs -------------------------------------------------------------------------------------------------------------
-
-
-def _attempts(rows: Rows, job: Job) -> list[Attempt]:
-    numbers = range(1, job.attempts_made + 2)  # with one more than there may be
-    return [rows.attempts[job.uid, number] for number in numbers if (job.uid, number) in rows.attempts]
-
-
-def _decided(job: Job, attempts: Sequence[Attempt]) -> Iterator[Violation]:
-    """Yield where a job is not as its attempts say, or where two of these were live at one moment."""
-    if [attempt.number for attempt in attempts] != list(range(1, job.attempts_made + 1)):
-        numbers = [attempt.number for attempt in attempts]
-        yield Violation("wrong-count", f"job {job.uid} counts {job.attempts_made} attempts and has {numbers}")
-        return
-    for one, following in pairwise(attempts):
-        if one.ended_at is None or one.ended_at > following.leased_at:
-            text = f"attempt {following.number} of job {job.uid} began before attempt {one.number} ended"
-            yield Violation("two-hosts", text)
-    deciding = [attempt for attempt in attempts if attempt.status in DECIDES]
-    if len(deciding) > 1:
-        yield Violation("accepted-twice", f"{len(deciding)} attempts of job {job.uid} have decided it")
-    elif (is_now := (job.status, job.attempts_wanted, job.result_attempt)) != (due := _due(job, attempts, deciding)):
-        yield Violation("wrong-state", f"job {job.uid} is {is_now} and should be {due}: status, wanted, result")
-
-
-def _due(job: Job, attempts: Sequence[Attempt], deciding: Sequence[Attempt]) -> tuple[Status, int, int | None]:
-    """Return status, wanted attempts and the result's attempt of a job with these attempts."""
-    if deciding:
-        return DECIDES[deciding[0].status], 0, deciding[0].number
-    if any(attempt.status is AttemptStatus.LEASED for attempt in attempts):
-        return Status.RUNNING, 0, None
-    if len(attempts) < job.attempts_allowed:
-        return Status.PENDING, 1, None
-    return Status.ERROR, 0, None

@@ -17,12 +17,14 @@ from uuid import UUID
 
 from dispatcher.installation import install
 from tests.bench.dispatcher_grid import populate
-from tests.crash.checker import Violation, violations
+from tests.crash.checker import violations
 from tests.crash.fuse import Deed, Point, choose
 from tests.crash.history import Finish, History, Record, Request, Submit, given, parts_of
-from tests.crash.load import Client, Host, Life, User
+from tests.crash.hosts import ExchangingHost, OlderHost
+from tests.crash.load import Client, Life, User
 from tests.crash.rows import read
 from tests.crash.victims import Victim, Zygote
+from tests.crash.violation import Violation
 from xwhep.pki.contexts import client_context
 from xwhep.pki.identity import Identity
 
@@ -31,7 +33,7 @@ ROUND: Final = 12
 #: connections of the user, hosts, and connections of each host: 64 in all
 USERS, HOSTS, OF_EACH_HOST = 16, 16, 3
 #: of these, the ones that make the requests of older workers
-OLDER_OF_EACH_HOST = 1
+OLDER_OF_EACH_HOST: Final = 1
 #: seconds after which a dispatcher is killed that has not come to its point; much shorter than a lease
 LIFE_S: Final = 20.0
 #: seconds that the last dispatcher of a round has; less than a lease
@@ -76,8 +78,8 @@ class Template:
         user, context = self.user.member.uid, client_context(self.user)
         users = [User(user, context, chance(), app=self.app) for _ in range(USERS)]
         hosts = [(host.member.uid, client_context(host)) for host in self.hosts]
-        lanes = [(host, number) for host in hosts for number in range(OF_EACH_HOST)]
-        return [*users, *(Host(*host, chance(), by_exchange=number >= OLDER_OF_EACH_HOST) for host, number in lanes)]
+        lanes = [OlderHost if number < OLDER_OF_EACH_HOST else ExchangingHost for number in range(OF_EACH_HOST)]
+        return [*users, *(lane(*host, chance()) for host in hosts for lane in lanes)]
 
 
 @dataclass(slots=True)

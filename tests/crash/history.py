@@ -8,7 +8,7 @@ from __future__ import annotations
 import hashlib
 import json
 from base64 import b64encode
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any, Final, NamedTuple, TypeAlias
 from uuid import UUID
@@ -68,6 +68,7 @@ class Poll:
 
     caller: UUID
     wait_s: float
+    at_most: int = 1  #: attempts; more than one only in an exchange
 
     def fields(self) -> dict[str, Any]:
         """Return what is asked."""
@@ -119,6 +120,9 @@ class Finish:
     attempt: Ref
     outcome: Outcome
     outputs: Outputs = ()
+    contents: tuple[bytes, ...] = field(
+        repr=False, compare=False, default=()
+    )  #: inside an exchange; others are uploaded
 
     def fields(self) -> dict[str, Any]:
         """Return what is said."""
@@ -133,32 +137,36 @@ class Finish:
 
 @dataclass(frozen=True, slots=True)
 class Exchanged:
-    """A host says and asks at once; the outputs of the end travel inside."""
+    """A host says and asks at once; small outputs of the ends travel inside."""
 
     caller: UUID
-    end: Finish | None = None
-    progress: Beat | None = None
+    ends: tuple[Finish, ...] = ()
+    progress: tuple[Beat, ...] = ()
     ask: Poll | None = None
-    contents: tuple[bytes, ...] = field(repr=False, compare=False, default=())
 
     def message(self) -> Message:
         """Return the request that is sent."""
-        said: dict[str, Any] = {}
-        if self.end is not None:
-            contents = [b64encode(content).decode() for content in self.contents]
-            said["ends"] = [_name(self.end.attempt) | self.end.fields() | {"contents": contents}]
-        if self.progress is not None:
-            said["progress"] = [self.progress.fields()]
+        said: dict[str, Any] = {
+            "ends": [_name(end.attempt) | end.fields() | {"contents": _encoded(end.contents)} for end in self.ends],
+            "progress": [beat.fields() for beat in self.progress],
+        }
         if self.ask is not None:
-            said["ask"] = self.ask.fields()
+            said["ask"] = self.ask.fields() | {"at_most": self.ask.at_most}
         return _json("/v1/exchange", said)
-
-    def parts(self) -> Iterator[Request]:
-        """Yield what is said and asked, each as the request that it could have been."""
-        yield from (part for part in (self.end, self.progress, self.ask) if part is not None)
 
 
 Request: TypeAlias = Submit | Poll | Beat | Upload | Finish | Exchanged
+
+
+def parts(request: Request) -> tuple[Request, ...]:
+    """Return all that a request says and asks, each as the request that it could have been."""
+    if not isinstance(request, Exchanged):
+        return (request,)
+    return (*request.ends, *request.progress, *(() if request.ask is None else (request.ask,)))
+
+
+def _encoded(contents: Iterable[bytes]) -> list[str]:
+    return [b64encode(content).decode() for content in contents]
 
 
 def _name(attempt: Ref) -> dict[str, Any]:
@@ -186,7 +194,7 @@ def parts_of(records: Iterable[Record]) -> list[Record]:
     return [
         replace(record, request=part, **_answered(part, record)) if part is not record.request else record
         for record in records
-        for part in (record.request.parts() if isinstance(record.request, Exchanged) else (record.request,))
+        for part in parts(record.request)
     ]
 
 
@@ -194,15 +202,15 @@ def _answered(part: Request, record: Record) -> dict[str, Any]:
     if record.status != 200:
         return {}
     match part:
-        case Finish():
-            (end,) = record.reply["ends"]
+        case Finish(attempt=attempt):
+            ends = {(UUID(end["job_uid"]), end["attempt"]): end for end in record.reply["ends"]}
+            end = ends.get(attempt, {"reply": {"status": None}})
             problem = end.get("problem")
             return {"reply": end["reply"]} if problem is None else {"status": problem["status"], "reply": problem}
         case Beat():
             return {"reply": {"stop": record.reply["stop"]}}
         case _:
-            leases = record.reply["leases"]
-            return {"reply": {"lease": leases[0] if leases else None}}
+            return {"reply": {"leases": record.reply["leases"]}}
 
 
 class History:
@@ -244,9 +252,15 @@ class Given:
 
 def given(records: Iterable[Record]) -> list[Given]:
     """Return the leases that were given, as the hosts heard of them."""
-    leases = []
-    for record in parts_of(records):
-        if isinstance(record.request, Poll) and record.status == 200 and record.reply["lease"] is not None:
-            lease = record.reply["lease"]
-            leases.append(Given((UUID(lease["job_uid"]), lease["attempt"]), record.request.caller, record))
-    return leases
+    return [
+        Given((UUID(lease["job_uid"]), lease["attempt"]), record.request.caller, record)
+        for record in parts_of(records)
+        if isinstance(record.request, Poll) and record.status == 200
+        for lease in leases_of(record.reply)
+    ]
+
+
+def leases_of(reply: Any) -> list[Any]:
+    """Return the leases in the answer to a poll, or to an exchange's."""
+    leases = reply["leases"] if "leases" in reply else [reply["lease"]]
+    return [lease for lease in leases if lease is not None]

@@ -1,4 +1,4 @@
-"""The load under which a dispatcher is killed: users and hosts that go on after each kill as real ones do.
+"""The load under which a dispatcher is killed: clients that go on after each kill as real ones do, and users.
 
 Each client has one connection and one request on its way. After a kill it mostly sends an unanswered request again, and
 perhaps an answered one: the answer must be the same.
@@ -17,39 +17,15 @@ from typing import Any, Final
 from uuid import UUID
 
 from tests.bench.wire import Wire
-from tests.crash.history import (
-    Beat,
-    Content,
-    Exchanged,
-    Finish,
-    Given,
-    History,
-    Poll,
-    Record,
-    Ref,
-    Request,
-    Submit,
-    Upload,
-    given,
-    parts_of,
-)
+from tests.crash.history import Beat, Exchanged, History, Poll, Record, Request, Submit, given, parts
 from xwhep.ids import uuid7
-from xwhep.protocol.attempts import MAX_SMALL_BYTES, Outcome
 from xwhep.world import REAL
 
-#: the outcomes that hosts report, and their weights
-OUTCOMES: Final = {Outcome.FINISHED: 8, Outcome.LOST: 1, Outcome.FAILED: 1}
-#: bytes of an output, and their weights; the dispatcher takes many reads for the largest
-SIZES: Final = {6: 10, 2_000: 5, 200_000: 1}
 MOST_JOBS: Final = 4  #: of a submission
 #: jobs that wait at once in a life, beyond those that waited at its start
 ROOM: Final = 64
-#: seconds that a poll is held open
-WAIT_S: Final = 1.0
 #: the part of the unanswered requests that clients do not send again
 GIVES_UP: Final = 0.3
-#: how often a host that reports an end asks for more in the same exchange
-ASKS_AT_ONCE: Final = 0.7
 #: how often a client first sends its last answered request again
 AGAIN: Final = 0.5
 
@@ -140,8 +116,7 @@ class Client:
 
     def take(self, record: Record) -> None:
         """Take an answer in; that of a request that was sent again too."""
-        if not isinstance(record.request, Poll | Beat):
-            self.last = record.request
+        self.last = _repeatable(record.request) or self.last
 
 
 @dataclass(slots=True, eq=False)
@@ -163,98 +138,18 @@ class User(Client):
         return Submit(self.uid, self.app, jobs)
 
 
-@dataclass(slots=True, eq=False)
-class Host(Client):
-    """Leases jobs, one at a time, and brings their results."""
-
-    by_exchange: bool = field(default=False, kw_only=True)  #: as workers do; the others are older
-    held: Ref | None = field(default=None, init=False)
-    is_begun: bool = field(default=False, init=False)  #: a heartbeat was sent
-    uploads_wanted: int = field(default=0, init=False)
-    uploaded: list[Content] = field(default_factory=list, init=False)
-    inside: list[bytes] = field(default_factory=list, init=False)  #: small outputs, which travel with the end
-
-    async def next(self, _life: Life) -> Request:
-        """Return the next request of a host's life."""
-        request = self.unfinished()
-        if isinstance(request, Exchanged) and request.end is not None and self.chance.random() < ASKS_AT_ONCE:
-            return replace(request, ask=self.lease())
-        if request is not None:
-            return request
-        return Exchanged(self.uid, ask=self.lease()) if self.by_exchange else self.lease()
-
-    def unfinished(self) -> Request | None:
-        """Return the next request for the attempt that is held."""
-        if self.held is None:
-            return None
-        if not self.is_begun:
-            beat = self.heartbeat(self.held)
-            return Exchanged(self.uid, progress=beat) if self.by_exchange else beat
-        while len(self.uploaded) + len(self.inside) < self.uploads_wanted:
-            upload = self.upload(self.held)
-            if not self.by_exchange or len(upload.body) > MAX_SMALL_BYTES:
-                return upload
-            self.inside.append(upload.body)
-        end = self.finish(self.held)
-        if not self.by_exchange:
-            return end
-        contents = () if end.outcome is Outcome.LOST else tuple(self.inside)
-        return Exchanged(self.uid, end=end, contents=contents)
-
-    def lease(self) -> Poll:
-        """Ask for work."""
-        return Poll(self.uid, WAIT_S)
-
-    def heartbeat(self, attempt: Ref) -> Beat:
-        """Say how far the attempt is."""
-        return Beat(self.uid, attempt, round(self.chance.random(), 3))
-
-    def upload(self, attempt: Ref) -> Upload:
-        """Upload an output."""
-        body = self.chance.randbytes(self.chance.choices(list(SIZES), list(SIZES.values()))[0])
-        return Upload(self.uid, attempt, Content.of(body), body)
-
-    def finish(self, attempt: Ref) -> Finish:
-        """End the attempt, with its outputs."""
-        outcome = self.chance.choices(list(OUTCOMES), list(OUTCOMES.values()))[0]
-        contents = [*self.uploaded, *map(Content.of, self.inside)]
-        outputs = tuple((f"out/{number}", content) for number, content in enumerate(contents))
-        return Finish(self.uid, attempt, outcome, () if outcome is Outcome.LOST else outputs)
-
-    def take(self, record: Record) -> None:
-        """Take an answer in."""
-        before = self.last
-        Client.take(self, record)  # `super()` does not know classes that slots have made anew
-        if isinstance(record.request, Exchanged):  # sent again as it is, it would ask for a second attempt
-            self.last = before if record.request.end is None else replace(record.request, ask=None)
-        for part in parts_of([record]):
-            self._take(part)
-
-    def _take(self, record: Record) -> None:
-        match record.request:
-            case Poll():
-                for lease in given([record]):
-                    self._begin(lease)
-            case Beat():
-                self.is_begun = True
-            case Upload(attempt=attempt, content=content) if attempt == self.held and content not in self.uploaded:
-                self.uploaded.append(content)
-            case Finish(attempt=attempt) if attempt == self.held:
-                self.held = None
-
-    def give_up(self) -> None:
-        """Forget the unanswered request; if it was the end of an attempt, the attempt may have ended."""
-        if isinstance(self.pending, Finish) or (isinstance(self.pending, Exchanged) and self.pending.end is not None):
-            self.held, self.last = None, None
-        Client.give_up(self)
-
-    def _begin(self, lease: Given) -> None:
-        self.held, self.is_begun, self.uploaded, self.inside = lease.attempt, self.chance.random() < 0.5, [], []
-        self.uploads_wanted = self.chance.choice([0, 1, 1, 2])
-
-
 def _only_asks(request: Request) -> bool:
-    return isinstance(request, Poll) or (isinstance(request, Exchanged) and request.end is None)
+    return all(isinstance(part, Poll) for part in parts(request))
+
+
+def _repeatable(request: Request) -> Request | None:
+    """Return the part of a request that has the same answer however late it is sent again; None: there is none."""
+    match request:
+        case Poll() | Beat() | Exchanged(ends=()):
+            return None
+        case Exchanged():
+            return replace(request, ask=None, progress=())
+    return request
 
 
 def _parsed(body: bytes) -> Any:

@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
+import inspect
 import re
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
 from typing import Any, Final
 from uuid import UUID
 
 import pytest
 
 from dispatcher.storage.tables import Attempt, Job
-from tests.crash import checker
+from tests.crash import checker, decisions
 from tests.crash.checker import violations
 from tests.crash.history import Beat, Content, Exchanged, Finish, History, Poll, Record, Ref, Request, Submit, Upload
 from tests.crash.rows import Rows
@@ -137,7 +137,7 @@ def second_attempt_after_a_loss(past: Past) -> None:
 def by_exchange(past: Past) -> None:
     """Bob said in one exchange how his attempt ended, and asked for more."""
     record = past.record(FINISH)
-    record.request = Exchanged(BOB, FINISH, ask=Poll(BOB, 1), contents=(b"hello\n",))
+    record.request = Exchanged(BOB, (replace(FINISH, contents=(b"hello\n",)),), ask=Poll(BOB, 1))
     end = {"job_uid": str(JOB), "attempt": 1, "reply": {"status": "finished"}}
     record.reply = {"ends": [end], "stop": [], "leases": []}
 
@@ -147,6 +147,42 @@ def unanswered_exchange_that_counts(past: Past) -> None:
     past.without_answer(past.history.records[4].request)
     past.attempts[OTHER_JOB, 1] = attempt((OTHER_JOB, 1), BOB, AttemptStatus.LEASED, 3, None)
     past.jobs[OTHER_JOB] = job(OTHER_JOB, Status.RUNNING, attempts_made=1)
+
+
+def unanswered_exchange_with_two_attempts(past: Past) -> None:
+    """Carol asked for several attempts, was given two, and heard of none."""
+    past.asked(Exchanged(CAROL, ask=Poll(CAROL, 1, at_most=2)))
+    for number in (70, 71):
+        uid = UUID(int=number)
+        past.asked(Submit(USER, APP, (uid,)), 201, submitted(uid))
+        past.attempts[uid, 1] = attempt((uid, 1), CAROL, AttemptStatus.LEASED, 3, None)
+        past.jobs[uid] = job(uid, Status.RUNNING, attempts_made=1)
+
+
+def two_ends_and_progress_at_once(past: Past) -> None:
+    """Bob was given a second job; he ended both in one exchange and said how far a third was."""
+    third, ref = UUID(int=80), (OTHER_JOB, 1)
+    past.asked(Submit(USER, APP, (third,)), 201, submitted(third))
+    leases = [{"job_uid": str(uid), "attempt": 1} for uid in (OTHER_JOB, third)]
+    past.asked(Exchanged(BOB, ask=Poll(BOB, 1, at_most=2)), 200, {"ends": [], "stop": [], "leases": leases})
+    again = Exchanged(BOB, (FINISH, Finish(BOB, ref, Outcome.FINISHED)), (Beat(BOB, (third, 1), 0.5),))
+    answers = [{"job_uid": str(uid), "attempt": 1, "reply": {"status": "finished"}} for uid in (JOB, OTHER_JOB)]
+    past.asked(again, 200, {"ends": answers, "stop": [], "leases": []})
+    past.attempts[ref] = attempt(ref, BOB, AttemptStatus.FINISHED, 3, 4)
+    past.jobs[OTHER_JOB] = job(OTHER_JOB, Status.COMPLETED, attempts_made=1, result_attempt=1)
+    past.attempts[third, 1] = attempt((third, 1), BOB, AttemptStatus.LEASED, 3, None)
+    past.jobs[third] = job(third, Status.RUNNING, attempts_made=1)
+
+
+def unanswered_exchange_that_came_to_nothing(past: Past) -> None:
+    """Neither of its two ends counts, and both attempts go on."""
+    two_ends_and_progress_at_once(past)
+    past.history.records.remove(past.record(FINISH))
+    past.without_answer(past.history.records[-1].request)
+    for uid, begun in ((JOB, 1), (OTHER_JOB, 3)):
+        past.attempts[uid, 1] = attempt((uid, 1), BOB, AttemptStatus.LEASED, begun, None)
+        past.jobs[uid] = job(uid, Status.RUNNING, attempts_made=1)
+    past.rows = replace(past.rows, outputs={})
 
 
 @pytest.mark.parametrize(
@@ -160,6 +196,9 @@ def unanswered_exchange_that_counts(past: Past) -> None:
         second_attempt_after_a_loss,
         by_exchange,
         unanswered_exchange_that_counts,
+        unanswered_exchange_with_two_attempts,
+        two_ends_and_progress_at_once,
+        unanswered_exchange_that_came_to_nothing,
     ],
 )
 def test_a_history_in_which_all_is_kept_is_clean(happens: Callable[[Past], None]) -> None:
@@ -302,6 +341,58 @@ def lease_of_an_exchange_that_is_lost(past: Past) -> None:
     past.history.records[4].reply["leases"] = [{"job_uid": str(OTHER_JOB), "attempt": 1}]
 
 
+def half_of_an_unanswered_exchange(past: Past) -> None:
+    """Bob's first end counts, and the second of the same exchange does not."""
+    unanswered_exchange_that_came_to_nothing(past)
+    past.attempts[FIRST] = attempt(FIRST, BOB, AttemptStatus.FINISHED, 1, 2)
+    past.jobs[JOB] = job(JOB, Status.COMPLETED, attempts_made=1, result_attempt=1)
+    past.rows = replace(past.rows, outputs={FIRST: dict(OUTPUTS)})
+
+
+def second_end_of_an_exchange_that_is_lost(past: Past) -> None:
+    two_ends_and_progress_at_once(past)
+    past.attempts[OTHER_JOB, 1] = attempt((OTHER_JOB, 1), BOB, AttemptStatus.LEASED, 3, None)
+    past.jobs[OTHER_JOB] = job(OTHER_JOB, Status.RUNNING, attempts_made=1)
+
+
+def another_answer_to_an_end_in_an_exchange(past: Past) -> None:
+    two_ends_and_progress_at_once(past)
+    past.history.records[-1].reply["ends"][0]["reply"]["details"] = {"more": 1}
+
+
+def answer_to_one_end_of_two(past: Past) -> None:
+    two_ends_and_progress_at_once(past)
+    past.history.records[-1].reply["ends"].pop()
+
+
+def refused_end_in_an_exchange(past: Past) -> None:
+    two_ends_and_progress_at_once(past)
+    problem = {"code": "lease-lost", "status": 409}
+    past.history.records[-1].reply["ends"][1] = {"job_uid": str(OTHER_JOB), "attempt": 1, "problem": problem}
+
+
+def order_to_stop_in_an_exchange(past: Past) -> None:
+    two_ends_and_progress_at_once(past)
+    past.history.records[-1].reply["stop"] = [{"job_uid": str(UUID(int=80)), "attempt": 1}]
+
+
+def more_attempts_than_were_asked_for(past: Past) -> None:
+    two_ends_and_progress_at_once(past)
+    past.record(Exchanged(BOB, ask=Poll(BOB, 1, at_most=2))).request = Exchanged(BOB, ask=Poll(BOB, 1))
+
+
+def three_attempts_for_an_unanswered_exchange(past: Past) -> None:
+    unanswered_exchange_with_two_attempts(past)
+    past.attempts[OTHER_JOB, 1] = attempt((OTHER_JOB, 1), CAROL, AttemptStatus.LEASED, 3, None)
+    past.jobs[OTHER_JOB] = job(OTHER_JOB, Status.RUNNING, attempts_made=1)
+
+
+def second_lease_of_an_exchange_that_is_lost(past: Past) -> None:
+    two_ends_and_progress_at_once(past)
+    del past.attempts[UUID(int=80), 1]
+    past.jobs[UUID(int=80)] = job(UUID(int=80), Status.PENDING, attempts_wanted=1)
+
+
 def missing_outputs(past: Past) -> None:
     past.rows = replace(past.rows, outputs={})
 
@@ -345,12 +436,28 @@ BROKEN: Final[dict[str, list[Callable[[Past], None]]]] = {
     "partial-submit": [part_of_an_unanswered_submission],
     "changed-job": [job_submitted_at_another_time],
     "unasked-job": [job_that_nobody_submitted],
-    "refused": [refusal],
-    "changed-answer": [another_answer_to_the_same_submission],
-    "wrong-answer": [answer_about_other_jobs, answer_of_another_end, order_to_stop],
-    "lost-lease": [lost_attempt, attempt_of_somebody_else, lease_of_an_exchange_that_is_lost],
+    "refused": [refusal, refused_end_in_an_exchange],
+    "changed-answer": [another_answer_to_the_same_submission, another_answer_to_an_end_in_an_exchange],
+    "wrong-answer": [
+        answer_about_other_jobs,
+        answer_of_another_end,
+        order_to_stop,
+        answer_to_one_end_of_two,
+        order_to_stop_in_an_exchange,
+        more_attempts_than_were_asked_for,
+    ],
+    "lost-lease": [
+        lost_attempt,
+        attempt_of_somebody_else,
+        lease_of_an_exchange_that_is_lost,
+        second_lease_of_an_exchange_that_is_lost,
+    ],
     "number-twice": [number_given_twice],
-    "unasked-lease": [attempt_that_nobody_asked_for, two_attempts_for_one_unanswered_poll],
+    "unasked-lease": [
+        attempt_that_nobody_asked_for,
+        two_attempts_for_one_unanswered_poll,
+        three_attempts_for_an_unanswered_exchange,
+    ],
     "two-hosts": [
         lease_while_another_holds_the_job,
         attempt_that_begins_before_the_last_has_ended,
@@ -359,7 +466,8 @@ BROKEN: Final[dict[str, list[Callable[[Past], None]]]] = {
     "lost-upload": [upload_without_a_row, upload_without_a_blob],
     "torn-blob": [blob_without_its_content],
     "lost-content": [output_without_its_content],
-    "lost-end": [lost_end, exchange_of_which_the_end_is_lost],
+    "lost-end": [lost_end, exchange_of_which_the_end_is_lost, second_end_of_an_exchange_that_is_lost],
+    "partial-exchange": [half_of_an_unanswered_exchange],
     "unasked-end": [end_that_nobody_reported, end_that_was_reported_otherwise],
     "wrong-outputs": [missing_outputs],
     "accepted-twice": [two_results, two_results_of_which_one_was_lost],
@@ -380,7 +488,9 @@ def test_a_broken_promise_is_found(code: str, happens: Callable[[Past], None]) -
 
 
 def test_each_rule_has_a_history_that_breaks_it() -> None:
-    assert set(re.findall(r'Violation\("([a-z-]+)"', Path(checker.__file__).read_text(encoding="utf-8"))) == set(BROKEN)
+    text = "".join(map(inspect.getsource, (checker, decisions)))
+
+    assert set(re.findall(r'Violation\("([a-z-]+)"', text)) == set(BROKEN)
 
 
 def test_a_violation_is_one_line_that_names_the_life() -> None:
