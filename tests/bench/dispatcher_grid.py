@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import sys
+import time
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -42,9 +43,11 @@ class LoadedGrid:
     app: AppView
 
     def cpu_s(self) -> float:
-        """Return the processor seconds that the dispatcher has taken."""
-        times = self.process.cpu_times()
-        return float(times.user + times.system)
+        """Return the processor seconds that the dispatcher has taken, to the nanosecond.
+
+        The number of a process's clock is that of clock_getcpuclockid(3) on Linux.
+        """
+        return time.clock_gettime(~self.process.pid << 3 | 2)
 
     def resident_bytes(self) -> int:
         """Return the memory that the dispatcher has."""
