@@ -14,7 +14,7 @@ import random
 import ssl
 import sys
 import time
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from typing import Final
 
 from dispatcher.listener import raise_descriptors
@@ -38,13 +38,23 @@ ADDRESSES: Final = 100
 OPENING: Final = 256
 #: how long a crowd may take to come in, seconds
 PATIENCE_S: Final = 420.0
+#: what a host says of itself, if nothing else is chosen
+LINUX: Final[Mapping[str, object]] = {"os": "linux", "cpu": "x86_64", "kinds": {"native": {}}}
 
 
 class CrowdHost:
     """One worker with one slot: it polls until it has a job, and then sends heartbeats."""
 
-    def __init__(self, port: int, context: ssl.SSLContext, address: str, turns: asyncio.Semaphore) -> None:
+    def __init__(
+        self,
+        port: int,
+        context: ssl.SSLContext,
+        address: str,
+        turns: asyncio.Semaphore,
+        able: Mapping[str, object] = LINUX,
+    ) -> None:
         self._port, self._context, self._address, self._turns = port, context, address, turns
+        self._able = {"protocol": PROTOCOL, **able}
         self._agent = Agent(Bounds(1, {"native": Traits()}, 1 << 30), random.random)
         self._wire: Wire | None = None
         self.is_asking = False  #: whether a poll is under way on an open connection
@@ -87,8 +97,7 @@ class CrowdHost:
         return events.TimePassed(time.monotonic())
 
     async def _poll(self, wait_s: float) -> Event:
-        able = {"protocol": PROTOCOL, "os": "linux", "cpu": "x86_64", "kinds": {"native": {}}}
-        reply = await self._exchange({"ask": {**able, "wait_s": wait_s}})
+        reply = await self._exchange({"ask": {**self._able, "wait_s": wait_s}})
         if reply is None:
             return events.PollFailed(time.monotonic())
         return events.PollAnswered(time.monotonic(), tuple(reply.leases), reply.wait_s)
@@ -131,10 +140,17 @@ class CrowdHost:
 class Crowd:
     """All of them."""
 
-    def __init__(self, grid: LoadedGrid, count: int) -> None:
+    def __init__(self, grid: LoadedGrid, count: int, able: Sequence[Mapping[str, object]] = (LINUX,)) -> None:
+        """Prepare so many hosts; what they say of themselves goes round."""
         contexts, turns = [client_context(identity) for identity in grid.hosts], asyncio.Semaphore(OPENING)
         self.hosts = [
-            CrowdHost(grid.port, contexts[number % len(contexts)], f"127.0.0.{number % ADDRESSES + 2}", turns)
+            CrowdHost(
+                grid.port,
+                contexts[number % len(contexts)],
+                f"127.0.0.{number % ADDRESSES + 2}",
+                turns,
+                able[number % len(able)],
+            )
             for number in range(count)
         ]
 
@@ -178,10 +194,15 @@ class Crowd:
 
 
 @contextlib.asynccontextmanager
-async def a_crowd(grid: LoadedGrid, count: int) -> AsyncIterator[Crowd]:
-    """Let so many workers live while the context lasts; all of them poll when it begins."""
+async def a_crowd(
+    grid: LoadedGrid, count: int, able: Sequence[Mapping[str, object]] = (LINUX,)
+) -> AsyncIterator[Crowd]:
+    """Let so many workers live while the context lasts; all of them poll when it begins.
+
+    What they say of themselves goes round.
+    """
     raise_descriptors()
-    crowd = Crowd(grid, count)
+    crowd = Crowd(grid, count, able)
     lives = [asyncio.create_task(host.live()) for host in crowd.hosts]
     try:
         await crowd.until_all_ask()
