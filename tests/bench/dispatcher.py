@@ -130,10 +130,10 @@ async def run(*, quick: bool, only: list[str]) -> dict[str, Any]:
 async def _others(*, quick: bool) -> dict[str, Any]:
     """Measure all else, each on a grid of its own; return the figures."""
     # some of them import this module
-    from tests.bench import bulk, claims, compare, idle, lists, misfits, shares, storm
+    from tests.bench import bulk, claims, compare, idle, latency, lists, misfits, shares, storm
 
     figures: dict[str, Any] = {}
-    for part in (claims, lists, bulk, misfits, shares, idle, storm, compare):
+    for part in (claims, lists, bulk, misfits, shares, latency, idle, storm, compare):
         print(f"{part.__name__.rpartition('.')[2]}:", file=sys.stderr)
         with tempfile.TemporaryDirectory() as folder:
             figures |= await part.measure(Path(folder), quick=quick)

@@ -141,13 +141,13 @@ async def measure(folder: Path, *, quick: bool) -> dict[str, float]:
     }
 
 
-def run_alone(measured: Callable[..., Awaitable[dict[str, float]]], description: str | None) -> None:
+def run_alone(measured: Callable[..., Awaitable[Mapping[str, float | None]]], description: str | None) -> None:
     """Measure in a folder that goes away, apart from the dispatcher's processor; print the results in one line."""
     arguments = argparse.ArgumentParser(description=description)
     arguments.add_argument("--quick", action="store_true", help="fewer rows, fewer and shorter rounds")
     os.sched_setaffinity(0, os.sched_getaffinity(0) - {DISPATCHER_CPU} or {DISPATCHER_CPU})
 
-    async def measure_once() -> dict[str, float]:
+    async def measure_once() -> Mapping[str, float | None]:
         with tempfile.TemporaryDirectory() as folder:
             return await measured(Path(folder), **vars(arguments.parse_args()))
 
