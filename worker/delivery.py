@@ -8,7 +8,6 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
 from typing import Any, Final, TypeAlias
 
 from pydantic import ValidationError
@@ -19,15 +18,13 @@ from worker.keeping import Keeper, lost
 from worker.probe import operating_system, processor
 from worker.runs.registry import Runners
 from worker.trouble import Mailbox, code_of, is_fatal, status_of, told
+from worker.turns import End, Turn, Turns
 from xwhep.client.host import HostClient
 from xwhep.errors.base import XwhepError, from_problem
 from xwhep.errors.jobs import LeaseLostError, StorageFullError, UnavailableError
 from xwhep.lifecycle import ATTEMPT_ENDS
 from xwhep.protocol.attempts import (
     MAX_REPORTS_AN_EXCHANGE,
-    MAX_SMALL_BYTES,
-    MAX_SMALL_BYTES_IN_ALL,
-    MAX_SMALL_CONTENTS,
     PROTOCOL,
     Ask,
     AttemptAnswer,
@@ -41,72 +38,13 @@ from xwhep.protocol.attempts import (
     Outcome,
     ProgressFields,
 )
-from xwhep.protocol.jobs import Output
 
 log = logging.getLogger(__name__)
 
 Answer: TypeAlias = AttemptReply | XwhepError
 
-#: the outputs that travel with what else is said, bytes: on a slow line they do not hold up a heartbeat for long. The
-#: end of an attempt with more goes alone.
-ALONG_BYTES: Final = 64 * 1024
 _DAMAGED: Final = frozenset({"digest-mismatch", "too-large", "invalid-field"})
 _NO_ANSWER: Final = "the dispatcher's reply does not say what became of it"
-
-
-@dataclass(frozen=True, slots=True)
-class End:
-    """The end of an attempt, and how its outputs travel."""
-
-    said: SendEnd
-    message: FinishAttempt
-    inside: list[Output] = field(default_factory=list)  #: in the exchange
-    ahead: list[Output] = field(default_factory=list)  #: before it: they are too large, or too many
-
-    @classmethod
-    def of(cls, said: SendEnd, message: FinishAttempt) -> End:
-        """Divide the outputs."""
-        end, room = cls(said, message), MAX_SMALL_BYTES_IN_ALL
-        for output in {output.digest: output for output in message.outputs}.values():
-            if output.size_bytes <= min(MAX_SMALL_BYTES, room) and len(end.inside) < MAX_SMALL_CONTENTS:
-                end.inside.append(output)
-                room -= output.size_bytes
-            else:
-                end.ahead.append(output)
-        return end
-
-    def inside_bytes(self) -> int:
-        """Return how large the outputs are that travel in the exchange."""
-        return sum(output.size_bytes for output in self.inside)
-
-
-@dataclass(slots=True)
-class Turn:
-    """What one exchange says and asks."""
-
-    reports: list[tuple[SendReport, ExchangedReport[Any]]] = field(default_factory=list)
-    ends: list[tuple[SendEnd, ExchangedEnd]] = field(default_factory=list)
-    beat: SendHeartbeat | None = None
-    poll: Poll | None = None
-
-    def each(self) -> list[Turn]:
-        """Return the same in as many exchanges as there are things to say and to ask."""
-        return [
-            *(Turn(reports=[report]) for report in self.reports),
-            *(Turn(ends=[end]) for end in self.ends),
-            *([Turn(beat=self.beat)] if self.beat is not None else []),
-            *([Turn(poll=self.poll)] if self.poll is not None else []),
-        ]
-
-
-@dataclass(slots=True)
-class Plan:
-    """The exchanges in which all that is due is said."""
-
-    together: Turn
-    alone: list[Turn] = field(default_factory=list)
-    large: list[End] = field(default_factory=list)  #: each alone too, after its outputs
-    room_bytes: int = ALONG_BYTES  #: for outputs in the first
 
 
 class Delivery:
@@ -129,21 +67,21 @@ class Delivery:
 
     async def exchange(self, sayings: Sequence[Saying], poll: Poll | None = None) -> None:
         """Say all this, and ask for work; what comes of each is told to the agent."""
-        plan = Plan(Turn(poll=poll))
+        turns = Turns(Turn(poll=poll))
         for said in sayings:
             match said:
                 case SendHeartbeat():
-                    plan.together.beat = said
+                    turns.together.beat = said
                 case SendReport():
-                    await self._plan_report(plan, said)
+                    await self._plan_report(turns, said)
                 case SendEnd():
-                    await self._plan_end(plan, said)
-        turns = [turn for turn in (plan.together, *plan.alone) if turn.each()]
-        await asyncio.gather(*map(self._take_turn, turns), *map(self._bring, plan.large))
+                    await self._plan_end(turns, said)
+        small = [turn for turn in (turns.together, *turns.alone) if turn.each()]
+        await asyncio.gather(*map(self._take_turn, small), *map(self._bring, turns.large))
 
     # --- what is said
 
-    async def _plan_report(self, plan: Plan, said: SendReport) -> None:
+    async def _plan_report(self, turns: Turns, said: SendReport) -> None:
         try:
             report = await self._keeper.report(said.ref, said.number)
         except (OSError, ValidationError) as error:
@@ -151,23 +89,23 @@ class Delivery:
             await self._settle_report(said, None)
             return
         one = said, ExchangedReport[Any](job_uid=said.ref.job_uid, attempt=said.ref.attempt, report=report)
-        if len(plan.together.reports) < MAX_REPORTS_AN_EXCHANGE:
-            plan.together.reports.append(one)
+        if len(turns.together.reports) < MAX_REPORTS_AN_EXCHANGE:
+            turns.together.reports.append(one)
         else:
-            plan.alone.append(Turn(reports=[one]))
+            turns.alone.append(Turn(reports=[one]))
 
-    async def _plan_end(self, plan: Plan, said: SendEnd) -> None:
+    async def _plan_end(self, turns: Turns, said: SendEnd) -> None:
         try:
             end = End.of(said, await self._keeper.end(said.ref))
         except (OSError, ValidationError) as error:
             log.warning("job %s, attempt %s: its end cannot be read any more (%s)", *said.ref, error)
             self._mailbox.tell(events.EndAnswered, said.ref)
             return
-        if end.ahead or end.inside_bytes() > plan.room_bytes:
-            plan.large.append(end)
+        if end.ahead or end.inside_bytes() > turns.room_bytes:
+            turns.large.append(end)
         else:
-            plan.room_bytes -= end.inside_bytes()
-            plan.together.ends.append((said, await self._with_contents(end)))
+            turns.room_bytes -= end.inside_bytes()
+            turns.together.ends.append((said, await self._with_contents(end)))
 
     async def _with_contents(self, end: End) -> ExchangedEnd:
         """Return the end as it travels; if an output is damaged, that of an attempt that is given back."""

@@ -34,11 +34,12 @@ from worker.agent.events import (
     ref_of,
 )
 from worker.config import WorkerSettings
-from worker.delivery import ALONG_BYTES, Delivery
+from worker.delivery import Delivery
 from worker.keeping import Keeper
 from worker.runs.registry import load
 from worker.spool import Spool
 from worker.trouble import Mailbox
+from worker.turns import ALONG_BYTES
 from xwhep.client.connection import Connection
 from xwhep.client.host import HostClient
 from xwhep.client.owner import OwnerClient
