@@ -81,7 +81,7 @@ _LOST: Final = (
 
 
 class Losses(NamedTuple):
-    """What a host has lost so lately that another host shall have it."""
+    """The jobs that a host has lost so lately that another host shall have them."""
 
     host: UUID
     since: datetime
@@ -160,7 +160,7 @@ def room(host: Asking) -> int:
 
 
 def just_lost(host_uid: UUID, host: Asking, *, now: datetime) -> Losses | None:
-    """Return what a host has lost so lately that another host shall have it; None: nothing."""
+    """Return the jobs that a host has lost so lately that another host shall have them; None: there are none."""
     since, until = now - SAME_HOST_PAUSE, now + SAME_HOST_PAUSE
     return None if host.lost_at is None or host.lost_at < since else Losses(host_uid, since, until)
 
@@ -191,7 +191,7 @@ def _free(session: Session, queue: Queue, head: list[ReadyJob], lost: Losses | N
     """Return the first jobs of a queue, which has this head, that may run and are not lost."""
     found = head if lost is None else _head(session, queue, lost, at_most)
     if found and not any(one.may_run for one in found):
-        # they go away by themselves (`slices`): what is far behind them waits until then
+        # they go away by themselves (`slices`): jobs far behind them wait until then
         found = _head(session, queue, lost, PAST_ENDED)
     return [one for one in found if one.may_run][:at_most]
 

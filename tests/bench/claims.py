@@ -77,7 +77,7 @@ class Queue:
     def lose(self, host: Caller) -> None:
         """Let a host have lost the first jobs just now."""
         now = f"{self._desk.now:%Y-%m-%d %H:%M:%S}.000000"
-        first = f"SELECT uid FROM jobs WHERE attempts_wanted > 0 ORDER BY submitted_at, uid LIMIT {LOST}"  # noqa: S608
+        first = f"SELECT uid FROM jobs WHERE attempts_wanted > 0 ORDER BY submitted_at, uid LIMIT {LOST}"  # noqa: S608 - a number of ours
         with _writing(self.file) as database:
             columns = "job_uid, number, host_uid, status, blame, leased_at, lease_ends_at, ended_at"
             values = "uid, attempts_made + 1, ?, 'lost', 'host', ?, ?, ?"
@@ -85,7 +85,7 @@ class Queue:
             lost = f"SELECT {values}, 0, 0, 0, 0 FROM jobs WHERE uid IN ({first})"  # noqa: S608 - names of ours
             adding = f"INSERT INTO attempts ({columns}, {counts}) {lost}"
             database.execute(adding, (host.uid.hex, now, now, now))
-            database.execute(f"UPDATE jobs SET attempts_made = attempts_made + 1 WHERE uid IN ({first})")  # noqa: S608
+            database.execute(f"UPDATE jobs SET attempts_made = attempts_made + 1 WHERE uid IN ({first})")  # noqa: S608 - ours too
 
 
 @contextlib.contextmanager
