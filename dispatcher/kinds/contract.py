@@ -21,7 +21,6 @@ from pydantic import BaseModel
 from sqlmodel import SQLModel
 
 from dispatcher.scheduling.matching import Profile, Requirement
-from dispatcher.storage.tables import Batch
 from xwhep.errors.base import XwhepError
 from xwhep.lifecycle import AttemptStatus, BatchStatus, Status
 from xwhep.protocol.apps import Limits, RegisterApp, Target
@@ -35,7 +34,10 @@ from xwhep.protocol.jobs import JobWork, SubmitJob
 
 @dataclass(frozen=True, slots=True)
 class Own:
-    """A kind's own tables, or its own rows: each beside one of the core's and with its key, as `host_uid`."""
+    """A kind's own tables, or its own rows: each beside one of the core's and with its key, as `host_uid`.
+
+    A row has the columns of its table as attributes, and no method of it.
+    """
 
     host: Any = None
     batch: Any = None
@@ -71,6 +73,15 @@ class JobFacts(NamedTuple):
     attempts_made: int
 
 
+class BatchFacts(NamedTuple):
+    """Columns of a batch, as they were read."""
+
+    uid: UUID
+    owner_uid: UUID
+    kind: str
+    match_class: Requirement | None
+
+
 @dataclass(frozen=True, slots=True)
 class Case:
     """An attempt, with all that its kind may look at."""
@@ -94,7 +105,7 @@ class Handing:
 class Draw:
     """A host asks for the next job of a batch."""
 
-    batch: Batch
+    batch: BatchFacts
     own: Own  #: the batch's and the host's
 
 

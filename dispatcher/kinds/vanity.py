@@ -53,15 +53,16 @@ from xwhep.vanity.messages import (
     SubmitSearch,
     VanityAbility,
     VanityWork,
+    WishFields,
     unit_fields,
 )
 from xwhep.vanity.shares import keys_proven, share_target
 from xwhep.vanity.sizing import proven_rate, sizing_rate, unit_steps
-from xwhep.vanity.split_key import Hit, blind, hit_public_key, unblind
+from xwhep.vanity.split_key import Hit, blind, unblind
 from xwhep.vanity.target_fields import TargetFields
 from xwhep.vanity.targets import Target
 from xwhep.vanity.units import Unit, keys_of, unit_uid, verify
-from xwhep.vanity.wanted import Found
+from xwhep.vanity.wanted import Found, Wanted
 
 #: the app that the dispatcher brings along
 APP_UID: Final = derived_uid("xwhep/builtin-app/1", b"vanity")
@@ -195,16 +196,15 @@ def _checked(case: Case, hit: Hit) -> Checked:
     search = case.own.batch
     unit = _unit(search, case.own.job.number, case.job.amount)
     try:
-        verify(unit, hit)
+        key = verify(unit, hit)
     except FalseResultError as error:
         return Checked(refused=error)
-    keys = keys_proven(unit.target)
+    proven = keys_proven(unit.target)
     changes = [
-        Change(VanityHost, case.attempt.host_uid, add={"shares": 1, "keys_proven": keys}),
-        Change(VanityUnit, case.job.uid, add={"keys_proven": keys}),
+        Change(VanityHost, case.attempt.host_uid, add={"shares": 1, "keys_proven": proven}),
+        Change(VanityUnit, case.job.uid, add={"keys_proven": proven}),
     ]
-    key = hit_public_key(unit.public_key, hit)
-    found = search.wanted().find(key) if _target(search).match(key) else None
+    found = _wanted(search).find(key) if _target(search).match(key) else None
     if found is not None:
         changes.append(_result(search, hit, found))
     return Checked(
@@ -235,7 +235,7 @@ def _view(shown: Shown) -> SearchView:
     search: Search = shown.own
     hit = {"s": search.result_s, "e": search.result_e, "sign": search.result_sign, "address": search.result_address}
     return SearchView(
-        **search.model_dump(include={*_ASKED_FOR, "difficulty"}),
+        **{name: getattr(search, name) for name in (*_ASKED_FOR, "difficulty")},
         keys_tried=search.keys_tried + shown.amount,
         keys_per_s=shown.amount_per_s,
         hosts=shown.hosts,
@@ -253,6 +253,10 @@ def _unit(search: Search, number: int, keys: int | None) -> Unit:
         target=_target(search, keys),
         plain=search.plain,
     )
+
+
+def _wanted(search: Search) -> Wanted:
+    return WishFields.model_validate(search, from_attributes=True).wanted()
 
 
 def _effort(search: Search) -> float:

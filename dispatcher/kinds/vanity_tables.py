@@ -7,6 +7,7 @@ from uuid import UUID
 from sqlalchemy import UniqueConstraint
 from sqlmodel import Field, SQLModel
 
+from dispatcher.storage import naming  # noqa: F401 - before any table
 from xwhep.sql.columns import document, enumeration, widen_counts
 from xwhep.vanity.addresses import Form, Network
 from xwhep.vanity.messages import SearchFields
@@ -20,7 +21,8 @@ class Search(SearchFields, SQLModel, table=True):
     __table_args__ = (UniqueConstraint("public_key"),)
 
     batch_uid: UUID = Field(primary_key=True, foreign_key="batches.uid")
-    patterns: list[str] = document(list[str])
+    #: thousands, perhaps
+    patterns: list[str] = document(list[str], sa_column_kwargs={"info": {"is_large": True}})
     forms: list[Form] = document(list[Form])
     network: Network = enumeration(Network)
     blinding: str = Field(repr=False)  #: r, 32 bytes, hexadecimal; never leaves the dispatcher

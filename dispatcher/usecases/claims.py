@@ -12,13 +12,15 @@ import sqlalchemy
 from sqlalchemy import bindparam, exists, insert, update
 from sqlmodel import Session, col
 
-from dispatcher.kinds.contract import Draw, JobFacts, Made, Own
+from dispatcher.kinds.contract import BatchFacts, Draw, JobFacts, Made, Own
 from dispatcher.kinds.registry import Kinds
-from dispatcher.storage.tables import NEVER, App, Attempt, Batch, Job
-from dispatcher.usecases.access import changed
+from dispatcher.storage.tables import NEVER, Attempt, Batch, Job
+from dispatcher.usecases.cases import columns_of
+from dispatcher.usecases.catalogue import AppFacts, known_app
 from dispatcher.usecases.counts import Move, note_moves
+from dispatcher.usecases.insertion import insert_jobs
 from dispatcher.usecases.offers import NOT_CANCELLED
-from dispatcher.usecases.own import add, apply, columns_of, insert_jobs, own_rows
+from dispatcher.usecases.own import add, apply, own_rows
 from xwhep.lifecycle import AttemptStatus, leased
 from xwhep.protocol.jobs import JobWork
 from xwhep.sql.prepared import PreparedRead, PreparedWrite
@@ -26,6 +28,14 @@ from xwhep.sql.prepared import PreparedRead, PreparedWrite
 _ATTEMPTS = Attempt.__table__  # type: ignore[attr-defined] # SQLModel gives it to each table
 _JOB: Final = PreparedRead(
     sqlalchemy.select(*columns_of(Job, JobFacts)).where(col(Job.uid) == bindparam("job")), JobFacts
+)
+_SERVE: Final = PreparedWrite(
+    update(Batch)
+    .where(col(Batch.uid) == bindparam("batch"), col(Batch.ended_at).is_(None))
+    .values(served_at=bindparam("new_served_at"))
+)
+_BATCH: Final = PreparedRead(
+    sqlalchemy.select(*columns_of(Batch, BatchFacts)).where(col(Batch.uid) == bindparam("batch")), BatchFacts
 )
 _TAKE: Final = PreparedWrite(
     update(Job)
@@ -93,14 +103,13 @@ def begin_attempt(session: Session, claim: Claim, **columns: Any) -> bool:
 
 def _make(session: Session, kinds: Kinds, batch_uid: UUID, host_uid: UUID, now: datetime) -> UUID | None:
     """Make the next job of a batch; return its id, or None."""
-    served = update(Batch).where(col(Batch.uid) == batch_uid, col(Batch.ended_at).is_(None))
-    if not changed(session, served.values(served_at=now)):
+    if not _SERVE.one(session, batch=batch_uid, new_served_at=now):
         return None
-    batch = session.get_one(Batch, batch_uid)
+    (batch,) = _BATCH.all(session, batch=batch_uid)
     source = kinds.source(batch.kind)
     if source is None or source.app_uid is None:
         return None
-    app = session.get_one(App, source.app_uid)
+    app = known_app(session, source.app_uid)
     kind = kinds.of(app.kind)
     rows = Own(
         host=own_rows(session, kind.own.host, [host_uid]).get(host_uid),
@@ -113,7 +122,7 @@ def _make(session: Session, kinds: Kinds, batch_uid: UUID, host_uid: UUID, now: 
     return made.uid
 
 
-def _insert(session: Session, made: Made, batch: Batch, app: App, now: datetime) -> None:
+def _insert(session: Session, made: Made, batch: BatchFacts, app: AppFacts, now: datetime) -> None:
     assert batch.match_class is not None, "a batch whose jobs are made at the lease began with a requirement"
     insert_jobs(
         session,

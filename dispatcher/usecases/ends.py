@@ -21,9 +21,9 @@ from dispatcher.kinds.contract import Case
 from dispatcher.kinds.registry import Kinds
 from dispatcher.scheduling.judge import Finding, JudgedAttempt, Policy, judge
 from dispatcher.storage.tables import Attempt, AttemptClaim, Job
-from dispatcher.usecases import ready
+from dispatcher.usecases import own, ready
+from dispatcher.usecases.cases import by_kind, load_cases
 from dispatcher.usecases.counts import Move, note_ends
-from dispatcher.usecases.own import apply, by_kind, load_cases
 from xwhep.errors.jobs import UnavailableError
 from xwhep.lifecycle import ATTEMPT_ENDS, OPEN, AttemptStatus, Event, Status, advance, is_final
 from xwhep.sql.columns import by_value
@@ -133,7 +133,7 @@ def end_attempts(session: Session, kinds: Kinds, ends: Sequence[AttemptEnd], *, 
     cases = load_cases(session, kinds, refs)
     # nothing more is taken from them, so nothing can be repeated
     _FORGET_CLAIMS.each(session, [{"job": uid, "number": number} for uid, number in refs])
-    apply(session, by_kind(cases, lambda kind, group: kind.account(group)))
+    own.apply(session, by_kind(cases, lambda kind, group: kind.account(group)))
     return [case for _, case in cases]
 
 

@@ -19,7 +19,7 @@ from dispatcher.storage.tables import NEVER, Attempt, AttemptOutput, Batch, Job
 from dispatcher.usecases import ready, waiting
 from dispatcher.usecases.access import body_digest, check_may_make, each, load_own, page
 from dispatcher.usecases.catalogue import AppFacts, check_content, usable_app
-from dispatcher.usecases.own import insert_jobs
+from dispatcher.usecases.insertion import insert_jobs
 from dispatcher.usecases.slices import cancel_jobs
 from xwhep.errors.requests import IdConflictError, IllegalTransitionError, InvalidFieldError
 from xwhep.lifecycle import Event, Status

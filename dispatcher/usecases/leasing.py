@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Final
@@ -140,9 +140,11 @@ def _in_parts(uids: Sequence[UUID]) -> Iterator[Sequence[UUID]]:
     return (uids[start : start + IDS_A_QUERY] for start in range(0, len(uids), IDS_A_QUERY))
 
 
-def keep_progress(session: Session, attempt: AttemptFacts, progress: ProgressFields, job: JobFacts) -> bool:
-    """Write down how far a live attempt is; tell whether it is still live."""
-    new = {f"new_{name}": value for name, value in progress_of(attempt, progress, job.amount).items()}
+def keep_progress(session: Session, attempt: AttemptFacts, said: Iterable[ProgressFields], job: JobFacts) -> bool:
+    """Write down how far a live attempt is, by what was said of it in turn; tell whether it is still live."""
+    for progress in said:
+        attempt = attempt._replace(**progress_of(attempt, progress, job.amount))
+    new = {f"new_{name}": getattr(attempt, name) for name in _MOVED}
     return bool(_PROGRESS.one(session, job=attempt.job_uid, attempt=attempt.number, **new))
 
 

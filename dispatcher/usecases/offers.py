@@ -17,7 +17,7 @@ from dispatcher.scheduling.leases import FALSE_RESULTS_ALLOWED, LIVE_ATTEMPTS_AL
 from dispatcher.scheduling.queues import JobOrder, Queue
 from dispatcher.storage.member_tables import Host
 from dispatcher.storage.tables import Attempt, Batch, Job
-from dispatcher.usecases.own import columns_of
+from dispatcher.usecases.cases import columns_of
 from dispatcher.usecases.ready import Ready, in_order, order_columns, order_of, wanted
 from xwhep.errors.identity import RevokedError
 from xwhep.protocol.base import Cpu, Os

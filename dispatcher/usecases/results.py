@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Final, NamedTuple, TypeAlias
@@ -18,6 +18,7 @@ from dispatcher.storage.orders import by_statements
 from dispatcher.storage.tables import AppTarget, AttemptOutput, AttemptUpload
 from dispatcher.usecases import own
 from dispatcher.usecases.access import body_digest
+from dispatcher.usecases.cases import load_cases
 from dispatcher.usecases.catalogue import store_blob
 from dispatcher.usecases.ends import AttemptEnd, settle
 from dispatcher.usecases.leasing import progress_of
@@ -40,21 +41,33 @@ _ADD_OUTPUT: Final = PreparedWrite(insert(AttemptOutput))
 
 #: names an attempt: its job and number
 AttemptName: TypeAlias = tuple[UUID, int]
+KindAndCase: TypeAlias = tuple[AppKind, Case]
 
 #: standard output and standard error, beside the files of the folder `out`
 STREAMS = 2
 
 
-def live(session: Session, kinds: Kinds, caller: Caller, job_uid: UUID, number: int) -> tuple[AppKind, Case]:
+def live(session: Session, kinds: Kinds, caller: Caller, job_uid: UUID, number: int) -> KindAndCase:
     """Return an attempt that is leased to the caller, with its kind.
 
     Raises:
         LeaseLostError: it is not, or not any more.
     """
-    found = own.load_cases(session, kinds, [(job_uid, number)])
-    if not found or found[0][1].attempt.host_uid != caller.uid or found[0][1].attempt.ended_at is not None:
+    found = live_cases(session, kinds, caller, [(job_uid, number)])
+    if not found:
         raise LeaseLostError(job_uid, number)
-    return found[0]
+    return found[job_uid, number]
+
+
+def live_cases(
+    session: Session, kinds: Kinds, caller: Caller, refs: Collection[AttemptName]
+) -> dict[AttemptName, KindAndCase]:
+    """Return those of these attempts that are leased to the caller, with their kinds."""
+    return {
+        (case.job.uid, case.attempt.number): (kind, case)
+        for kind, case in load_cases(session, kinds, refs)
+        if case.attempt.host_uid == caller.uid and case.attempt.ended_at is None
+    }
 
 
 def check_readable(session: Session, kinds: Kinds, caller: Caller, ref: AttemptName, digest: str) -> None:
@@ -185,7 +198,7 @@ def finish_all(
 
 
 def _cases(session: Session, kinds: Kinds, ends: Sequence[ReportedEnd]) -> list[tuple[AppKind, Case]]:
-    return own.load_cases(session, kinds, [end.ref for end in ends])
+    return load_cases(session, kinds, [end.ref for end in ends])
 
 
 def _judged(session: Session, kind: AppKind, case: Case, end: ReportedEnd, digest: str, now: datetime) -> _Ending:

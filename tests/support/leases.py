@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+from collections.abc import Iterator
 from uuid import UUID
 
 from xwhep.errors.jobs import FalseResultError
@@ -56,15 +58,17 @@ def native_lease(
 
 def first_hit(work: VanityWork) -> ReportShare:
     """Search a unit on Python integers until something is found."""
+    return next(hits(work))
+
+
+def hits(work: VanityWork) -> Iterator[ReportShare]:
+    """Search the first step of a unit on Python integers, and yield what is found."""
     unit = work.unit(work.batch_uid)
     offsets = (
         offset(work.batch_uid, work.number, lane, 0, i) for i in range(-GROUP, GROUP + 1) for lane in range(LANES)
     )
     for s in offsets:
         for hit in (Hit(s, e, sign) for e in range(3) for sign in (1, -1)):
-            try:
+            with contextlib.suppress(FalseResultError):
                 verify(unit, hit)
-            except FalseResultError:
-                continue
-            return ReportShare(**hit_fields(hit))
-    raise AssertionError("the unit holds no match")
+                yield ReportShare(**hit_fields(hit))

@@ -21,7 +21,7 @@ from xwhep.ids import derived_uid
 from xwhep.secp256k1 import N, Point
 from xwhep.vanity import split_key
 from xwhep.vanity.split_key import Hit
-from xwhep.vanity.targets import Match, Target
+from xwhep.vanity.targets import Target
 
 LANES: Final = 16  #: centres of a unit
 GROUP: Final = 256  #: points on either side of a centre: a step covers C - 256 G .. C + 256 G
@@ -85,8 +85,8 @@ def contains(unit: Unit, s: int) -> bool:
     return any((s - offset(unit.batch, unit.number, lane, 0, -GROUP)) % N < points for lane in range(LANES))
 
 
-def verify(unit: Unit, hit: Hit) -> Match:
-    """Return which hash of a hit's key is in the unit's target.
+def verify(unit: Unit, hit: Hit) -> Point:
+    """Return the public key of a hit of a unit, a hash of which is in the unit's target.
 
     Raises:
         FalseResultError: the offset is not the unit's, no hash of the key is in its target, or it is a hit of another
@@ -96,4 +96,4 @@ def verify(unit: Unit, hit: Hit) -> Match:
         raise FalseResultError(f"its offset is not in unit {unit.number} of batch {unit.batch}")
     if unit.plain and not hit.is_plain:
         raise FalseResultError("in a plain search e is 0 and sign is 1")
-    return split_key.check(unit.public_key, hit, unit.target.match)
+    return split_key.check(unit.public_key, hit, lambda key: key if unit.target.match(key) else None)
