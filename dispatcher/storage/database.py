@@ -29,6 +29,7 @@ from sqlmodel import Session
 
 from dispatcher.storage.memory import MEMORY, UseCaseMemory
 from dispatcher.storage.orders import QueuedUseCase, Ready, UseCaseResult, attempt_all, tell_all, tell_here, trait_of
+from dispatcher.storage.transactions import Transactions
 from xwhep.errors.base import XwhepError
 from xwhep.errors.jobs import OverloadedError, StorageFullError, UnavailableError
 from xwhep.sql.sqlite import DATA_VERSION, open_engine, translated
@@ -68,6 +69,7 @@ class Database:
         #: called in the writer's thread with the attempts that became wanted by what was just committed
         self.on_ready: Callable[[Ready], None] = lambda _: None
         self._memory = UseCaseMemory()
+        self._transactions = Transactions(self._engine, {MEMORY: self._memory})
         self._version: int | None = None  #: changes with each commit of another process
         self._readers = ThreadPoolExecutor(READERS, thread_name_prefix="reader") if threaded else None
         self._writer = threading.Thread(target=self._write_all, name="writer", daemon=True) if threaded else None
@@ -162,6 +164,7 @@ class Database:
             self._writer.join()
         if self._readers is not None:
             self._readers.shutdown()
+        self._transactions.close()
         self._engine.dispose()
         self._read_engine.dispose()
 
@@ -175,15 +178,11 @@ class Database:
         if self._writer is None:
             self._serve([order])
 
-    @contextlib.contextmanager
-    def _session(self, engine: Engine) -> Iterator[Session]:
-        with translated(self._file, StorageFullError, unusable), Session(engine, expire_on_commit=False) as session:
-            if engine is self._engine:
-                session.info[MEMORY] = self._memory
-            yield session
+    def _translated(self) -> translated:
+        return translated(self._file, StorageFullError, unusable)
 
     def _read(self, work: Callable[[Session], T | XwhepError]) -> T:
-        with self._session(self._read_engine) as session:
+        with self._translated(), Session(self._read_engine, expire_on_commit=False) as session:
             return _unless_error(work(session))
 
     def _write_all(self) -> None:
@@ -214,7 +213,7 @@ class Database:
     def _commit(self, group: list[QueuedUseCase]) -> None:
         """Run a group in one transaction; whoever waits is answered after the commit."""
         try:
-            with self._session(self._engine) as session, session.begin():
+            with self._translated(), self._transactions.begun() as session:
                 self._notice_others(session)
                 answers = self._executed(session, group)
         except BaseException as failure:  # noqa: BLE001 - nothing was committed: each of them must hear of it

@@ -5,15 +5,18 @@ from __future__ import annotations
 import sqlite3
 from collections.abc import Iterator
 from pathlib import Path
+from uuid import UUID
 
 import pytest
-from sqlalchemy import event
+from sqlalchemy import text
+from sqlalchemy.exc import IntegrityError
 from sqlmodel import Session, col, func, select
 
 from dispatcher.storage.database import Database
 from dispatcher.storage.memory import change, memory_of
-from dispatcher.storage.tables import METADATA, MatchClass
+from dispatcher.storage.tables import METADATA, AppTarget, MatchClass
 from xwhep.errors.identity import ForbiddenError
+from xwhep.protocol.base import Cpu, Os
 
 
 class Count:
@@ -77,15 +80,18 @@ def test_a_use_case_that_fails_and_has_changed_nothing_costs_nobody_the_memory(d
 
 
 def test_what_could_not_be_committed_is_forgotten(database: Database) -> None:
-    @event.listens_for(database.engine, "commit")
-    def _fail(_connection: object) -> None:
-        raise OSError("the disk")
+    def add_what_no_commit_takes(session: Session) -> None:
+        """Add a row, and one that refers to nothing: here SQLite checks that when it commits."""
+        add(session, "a")
+        session.connection().execute(text("PRAGMA defer_foreign_keys=ON"))
+        target = AppTarget(app_uid=UUID(int=1), os=Os.LINUX, cpu=Cpu.ANY, blob="0" * 64, entry="run.sh")
+        session.add(target)
 
-    with pytest.raises(OSError, match="the disk"):
-        database.run_now(add, "a")
-    event.remove(database.engine, "commit", _fail)
+    with pytest.raises(IntegrityError, match="FOREIGN KEY"):
+        database.run_now(add_what_no_commit_takes)
 
     assert database.run_now(remembered) == -1
+    assert database.run_now(_count).rows == 0
 
 
 def test_what_another_process_writes_makes_forget(database: Database, tmp_path: Path) -> None:

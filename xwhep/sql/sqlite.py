@@ -20,6 +20,10 @@ from xwhep.errors.installations import DatabaseDamagedError
 from xwhep.files import PRIVATE, sync_folder
 from xwhep.sql.prepared import PreparedRead
 
+#: begins a transaction that writes: its turn is waited for at once, not at its first write
+WRITE: Final = "BEGIN IMMEDIATE"
+#: an execution option: SQLAlchemy leaves it to its user to begin transactions, and to commit them
+BEGUN_BY_DRIVER: Final = "xwhep_begun_by_driver"
 #: how long a transaction waits for that of another process
 BUSY_TIMEOUT_MS: Final = 10_000
 #: reads what changes with each commit of another connection. Source: "PRAGMA data_version", sqlite.org/pragma.html
@@ -30,9 +34,7 @@ _PAGES: Final = 4096
 _UNUSABLE: Final = ("SQLITE_BUSY", "SQLITE_IOERR", "SQLITE_CANTOPEN", "SQLITE_PERM", "SQLITE_READONLY")
 
 
-def open_engine(
-    file: Path, *, begin: str = "BEGIN IMMEDIATE", connections: int = 5, foreign_keys: bool = True
-) -> Engine:
+def open_engine(file: Path, *, begin: str = WRITE, connections: int = 5, foreign_keys: bool = True) -> Engine:
     """Return an engine on a file, which is made if it is not there; what it commits survives a power cut.
 
     `begin` is the statement that begins each transaction. Only a migration switches foreign keys off.
@@ -59,8 +61,9 @@ def open_engine(
             connection.execute(f"PRAGMA {pragma}").close()
 
     @event.listens_for(engine, "begin")
-    def _begin(connection: Any) -> None:
-        connection.exec_driver_sql(begin)
+    def _begin(connection: Connection) -> None:
+        if not connection.get_execution_options().get(BEGUN_BY_DRIVER):
+            connection.exec_driver_sql(begin)
 
     return engine
 
