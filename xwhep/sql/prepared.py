@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import repeat
+from operator import attrgetter
 from typing import Any, Final, Generic, Self, TypeVar
 
 from sqlalchemy import Dialect, Executable, SelectBase
@@ -31,40 +32,43 @@ class DriverText:
     """A statement as a driver takes it."""
 
     text: str
-    #: of each place in the text: the name of its value, the value if the statement has it, and how it is stored
-    places: tuple[tuple[str, Any, Convert | None], ...]
+    names: tuple[str, ...]  #: of the values, by their places in the text
+    fixed: Mapping[str, Any]  #: values that the statement has where none of this name is given
+    stored: tuple[tuple[int, Convert], ...]  #: the places whose values the driver does not take as they are
     columns: tuple[tuple[int, Convert], ...]  #: of a result, those that are not as the driver reads them: how they are
 
     @classmethod
     def of(cls, statement: Executable, dialect: Dialect) -> Self:
         """Return a statement for a dialect."""
         compiled: Any = statement.compile(dialect=dialect)  # type: ignore[attr-defined] # every statement has it
-        places = tuple(
-            (name, bind.value, bind.type.dialect_impl(dialect).bind_processor(dialect))
-            for name, bind in ((name, compiled.binds[name]) for name in compiled.positiontup or ())
-        )
+        names = tuple(compiled.positiontup or ())
         columns = statement.selected_columns if isinstance(statement, SelectBase) else ()
-        readers = tuple(column.type.dialect_impl(dialect).result_processor(dialect, None) for column in columns)
         return cls(
-            str(compiled), places, tuple((place, read) for place, read in enumerate(readers) if read is not None)
+            str(compiled),
+            names,
+            {name: compiled.binds[name].value for name in names},
+            _needed(compiled.binds[name].type.dialect_impl(dialect).bind_processor(dialect) for name in names),
+            _needed(column.type.dialect_impl(dialect).result_processor(dialect, None) for column in columns),
         )
 
     def parameters(self, values: Values) -> list[Any]:
         """Return values as the driver takes them, in the order of their places."""
-        get = values.get
-        return [get(name, fixed) if store is None else store(get(name, fixed)) for name, fixed, store in self.places]
+        row = list(map({**self.fixed, **values}.__getitem__, self.names))
+        for place, store in self.stored:
+            row[place] = store(row[place])
+        return row
 
     def columns_of(self, rows: Sequence[Values], common: Values) -> list[Iterable[Any]]:
         """Return the values of rows as the driver takes them, column by column in the order of their places.
 
         What all rows have in `common` is converted once, and so are values that no row has.
         """
-        varying = rows[0].keys()
+        varying, same, stores = rows[0].keys(), {**self.fixed, **common}, dict(self.stored)
         return [
-            _stored([row[name] for row in rows], store)
+            _stored([row[name] for row in rows], stores.get(place))
             if name in varying
-            else repeat(_one_stored(common.get(name, fixed), store), len(rows))
-            for name, fixed, store in self.places
+            else repeat(_stored([same[name]], stores.get(place))[0], len(rows))
+            for place, name in enumerate(self.names)
         ]
 
     def values(self, raw: tuple[Any, ...]) -> Sequence[Any]:
@@ -77,8 +81,8 @@ class DriverText:
         return values
 
 
-def _one_stored(value: Any, store: Convert | None) -> Any:
-    return value if store is None else store(value)
+def _needed(conversions: Iterable[Convert | None]) -> tuple[tuple[int, Convert], ...]:
+    return tuple((place, convert) for place, convert in enumerate(conversions) if convert is not None)
 
 
 def _stored(values: list[Any], store: Convert | None) -> list[Any]:
@@ -88,6 +92,9 @@ def _stored(values: list[Any], store: Convert | None) -> list[Any]:
     known = {id(value): value for value in values}  # which are all alive, so that no two share an id
     stored = {key: store(value) for key, value in known.items()}
     return [stored[id(value)] for value in values]
+
+
+_rowcount: Final[Callable[[Any], int]] = attrgetter("rowcount")
 
 
 class Prepared:
@@ -103,36 +110,36 @@ class Prepared:
             self._text = DriverText.of(self.statement, session.get_bind().dialect)
         return self._text
 
-    def each_row(self, session: Session, rows: Iterable[Values], take: Callable[[DriverText, Any], T]) -> list[T]:
-        """Run the statement with each of these values; return what is taken of its cursor each time.
+    def each_row(self, session: Session, rows: Iterable[Values], take: Callable[[Any], T]) -> list[T]:
+        """Run the statement with each of these values; return what is taken of the driver's cursor each time.
 
         Raises:
             DBAPIError: as SQLAlchemy raises it, without the values.
         """
-        listed = list(rows)
-        if not listed:
-            return []
+        text = self._text or self.text(session)
+        statement, parameters = text.text, text.parameters
+        with _Cursor(_driver(session), statement) as cursor:
+            return [take(cursor.execute(statement, parameters(row))) for row in rows]
 
-        def run(text: DriverText, cursor: Any) -> list[T]:
-            return [take(text, cursor.execute(text.text, text.parameters(row))) for row in listed]
 
-        return self.with_cursor(session, run)
+class _Cursor:
+    """A cursor of the driver's for one statement; what goes wrong is raised as SQLAlchemy raises it."""
 
-    def with_cursor(self, session: Session, run: Callable[[DriverText, Any], T]) -> T:
-        """Return what is done with the statement's text and a cursor of the driver's.
+    __slots__ = ("_cursor", "_driver", "_statement")
 
-        Raises:
-            DBAPIError: as SQLAlchemy raises it, without the values.
-        """
-        driver = _driver(session)
-        text, cursor = self._text or self.text(session), driver.connection.cursor()
-        try:
-            return run(text, cursor)
-        except driver.faults as error:
-            options: Any = {"hide_parameters": True, "dialect": driver.dialect}
-            raise DBAPIError.instance(text.text, None, error, driver.faults, **options) from error
-        finally:
-            cursor.close()
+    def __init__(self, driver: _Driver, statement: str) -> None:
+        self._driver = driver
+        self._statement = statement
+
+    def __enter__(self) -> Any:
+        self._cursor = self._driver.connection.cursor()
+        return self._cursor
+
+    def __exit__(self, _kind: object, error: BaseException | None, _trace: object) -> None:
+        self._cursor.close()
+        if isinstance(error, self._driver.faults):
+            options: Any = {"hide_parameters": True, "dialect": self._driver.dialect}
+            raise DBAPIError.instance(self._statement, None, error, self._driver.faults, **options) from error
 
 
 class PreparedWrite(Prepared):
@@ -144,7 +151,7 @@ class PreparedWrite(Prepared):
         Raises:
             DBAPIError: as SQLAlchemy raises it.
         """
-        return self.each_row(session, rows, lambda _, cursor: int(cursor.rowcount))
+        return self.each_row(session, rows, _rowcount)
 
     def all_at_once(self, session: Session, rows: Sequence[Values], common: Values) -> None:
         """Run it with all these values, in one call of the driver; equal objects in a column are converted once.
@@ -154,15 +161,13 @@ class PreparedWrite(Prepared):
         Raises:
             DBAPIError: as SQLAlchemy raises it, without the values.
         """
-
-        def run(text: DriverText, cursor: Any) -> None:
+        text = self.text(session)
+        with _Cursor(_driver(session), text.text) as cursor:
             cursor.executemany(text.text, zip(*text.columns_of(rows, common), strict=True))
-
-        self.with_cursor(session, run)
 
     def one(self, session: Session, **values: Any) -> int:
         """Run it once; return how many rows it has changed."""
-        return self.each(session, [values])[0]
+        return self.each(session, (values,))[0]
 
 
 class PreparedRead(Prepared, Generic[RowT]):
@@ -178,12 +183,12 @@ class PreparedRead(Prepared, Generic[RowT]):
         Raises:
             DBAPIError: as SQLAlchemy raises it.
         """
-        make = self._row
-        return self.each_row(session, rows, lambda text, cursor: [make(*text.values(raw)) for raw in cursor.fetchall()])
+        make, values = self._row, self.text(session).values
+        return self.each_row(session, rows, lambda cursor: [make(*values(raw)) for raw in cursor.fetchall()])
 
     def all(self, session: Session, **values: Any) -> list[RowT]:
         """Run it once; return what it has found."""
-        return self.each(session, [values])[0]
+        return self.each(session, (values,))[0]
 
     def first_of_each(self, session: Session, rows: Iterable[Values]) -> list[RowT | None]:
         """Run it with each of these values; return the first row that each time has found."""
