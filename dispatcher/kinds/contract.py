@@ -58,6 +58,10 @@ class AttemptFacts(NamedTuple):
     amount: int
     amount_per_s: float
 
+    def changed(self, columns: Mapping[str, Any]) -> AttemptFacts:
+        """Return the attempt after these columns, of which there may be others, were set."""
+        return self._replace(**{name: value for name, value in columns.items() if name in self._fields})
+
 
 class JobFacts(NamedTuple):
     """Columns of a job, as they were read."""

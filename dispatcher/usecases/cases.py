@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterable, Sequence
-from typing import Any, Final, TypeVar
+from typing import Any, Final, TypeAlias, TypeVar
 from uuid import UUID
 
 import sqlalchemy
@@ -17,6 +17,8 @@ from dispatcher.usecases.own import own_rows
 from xwhep.sql.prepared import PreparedRead
 
 T = TypeVar("T")
+
+KindAndCase: TypeAlias = tuple[AppKind, Case]
 
 
 def columns_of(table: Any, facts: Any) -> list[Any]:
@@ -57,7 +59,7 @@ def owns_of(session: Session, kind: AppKind, cases: Sequence[tuple[JobFacts, UUI
     ]
 
 
-def load_cases(session: Session, kinds: Kinds, refs: Collection[tuple[UUID, int]]) -> list[tuple[AppKind, Case]]:
+def load_cases(session: Session, kinds: Kinds, refs: Collection[tuple[UUID, int]]) -> list[KindAndCase]:
     """Return attempts, named by job and number, as their kinds look at them."""
     found = _CASES.each(session, [{"job": uid, "number": number} for uid, number in refs])
     rows = [(kinds.of(name), (attempt, job)) for some in found for attempt, job, name in some]

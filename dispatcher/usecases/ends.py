@@ -7,7 +7,7 @@ left alone. `settle` is the whole way: attempts end, the judge decides their job
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from functools import lru_cache
 from typing import Any, Final, NamedTuple
@@ -22,7 +22,7 @@ from dispatcher.kinds.registry import Kinds
 from dispatcher.scheduling.judge import Finding, JudgedAttempt, Policy, judge
 from dispatcher.storage.tables import Attempt, AttemptClaim, Job
 from dispatcher.usecases import own, ready
-from dispatcher.usecases.cases import by_kind, load_cases
+from dispatcher.usecases.cases import KindAndCase, by_kind, load_cases
 from dispatcher.usecases.counts import Move, note_ends
 from xwhep.errors.jobs import UnavailableError
 from xwhep.lifecycle import ATTEMPT_ENDS, OPEN, AttemptStatus, Event, Status, advance, is_final
@@ -91,6 +91,12 @@ class AttemptEnd:
     reason: str | None = None
     report: Mapping[str, Any] = field(default_factory=dict)  #: further columns: what its host reported
     silent_since: datetime | None = None  #: only if its lease still ends before this moment
+    loaded: KindAndCase | None = None  #: the attempt, if it was loaded in this transaction
+
+    def columns(self, now: datetime) -> Mapping[str, Any]:
+        """Return the columns of the attempt that are set with its end."""
+        end = {"status": self.status, "blame": ATTEMPT_ENDS[self.status], "ended_at": now, "reason": self.reason}
+        return {**end, **self.report}
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,20 +133,31 @@ def settle(session: Session, kinds: Kinds, ends: Sequence[AttemptEnd], *, now: d
 
 def end_attempts(session: Session, kinds: Kinds, ends: Sequence[AttemptEnd], *, now: datetime) -> list[Case]:
     """End those attempts that are still leased; return these. Their jobs are for `decide_jobs`."""
-    refs = [(end.job_uid, end.number) for end in ends if _end(session, end, now)]
-    if not refs:
+    ended = [end for end in ends if _end(session, end, now)]
+    if not ended:
         return []
-    cases = load_cases(session, kinds, refs)
+    cases = _cases(session, kinds, ended, now)
     # nothing more is taken from them, so nothing can be repeated
-    _FORGET_CLAIMS.each(session, [{"job": uid, "number": number} for uid, number in refs])
+    reporting = [case.attempt for kind, case in cases if kind.report is not None]
+    _FORGET_CLAIMS.each(session, [{"job": attempt.job_uid, "number": attempt.number} for attempt in reporting])
     own.apply(session, by_kind(cases, lambda kind, group: kind.account(group)))
     return [case for _, case in cases]
 
 
+def _cases(session: Session, kinds: Kinds, ended: Iterable[AttemptEnd], now: datetime) -> list[KindAndCase]:
+    """Return attempts as they have ended."""
+    unknown = [(end.job_uid, end.number) for end in ended if end.loaded is None]
+    known = [(*end.loaded, end.columns(now)) for end in ended if end.loaded is not None]
+    return [
+        *load_cases(session, kinds, unknown),
+        *((kind, replace(case, attempt=case.attempt.changed(columns))) for kind, case, columns in known),
+    ]
+
+
 def _end(session: Session, end: AttemptEnd, now: datetime) -> int:
-    new = {"status": end.status, "blame": ATTEMPT_ENDS[end.status], "ended_at": now, "reason": end.reason}
-    ending = _ending(frozenset({*new, *end.report}), only_silent=end.silent_since is not None)
-    values = {f"new_{name}": value for name, value in {**new, **end.report}.items()}
+    columns = end.columns(now)
+    ending = _ending(frozenset(columns), only_silent=end.silent_since is not None)
+    values = {f"new_{name}": value for name, value in columns.items()}
     return ending.one(session, job=end.job_uid, attempt=end.number, silent_since=end.silent_since, **values)
 
 

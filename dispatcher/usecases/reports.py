@@ -16,10 +16,10 @@ from dispatcher.storage.member_tables import Fault, Host
 from dispatcher.storage.orders import by_statements
 from dispatcher.storage.tables import AttemptClaim
 from dispatcher.usecases import own
-from dispatcher.usecases.cases import by_kind, own_of
+from dispatcher.usecases.cases import KindAndCase, by_kind, own_of
 from dispatcher.usecases.ends import AttemptEnd, settle
 from dispatcher.usecases.leasing import keep_progress
-from dispatcher.usecases.results import AttemptName, KindAndCase, live_cases
+from dispatcher.usecases.results import AttemptName, live_cases
 from dispatcher.usecases.slices import end_batch
 from xwhep.errors.base import XwhepError
 from xwhep.errors.jobs import LeaseLostError

@@ -18,7 +18,7 @@ from dispatcher.storage.orders import by_statements
 from dispatcher.storage.tables import AppTarget, AttemptOutput, AttemptUpload
 from dispatcher.usecases import own
 from dispatcher.usecases.access import body_digest
-from dispatcher.usecases.cases import load_cases
+from dispatcher.usecases.cases import KindAndCase, load_cases
 from dispatcher.usecases.catalogue import store_blob
 from dispatcher.usecases.ends import AttemptEnd, settle
 from dispatcher.usecases.leasing import progress_of
@@ -41,7 +41,6 @@ _ADD_OUTPUT: Final = PreparedWrite(insert(AttemptOutput))
 
 #: names an attempt: its job and number
 AttemptName: TypeAlias = tuple[UUID, int]
-KindAndCase: TypeAlias = tuple[AppKind, Case]
 
 #: standard output and standard error, beside the files of the folder `out`
 STREAMS = 2
@@ -219,7 +218,8 @@ def _judged(session: Session, kind: AppKind, case: Case, end: ReportedEnd, diges
         "max_rss_bytes": message.max_rss_bytes,
     }
     reason = message.reason or ("the host gave the job back" if concluded.status is AttemptStatus.LOST else None)
-    return _Ending(end, kind, case, concluded, AttemptEnd(*end.ref, concluded.status, reason, reported))
+    ending = AttemptEnd(*end.ref, concluded.status, reason, reported, loaded=(kind, case))
+    return _Ending(end, kind, case, concluded, ending)
 
 
 def _leaves(kind: AppKind, concluded: Concluded) -> bool:
