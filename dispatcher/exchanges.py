@@ -48,7 +48,7 @@ async def answer(
             leases = await polls.wait_for_leases(services, asker, is_connected=is_connected)
         return _REPLY(leases=leases, wait_s=_next_wait_s(services))
     if asker is None and not message.reports and not message.ends:
-        done = await services.database.run(exchanges.take_progress, caller, message.progress)
+        done = services.database.glance(exchanges.take_progress, caller, message.progress)
     else:
         done = await services.database.run(exchanges.exchange, services.kinds, caller, _said(message), asker, now=now)
     services.heard.note(caller.uid, done.live, now)

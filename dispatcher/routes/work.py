@@ -59,8 +59,7 @@ async def exchange(call: Call) -> web.Response:
 async def heartbeat(call: Call) -> web.Response:
     """Prolong the host's leases; it is written down with those of all hosts, every few seconds."""
     message: Heartbeat = await call.body(Heartbeat)
-    # with the writer, though it only reads: it shares a transaction that is under way, and waits for no long reading
-    live, stop = await call.services.database.run(leasing.sorted_out, call.caller, message.attempts)
+    live, stop = call.services.database.glance(leasing.sorted_out, call.caller, message.attempts)
     call.services.heard.note(call.caller.uid, live, call.services.now())
     return render(HeartbeatReply(stop=stop))
 

@@ -28,11 +28,19 @@ from sqlalchemy import Engine
 from sqlmodel import Session
 
 from dispatcher.storage.memory import MEMORY, UseCaseMemory
-from dispatcher.storage.orders import QueuedUseCase, Ready, UseCaseResult, attempt_all, tell_all, tell_here, trait_of
+from dispatcher.storage.orders import (
+    QueuedUseCase,
+    Ready,
+    UseCaseResult,
+    attempt_all,
+    is_by_statements,
+    tell_all,
+    tell_here,
+)
 from dispatcher.storage.transactions import Transactions
 from xwhep.errors.base import XwhepError
 from xwhep.errors.jobs import OverloadedError, StorageFullError, UnavailableError
-from xwhep.sql.sqlite import DATA_VERSION, open_engine, translated
+from xwhep.sql.sqlite import BEGUN_BY_DRIVER, DATA_VERSION, open_engine, translated
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -58,7 +66,9 @@ class Database:
         """
         self._file = file
         self._engine = open_engine(file, connections=1)
-        self._read_engine = open_engine(file, begin="BEGIN", connections=READERS)
+        self._read_engine = open_engine(file, begin="BEGIN", connections=READERS + 1)
+        #: each of its statements sees what is committed then
+        self._glances = Session(self._read_engine.execution_options(**{BEGUN_BY_DRIVER: True}))
         self._orders: queue.SimpleQueue[QueuedUseCase | None] = queue.SimpleQueue()
         self._closing = threading.Lock()  # held to order and to close: no order slips in behind the last
         self._closed = False
@@ -110,7 +120,9 @@ class Database:
 
     async def run_own(self, use_case: UseCase[P, T], /, *args: P.args, **kwargs: P.kwargs) -> T:
         """Do the same as `run`, however many wait."""
-        order = QueuedUseCase(lambda session: use_case(session, *args, **kwargs), trait=trait_of(use_case))
+        order = QueuedUseCase(
+            lambda session: use_case(session, *args, **kwargs), is_by_statements=is_by_statements(use_case)
+        )
         result: T = await self._ordered(order)
         return result
 
@@ -137,7 +149,9 @@ class Database:
 
     def run_now(self, use_case: UseCase[P, T], /, *args: P.args, **kwargs: P.kwargs) -> T:
         """Do the same without an event loop; for commands beside the server."""
-        order = QueuedUseCase(lambda session: use_case(session, *args, **kwargs), trait=trait_of(use_case))
+        order = QueuedUseCase(
+            lambda session: use_case(session, *args, **kwargs), is_by_statements=is_by_statements(use_case)
+        )
         assert isinstance(order.future, Future), "it is of no loop"
         self._put(order)
         result: T = order.future.result()
@@ -155,6 +169,16 @@ class Database:
             return self._read(work)
         return await asyncio.get_running_loop().run_in_executor(self._readers, self._read, work)
 
+    def glance(self, use_case: UseCase[P, T], /, *args: P.args, **kwargs: P.kwargs) -> T:
+        """Run a use case that reads a few rows by prepared statements, at once, in the thread that asks.
+
+        It waits neither for the writer nor for long readings. One thread at a time glances.
+        """
+        if self._closed:
+            raise _stopping()
+        with self._translated():
+            return _unless_error(use_case(self._glances, *args, **kwargs))
+
     def close(self) -> None:
         """Finish what was ordered, then let go of the file; what is ordered later is refused."""
         with self._closing:
@@ -165,6 +189,7 @@ class Database:
         if self._readers is not None:
             self._readers.shutdown()
         self._transactions.close()
+        self._glances.close()
         self._engine.dispose()
         self._read_engine.dispose()
 

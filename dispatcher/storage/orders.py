@@ -7,7 +7,6 @@ from collections import Counter
 from collections.abc import Callable, Iterable
 from concurrent.futures import Future
 from dataclasses import dataclass, field
-from enum import Enum, auto
 from typing import Any, Final, TypeAlias, TypeVar
 
 from sqlalchemy import text
@@ -41,13 +40,6 @@ class UseCaseResult:
     ready: Ready | None = None  #: attempts that became wanted
 
 
-class Trait(Enum):
-    """What is known of a use case that saves work."""
-
-    STATEMENTS = auto()  #: it changes rows by statements alone
-    READS = auto()  #: it changes nothing
-
-
 @dataclass(slots=True)
 class QueuedUseCase:
     """One use case to run, and the future of its caller."""
@@ -55,7 +47,7 @@ class QueuedUseCase:
     work: Callable[[Session], Any]
     future: Future[Any] | asyncio.Future[Any] = field(default_factory=Future)
     is_long: bool = False
-    trait: Trait | None = None
+    is_by_statements: bool = False  #: it adds no object to the session
 
     def begins(self) -> bool:
         """Tell whether the caller still waits; from now on the use case is run to its end."""
@@ -78,19 +70,13 @@ def by_statements(use_case: F) -> F:
     Then its savepoint is made by the driver: made by SQLAlchemy it costs more than many a use case. One that adds
     objects needs SQLAlchemy's, since an error while they are written ends the transaction otherwise.
     """
-    use_case.trait = Trait.STATEMENTS  # type: ignore[attr-defined] # functions take attributes
+    use_case.is_by_statements = True  # type: ignore[attr-defined] # functions take attributes
     return use_case
 
 
-def only_reads(use_case: F) -> F:
-    """Mark a use case that changes nothing, and so needs no savepoint."""
-    use_case.trait = Trait.READS  # type: ignore[attr-defined] # functions take attributes
-    return use_case
-
-
-def trait_of(use_case: Callable[..., Any]) -> Trait | None:
-    """Return how a use case is marked."""
-    return getattr(use_case, "trait", None)
+def is_by_statements(use_case: Callable[..., Any]) -> bool:
+    """Tell whether a use case is marked so."""
+    return bool(getattr(use_case, "is_by_statements", False))
 
 
 def attempt_all(session: Session, group: Iterable[QueuedUseCase]) -> list[UseCaseResult]:
@@ -131,7 +117,7 @@ def _attempt(session: Session, order: QueuedUseCase) -> UseCaseResult:
             raise  # the disk or the file: the whole group has failed
         return UseCaseResult(None, failure)
     finally:
-        if order.trait is None or session.identity_map:
+        if not order.is_by_statements or session.identity_map:
             session.expunge_all()  # statements change rows behind the session: the next use case reads its own
     ready = session.info.pop(READY, None)
     return UseCaseResult(None, value, ready) if isinstance(value, XwhepError) else UseCaseResult(value, None, ready)
@@ -151,9 +137,7 @@ def _run(session: Session, order: QueuedUseCase) -> Any:
 
 
 def _in_savepoint(session: Session, order: QueuedUseCase) -> Any:
-    if order.trait is Trait.READS:
-        return order.work(session)
-    if order.trait is None:
+    if not order.is_by_statements:
         with session.begin_nested():
             return order.work(session)
     _SAVEPOINT.one(session)

@@ -16,7 +16,7 @@ from dispatcher.kinds.contract import AttemptFacts, JobFacts
 from dispatcher.kinds.registry import Kinds
 from dispatcher.scheduling.leases import LEASE, believed_amount, lease_end, may_go_on
 from dispatcher.storage.member_tables import Host
-from dispatcher.storage.orders import by_statements, only_reads
+from dispatcher.storage.orders import by_statements
 from dispatcher.storage.tables import Attempt, Job
 from dispatcher.usecases.ends import AttemptEnd, settle
 from xwhep.lifecycle import AttemptStatus
@@ -86,7 +86,6 @@ _PROLONG_SHORT, _CUT_LONG = (
 # --- heartbeats ------------------------------------------------------------------------------------------------------
 
 
-@only_reads
 def sorted_out(
     session: Session, caller: Caller, reports: Sequence[AttemptProgress]
 ) -> tuple[list[AttemptProgress], list[AttemptRef]]:

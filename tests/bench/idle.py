@@ -42,7 +42,8 @@ async def measure(folder: Path, *, quick: bool) -> dict[str, float]:
             await asyncio.sleep(QUICK_FIRST_POLL_S if quick else FIRST_POLL_S)
             found["idle_core_share"] = round(await share_of_core(grid, idle_s), 3)
     (folder / "busy").mkdir()
-    async with a_loaded_grid(folder / "busy", hosts=IDENTITIES) as grid, a_crowd(grid, busy) as crowd:
+    # of an identity each: with each heartbeat the dispatcher looks up the attempts of its host
+    async with a_loaded_grid(folder / "busy", hosts=busy) as grid, a_crowd(grid, busy) as crowd:
         await submit(grid, busy)
         await crowd.until_all_are_busy()
         await asyncio.sleep(busy_s / 4)  # the first heartbeats come together

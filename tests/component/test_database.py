@@ -186,6 +186,25 @@ async def test_a_reader_hears_an_error_that_is_returned(database: Database) -> N
         await database.read(lambda _session: KeyUsedError())
 
 
+async def test_a_glance_waits_for_nobody_and_sees_what_is_committed(serving: Database) -> None:
+    await serving.run(write, "a")
+    assert serving.glance(names) == ["a"]
+    gate, task = await held_long(serving)
+    later = asyncio.create_task(serving.run(write, "b"))
+    await asyncio.sleep(0)
+
+    assert serving.glance(names) == ["a"]
+    gate.open.set()
+    await task
+    await later
+    assert serving.glance(names) == ["a", "b"]
+
+
+async def test_who_glances_hears_an_error_that_is_returned(database: Database) -> None:
+    with pytest.raises(KeyUsedError):
+        database.glance(lambda _session: KeyUsedError())
+
+
 async def test_a_full_disk_is_said_and_nothing_is_half_written(database: Database) -> None:
     await database.run(write, "before")
     await database.run(limit)
