@@ -2,7 +2,8 @@
 
 The core loads rows, calls a hook with a list of cases, and writes down the values that the hook returns, one a case, in
 their order. A hook makes no query, reads no clock, and changes no row. So the core may call it for one case or for a
-thousand. (A column that a table marks as large is read when a hook first looks at it: the ranges of a search's target.)
+thousand. (The kind's own rows are read when a hook first looks at them; a column that its table marks as large, as the
+ranges of a search's target, when it looks at that.)
 
 Only the kinds that come with the program can have tables (`own`): a change of tables goes with a migration, and there
 is none for a module from elsewhere. A kind of an operator's own that names a table is refused when the dispatcher
@@ -14,7 +15,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any, ClassVar, NamedTuple
+from typing import Any, ClassVar, NamedTuple, Protocol
 from uuid import UUID
 
 from pydantic import BaseModel
@@ -34,14 +35,30 @@ from xwhep.protocol.jobs import JobWork, SubmitJob
 
 @dataclass(frozen=True, slots=True)
 class Own:
-    """A kind's own tables, or its own rows: each beside one of the core's and with its key, as `host_uid`.
-
-    A row has the columns of its table as attributes, and no method of it.
-    """
+    """A kind's own tables, or their rows: each beside one of the core's and with its key, as `host_uid`."""
 
     host: Any = None
     batch: Any = None
     job: Any = None
+
+
+class OwnRows(Protocol):
+    """A kind's own rows beside one job, read when a hook first looks at them; None where there is none.
+
+    A row has the columns of its table as attributes, and no method of it.
+    """
+
+    @property
+    def host(self) -> Any:
+        """The one beside the host."""
+
+    @property
+    def batch(self) -> Any:
+        """The one beside the batch."""
+
+    @property
+    def job(self) -> Any:
+        """The one beside the job."""
 
 
 class AttemptFacts(NamedTuple):
@@ -92,7 +109,7 @@ class Case:
 
     attempt: AttemptFacts
     job: JobFacts
-    own: Own
+    own: OwnRows
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,7 +119,7 @@ class Handing:
     job: JobFacts
     targets: Sequence[Target]  #: of its app
     profile: Profile  #: of the host
-    own: Own
+    own: OwnRows
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,7 +127,7 @@ class Draw:
     """A host asks for the next job of a batch."""
 
     batch: BatchFacts
-    own: Own  #: the batch's and the host's
+    own: OwnRows  #: the batch's and the host's
 
 
 # --- what they return -------------------------------------------------------------------------------------------------
@@ -147,7 +164,7 @@ class Checked:
     repeated: XwhepError | None = None  #: what the host is told when the claim was made before
     changes: Sequence[Change] = ()
     decides: bool = False  #: whether the attempt has finished with this, and its batch has ended
-    answer: Callable[[Own], Details | None] = lambda _: None  #: from the own rows as they are then
+    answer: Callable[[OwnRows], Details | None] = lambda _: None  #: from the own rows as they are then
 
 
 @dataclass(frozen=True, slots=True)

@@ -118,7 +118,8 @@ class Vanity(AppKind):
 
     def account(self, ended: Sequence[Case]) -> list[Change]:
         """Return the keys that were tried, for their searches."""
-        return [Change(Search, case.own.batch.batch_uid, add={"keys_tried": case.attempt.amount}) for case in ended]
+        tried = [(case.job.batch_uid, case.attempt.amount) for case in ended]
+        return [Change(Search, batch_uid, add={"keys_tried": keys}) for batch_uid, keys in tried if batch_uid]
 
     def host_views(self, rows: Sequence[VanityHost]) -> list[Details]:
         """Return the rates and the credit of hosts."""

@@ -10,10 +10,10 @@ import sqlalchemy
 from sqlalchemy import bindparam
 from sqlmodel import Session, col
 
-from dispatcher.kinds.contract import AppKind, AttemptFacts, Case, JobFacts, Own
+from dispatcher.kinds.contract import AppKind, AttemptFacts, Case, JobFacts
 from dispatcher.kinds.registry import Kinds
 from dispatcher.storage.tables import App, Attempt, Job
-from dispatcher.usecases.own import own_rows
+from dispatcher.usecases.own import OwnReader
 from xwhep.sql.prepared import PreparedRead
 
 T = TypeVar("T")
@@ -43,32 +43,36 @@ _CASES: Final = PreparedRead(
 )
 
 
-def own_of(session: Session, kind: AppKind, job: JobFacts, host_uid: UUID) -> Own:
-    """Return the rows of a kind beside a job, its batch and a host."""
-    return owns_of(session, kind, [(job, host_uid)])[0]
+class RowsBeside:
+    """A kind's own rows beside a job, its batch and a host, each read when somebody first looks at it."""
 
+    def __init__(self, reader: OwnReader, kind: AppKind, job: JobFacts, host_uid: UUID) -> None:
+        self._reader = reader
+        self._tables = kind.own
+        self._job = job
+        self._host_uid = host_uid
 
-def owns_of(session: Session, kind: AppKind, cases: Sequence[tuple[JobFacts, UUID]]) -> list[Own]:
-    """Return the rows of a kind beside jobs, their batches and hosts; one query a table, however many there are."""
-    hosts = own_rows(session, kind.own.host, {host_uid for _, host_uid in cases})
-    batches = own_rows(session, kind.own.batch, {job.batch_uid for job, _ in cases if job.batch_uid is not None})
-    jobs = own_rows(session, kind.own.job, {job.uid for job, _ in cases})
-    return [
-        Own(hosts.get(host_uid), None if job.batch_uid is None else batches.get(job.batch_uid), jobs.get(job.uid))
-        for job, host_uid in cases
-    ]
+    @property
+    def host(self) -> Any:
+        """The host's."""
+        return self._reader.row(self._tables.host, self._host_uid)
+
+    @property
+    def batch(self) -> Any:
+        """The batch's; None if the job is in none."""
+        return self._reader.row(self._tables.batch, self._job.batch_uid)
+
+    @property
+    def job(self) -> Any:
+        """The job's."""
+        return self._reader.row(self._tables.job, self._job.uid)
 
 
 def load_cases(session: Session, kinds: Kinds, refs: Collection[tuple[UUID, int]]) -> list[KindAndCase]:
     """Return attempts, named by job and number, as their kinds look at them."""
-    found = _CASES.each(session, [{"job": uid, "number": number} for uid, number in refs])
-    rows = [(kinds.of(name), (attempt, job)) for some in found for attempt, job, name in some]
-
-    def of_kind(kind: AppKind, facts: Sequence[tuple[AttemptFacts, JobFacts]]) -> list[tuple[AppKind, Case]]:
-        owns = owns_of(session, kind, [(job, attempt.host_uid) for attempt, job in facts])
-        return [(kind, Case(*both, own)) for both, own in zip(facts, owns, strict=True)]
-
-    return by_kind(rows, of_kind)
+    found, reader = _CASES.each(session, [{"job": uid, "number": number} for uid, number in refs]), OwnReader(session)
+    rows = ((kinds.of(name), attempt, job) for some in found for attempt, job, name in some)
+    return [(kind, Case(attempt, job, RowsBeside(reader, kind, job, attempt.host_uid))) for kind, attempt, job in rows]
 
 
 def by_kind(pairs: Iterable[tuple[AppKind, T]], hook: Callable[[AppKind, Sequence[T]], Sequence[Any]]) -> list[Any]:

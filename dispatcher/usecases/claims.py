@@ -20,15 +20,12 @@ from dispatcher.usecases.catalogue import AppFacts, known_app
 from dispatcher.usecases.counts import Move, note_moves
 from dispatcher.usecases.insertion import insert_jobs
 from dispatcher.usecases.offers import NOT_CANCELLED
-from dispatcher.usecases.own import add, apply, own_rows
-from xwhep.lifecycle import AttemptStatus, leased
+from dispatcher.usecases.own import OwnReader, add, apply
+from xwhep.lifecycle import AttemptStatus, Status, leased
 from xwhep.protocol.jobs import JobWork
 from xwhep.sql.prepared import PreparedRead, PreparedWrite
 
 _ATTEMPTS = Attempt.__table__  # type: ignore[attr-defined] # SQLModel gives it to each table
-_JOB: Final = PreparedRead(
-    sqlalchemy.select(*columns_of(Job, JobFacts)).where(col(Job.uid) == bindparam("job")), JobFacts
-)
 _SERVE: Final = PreparedWrite(
     update(Batch)
     .where(col(Batch.uid) == bindparam("batch"), col(Batch.ended_at).is_(None))
@@ -89,10 +86,20 @@ def claim(session: Session, job: JobFacts) -> Claim | None:
 
 
 def claim_next(session: Session, kinds: Kinds, batch_uid: UUID, host_uid: UUID, *, now: datetime) -> Claim | None:
-    """Let a batch make its next job, for a host, and take it; None if the batch has ended or another was faster."""
-    made = _make(session, kinds, batch_uid, host_uid, now)
-    found = [] if made is None else _JOB.all(session, job=made)
-    return claim(session, found[0]) if found else None
+    """Let a batch make its next job, for a host that takes it; None if the batch has ended or another was faster."""
+    if not _SERVE.one(session, batch=batch_uid, new_served_at=now):
+        return None
+    (batch,) = _BATCH.all(session, batch=batch_uid)
+    source = kinds.source(batch.kind)
+    if source is None or source.app_uid is None:
+        return None
+    app = known_app(session, source.app_uid)
+    reader = OwnReader(session)
+    rows = Own(reader.row(kinds.of(app.kind).own.host, host_uid), reader.row(source.own, batch_uid))
+    (made,) = source.make([Draw(batch, rows)])
+    if not apply(session, [made.advance]):
+        return None
+    return _taken(session, made, batch, app, now)
 
 
 def begin_attempt(session: Session, claim: Claim, **columns: Any) -> bool:
@@ -101,48 +108,27 @@ def begin_attempt(session: Session, claim: Claim, **columns: Any) -> bool:
     return bool(_BEGIN.one(session, **_NOTHING_YET, **ref, **columns, as_claimed=leased(job.status)))
 
 
-def _make(session: Session, kinds: Kinds, batch_uid: UUID, host_uid: UUID, now: datetime) -> UUID | None:
-    """Make the next job of a batch; return its id, or None."""
-    if not _SERVE.one(session, batch=batch_uid, new_served_at=now):
-        return None
-    (batch,) = _BATCH.all(session, batch=batch_uid)
-    source = kinds.source(batch.kind)
-    if source is None or source.app_uid is None:
-        return None
-    app = known_app(session, source.app_uid)
-    kind = kinds.of(app.kind)
-    rows = Own(
-        host=own_rows(session, kind.own.host, [host_uid]).get(host_uid),
-        batch=own_rows(session, source.own, [batch_uid]).get(batch_uid),
-    )
-    (made,) = source.make([Draw(batch, rows)])
-    if not apply(session, [made.advance]):
-        return None
-    _insert(session, made, batch, app, now)
-    return made.uid
-
-
-def _insert(session: Session, made: Made, batch: BatchFacts, app: AppFacts, now: datetime) -> None:
+def _taken(session: Session, made: Made, batch: BatchFacts, app: AppFacts, now: datetime) -> Claim:
+    """Write down a job that was made for a host, as one whose attempt it has."""
     assert batch.match_class is not None, "a batch whose jobs are made at the lease began with a requirement"
-    insert_jobs(
-        session,
-        [
-            {
-                "uid": made.uid,
-                "owner_uid": batch.owner_uid,
-                "app_uid": app.uid,
-                "match_class": batch.match_class,
-                "work": JobWork(),
-                "limits": app.limits,
-                "amount": made.amount,
-                "attempts_allowed": made.attempts_allowed,
-                "priority": 0,
-                "deadline": NEVER,
-                "body_digest": "",
-                "submitted_at": now,
-            }
-        ],
-        {"batch_uid": batch.uid},
-    )
+    job = JobFacts(made.uid, app.uid, batch.uid, JobWork(), app.limits, made.amount, Status.PENDING, 1, 0)
+    claim = Claim(job, number=1)
+    row = {
+        "uid": job.uid,
+        "owner_uid": batch.owner_uid,
+        "app_uid": job.app_uid,
+        "match_class": batch.match_class,
+        "work": job.work,
+        "limits": job.limits,
+        "amount": job.amount,
+        "attempts_allowed": made.attempts_allowed,
+        "priority": 0,
+        "deadline": NEVER,
+        "body_digest": "",
+        "submitted_at": now,
+    }
+    taken = {"status": leased(job.status), "attempts_wanted": 0, "attempts_made": claim.number}
+    insert_jobs(session, [row], {"batch_uid": batch.uid, **taken})
     if made.own is not None:
         add(session, made.own)
+    return claim

@@ -17,9 +17,10 @@ from dispatcher.scheduling.matching import Profile
 from dispatcher.storage.member_tables import Host
 from dispatcher.storage.orders import by_statements
 from dispatcher.usecases import offers, own, ready
-from dispatcher.usecases.cases import own_of
+from dispatcher.usecases.cases import RowsBeside
 from dispatcher.usecases.catalogue import known_app
 from dispatcher.usecases.claims import Claim, begin_attempt, claim, claim_next
+from dispatcher.usecases.own import OwnReader
 from xwhep.errors.identity import RevokedError
 from xwhep.errors.jobs import ProtocolTooOldError, UnavailableError
 from xwhep.protocol.attempts import HEARTBEAT_S, OLDEST_PROTOCOL, Lease, LeaseRequest, Work
@@ -136,7 +137,7 @@ def _begin(session: Session, kinds: Kinds, asker: Asker, claims: Sequence[Claim]
     for one in claims:
         app = known_app(session, one.job.app_uid)
         kind = kinds.of(app.kind)
-        rows = own_of(session, kind, one.job, host_uid)
+        rows = RowsBeside(OwnReader(session), kind, one.job, host_uid)
         (handed,) = kind.hand_out([Handing(one.job, app.targets, asker.profile, rows)])
         if begin_attempt(session, one, **begun, amount_per_s=handed.amount_per_s):
             leases.append(_lease(one, handed.work))

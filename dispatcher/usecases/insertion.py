@@ -20,10 +20,13 @@ _NOTHING_YET: Final = MappingProxyType({"status": Status.PENDING, "attempts_want
 
 
 def insert_jobs(session: Session, rows: Sequence[Mapping[str, Any]], common: Mapping[str, Any]) -> None:
-    """Write jobs down that wait for a host; columns that are the same in each, as their batch, are in `common`."""
+    """Write jobs down; columns that are the same in each, as their batch, are in `common`.
+
+    They wait for a host unless `common` says otherwise.
+    """
     shared = {**_NOTHING_YET, **common}
     if len(rows) > 1:
         _INSERT_JOB.all_at_once(session, rows, shared)
     else:
         _INSERT_JOB.each(session, [{**shared, **row} for row in rows])
-    note_moves(session, [Move(common["batch_uid"], None, Status.PENDING)] * len(rows))
+    note_moves(session, [Move(common["batch_uid"], None, shared["status"])] * len(rows))

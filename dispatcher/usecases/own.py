@@ -59,6 +59,22 @@ def _large_of(session: Session, table: Any, uid: UUID) -> Callable[[str], Any]:
     return read
 
 
+class OwnReader:
+    """Reads own rows one by one, each once."""
+
+    def __init__(self, session: Session) -> None:
+        self._session = session
+        self._read: dict[tuple[Any, UUID], Any] = {}
+
+    def row(self, table: Any, uid: UUID | None) -> Any:
+        """Return the row with an id; None if there is none."""
+        if table is None or uid is None:
+            return None
+        if (table, uid) not in self._read:
+            self._read[table, uid] = own_rows(self._session, table, [uid]).get(uid)
+        return self._read[table, uid]
+
+
 def remember(session: Session, kinds: Kinds, host_uid: UUID, abilities: Mapping[str, Any]) -> None:
     """Write down what a host says of itself, where that is new."""
     for name, ability in abilities.items():

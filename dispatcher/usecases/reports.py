@@ -10,15 +10,16 @@ import sqlalchemy
 from sqlalchemy import bindparam, exists, insert, update
 from sqlmodel import Session, col
 
-from dispatcher.kinds.contract import AppKind, Case, Change, Checked, Own
+from dispatcher.kinds.contract import AppKind, Case, Change, Checked, OwnRows
 from dispatcher.kinds.registry import Kinds
 from dispatcher.storage.member_tables import Fault, Host
 from dispatcher.storage.orders import by_statements
 from dispatcher.storage.tables import AttemptClaim
 from dispatcher.usecases import own
-from dispatcher.usecases.cases import KindAndCase, by_kind, own_of
+from dispatcher.usecases.cases import KindAndCase, RowsBeside, by_kind
 from dispatcher.usecases.ends import AttemptEnd, settle
 from dispatcher.usecases.leasing import keep_progress
+from dispatcher.usecases.own import OwnReader
 from dispatcher.usecases.results import AttemptName, live_cases
 from dispatcher.usecases.slices import end_batch
 from xwhep.errors.base import XwhepError
@@ -158,18 +159,14 @@ def _answers(
     said: Sequence[Checked | XwhepError],
 ) -> list[AttemptReply | XwhepError]:
     """Return what the host is told, from kinds' own rows as they are now."""
-    accepted = {ref for (ref, _), one in zip(reports, said, strict=True) if isinstance(one, Checked)}
-    rows = {
-        ref: own_of(session, kind, case.job, case.attempt.host_uid)
-        for ref, (kind, case) in live.items()
-        if ref in accepted
-    }
+    reader = OwnReader(session)
+    rows = {ref: RowsBeside(reader, kind, case.job, case.attempt.host_uid) for ref, (kind, case) in live.items()}
     return [
         one if isinstance(one, XwhepError) else _reply(one, rows[ref])
         for (ref, _), one in zip(reports, said, strict=True)
     ]
 
 
-def _reply(accepted: Checked, rows: Own) -> AttemptReply:
+def _reply(accepted: Checked, rows: OwnRows) -> AttemptReply:
     status = AttemptStatus.FINISHED if accepted.decides else AttemptStatus.LEASED
     return AttemptReply(status=status, details=accepted.answer(rows))
