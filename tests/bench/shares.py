@@ -1,6 +1,6 @@
 """`python -m tests.bench.shares`: what a unit of a search and its shares cost the dispatcher.
 
-A host leases a unit, reports its shares and ends it, by exchanges. The shares are real: the kernel finds those of all
+Hosts lease units, report their shares and end them, by exchanges. The shares are real: the kernel finds those of all
 units before anything is measured. The last line is one JSON object.
 """
 
@@ -9,9 +9,8 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import sys
-from collections.abc import AsyncIterator, Callable, Iterator, Mapping
+from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from itertools import pairwise
 from pathlib import Path
 from statistics import median
 from typing import Any, Final
@@ -38,8 +37,8 @@ from xwhep.world import REAL
 
 #: reported of each unit: what one has on average, of all searches
 SHARES: Final = 13
-#: of a unit here: then it has 15 shares on average, and three in four have as many as are reported
-STEPS: Final = 5
+#: of a unit here: then it has 24 shares on average, and all but one in a hundred have as many as are reported
+STEPS: Final = 8
 KEYS: Final = keys_of(STEPS, plain=False)
 #: a host of this rate, in keys a second, is given units of so many steps
 ASK: Final = {
@@ -53,27 +52,31 @@ ASK: Final = {
 PATTERN: Final = "1LoVELoVE"
 #: microseconds of the dispatcher's processor that a unit is asked to take at most
 ASKED_US: Final = 6_000
-#: of the shares in one exchange
-MODES: Final = {"one by one": 1, "together": SHARES}
+HOSTS: Final = 32
+
+
+@dataclass(frozen=True, slots=True)
+class Mode:
+    """How hosts report."""
+
+    hosts: int  #: at work at the same time
+    at_once: int  #: shares in an exchange
+
+
+MODES: Final = {
+    "unit": Mode(HOSTS, 1),
+    "unit_together": Mode(HOSTS, SHARES),
+    "unit_alone": Mode(1, 1),
+    "unit_alone_together": Mode(1, SHARES),
+}
 
 
 @dataclass(frozen=True, slots=True)
 class Cost:
-    """What one unit has taken, microseconds of the dispatcher's processor."""
+    """What a unit has taken on average, microseconds of the dispatcher's processor."""
 
-    lease: float
-    reports: float
-    end: float
-
-    @property
-    def unit(self) -> float:
-        """Return what all of it has taken."""
-        return self.lease + self.reports + self.end
-
-    @property
-    def share(self) -> float:
-        """Return what one report has taken."""
-        return self.reports / SHARES
+    unit: float
+    share: float
 
 
 @dataclass(slots=True)
@@ -103,20 +106,6 @@ class Searcher:
         (answer,) = (await self._exchange(ends=[_named(lease, **end)]))["ends"]
         assert answer["reply"]["status"] == "finished", "the end is accepted"
 
-    async def cost(self, at_once: int) -> Cost:
-        """Do the next unit that has enough shares; those before it end without any."""
-        while True:
-            clock_s = [self.grid.cpu_s()]
-            lease = await self.lease()
-            clock_s.append(self.grid.cpu_s())
-            if is_rich := len(self.shares[lease["work"]["number"]]) >= SHARES:
-                await self.report(lease, at_once)
-            clock_s.append(self.grid.cpu_s())
-            await self.end(lease)
-            clock_s.append(self.grid.cpu_s())
-            if is_rich:
-                return Cost(*((after - before) * 1e6 for before, after in pairwise(clock_s)))
-
     async def _exchange(self, **said: Any) -> dict[str, Any]:
         return dict(await self.wire.call("POST", "/v1/exchange", said))
 
@@ -144,54 +133,68 @@ def shares_of(work: VanityWork, count: int) -> dict[int, list[dict[str, Any]]]:
 
 
 @contextlib.asynccontextmanager
-async def a_searcher(grid: LoadedGrid, units: int) -> AsyncIterator[Searcher]:
-    """Submit a search, and yield a host that knows the shares of so many units of it."""
+async def searchers(grid: LoadedGrid, units: int) -> AsyncIterator[list[Searcher]]:
+    """Submit a search, and yield hosts that know the shares of so many units of it."""
     async with Connection(f"https://127.0.0.1:{grid.port}", client_context(grid.user)) as connection:
         search = SubmitSearch(uid=REAL.new_uid(), name="s", patterns=[PATTERN], public_key=keygen()[1].hex())
         await OwnerClient(connection).submit_batch(search)
-    searcher = Searcher(grid, await grid.as_host(0))
-    first = await searcher.lease()
+    hosts = [Searcher(grid, await grid.as_host(number)) for number in range(HOSTS)]
+    first = await hosts[0].lease()
     work = VanityWork.model_validate(first["work"])
     assert work.steps == STEPS, "the dispatcher sizes units by what the host says of its rate"
-    searcher.shares = await asyncio.to_thread(shares_of, work, units)
-    await searcher.end(first)
-    yield searcher
-    searcher.wire.close()
+    shares = await asyncio.to_thread(shares_of, work, units)
+    for host in hosts:
+        host.shares = shares
+    await hosts[0].end(first)
+    yield hosts
+    for host in hosts:
+        host.wire.close()
+
+
+async def cost(hosts: Sequence[Searcher], units: int, at_once: int) -> Cost:
+    """Let each host do so many units, all at the same time step by step; return what one unit has taken."""
+    grid, reports_s, begun_s = hosts[0].grid, 0.0, hosts[0].grid.cpu_s()
+    for _ in range(units):
+        leases = await asyncio.gather(*(host.lease() for host in hosts))
+        before_s = grid.cpu_s()
+        await asyncio.gather(*(host.report(lease, at_once) for host, lease in zip(hosts, leases, strict=True)))
+        reports_s += grid.cpu_s() - before_s
+        await asyncio.gather(*(host.end(lease) for host, lease in zip(hosts, leases, strict=True)))
+    done, all_s = units * len(hosts), grid.cpu_s() - begun_s
+    return Cost(all_s / done * 1e6, reports_s / done / SHARES * 1e6)
 
 
 async def measure(folder: Path, *, quick: bool) -> dict[str, float]:
-    """Return what a unit and a share of it take, the median of several rounds in which both ways take turns."""
-    rounds, units = (3, 8) if quick else (5, 16)
-    found: dict[str, list[list[Cost]]] = {mode: [] for mode in MODES}
-    async with a_loaded_grid(folder, hosts=1) as grid, a_searcher(grid, 3 * len(MODES) * units * (rounds + 1)) as host:
+    """Return what a unit and a share of it take, the median of several rounds in which all modes take turns."""
+    rounds, alone = (3, 4) if quick else (5, 8)
+    units = {name: 1 if mode.hosts > 1 else alone for name, mode in MODES.items()}
+    needed = sum(units[name] * mode.hosts for name, mode in MODES.items()) * (rounds + 1) + 1
+    found: dict[str, list[Cost]] = {name: [] for name in MODES}
+    async with a_loaded_grid(folder, hosts=HOSTS) as grid, searchers(grid, needed) as hosts:
         for number in range(rounds + 1):
-            costs = {mode: [await host.cost(at_once) for _ in range(units)] for mode, at_once in MODES.items()}
-            for mode in MODES if number else ():  # the first prepares statements, and fills the caches
-                found[mode].append(costs[mode])
-    print(f"us a unit of {SHARES} shares    lease  a share    unit   lowest to highest; asked: {ASKED_US:,} at most")
-    for mode, of_rounds in found.items():
-        print(_row(mode, of_rounds))
+            for name, mode in MODES.items():
+                one = await cost(hosts[: mode.hosts], units[name], mode.at_once)
+                if number:  # the first prepares statements, and fills the caches
+                    found[name].append(one)
+    print(f"us a unit of {SHARES} shares                    a share    unit   lowest to highest; asked: {ASKED_US:,}")
+    for name, costs in found.items():
+        print(_row(MODES[name], costs))
     return {
-        "unit_cpu_us": round(_median(found["one by one"], lambda cost: cost.unit)),
-        "share_cpu_us": round(_median(found["one by one"], lambda cost: cost.share)),
-        "unit_together_cpu_us": round(_median(found["together"], lambda cost: cost.unit)),
-        "share_together_cpu_us": round(_median(found["together"], lambda cost: cost.share)),
+        **{f"{name}_cpu_us": round(median(cost.unit for cost in costs)) for name, costs in found.items()},
+        **{
+            f"{name.replace('unit', 'share')}_cpu_us": round(median(cost.share for cost in costs))
+            for name, costs in found.items()
+        },
     }
 
 
-def _of_rounds(rounds: list[list[Cost]], part: Callable[[Cost], float]) -> list[float]:
-    return sorted(sum(map(part, costs)) / len(costs) for costs in rounds)
-
-
-def _median(rounds: list[list[Cost]], part: Callable[[Cost], float]) -> float:
-    return median(_of_rounds(rounds, part))
-
-
-def _row(mode: str, rounds: list[list[Cost]]) -> str:
-    lease, share = (_median(rounds, part) for part in (lambda cost: cost.lease, lambda cost: cost.share))
-    units = _of_rounds(rounds, lambda cost: cost.unit)
-    spread = f"({units[0]:,.0f} to {units[-1]:,.0f})"
-    return f"{'reports ' + mode:25} {lease:7,.0f} {share:8,.0f} {median(units):7,.0f}   {spread}"
+def _row(mode: Mode, costs: Sequence[Cost]) -> str:
+    units = sorted(cost.unit for cost in costs)
+    how = "one by one" if mode.at_once == 1 else "together"
+    return (
+        f"{mode.hosts:2} hosts, reports {how:20} {median(cost.share for cost in costs):7,.0f} {median(units):7,.0f}"
+        f"   ({units[0]:,.0f} to {units[-1]:,.0f})"
+    )
 
 
 if __name__ == "__main__":
