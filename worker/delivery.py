@@ -13,12 +13,12 @@ from typing import Any, Final, TypeAlias
 from pydantic import ValidationError
 
 from worker.agent import events
-from worker.agent.events import Cause, Poll, Ref, Saying, SendEnd, SendHeartbeat, SendReport
+from worker.agent.events import Cause, Poll, Ref, Saying, SendEnd, SendHeartbeat, SendReports
 from worker.keeping import Keeper, lost
 from worker.probe import operating_system, processor
 from worker.runs.registry import Runners
 from worker.trouble import Mailbox, code_of, is_fatal, status_of, told
-from worker.turns import End, Turn, Turns
+from worker.turns import End, Reports, Turn, Turns
 from xwhep.client.host import HostClient
 from xwhep.errors.base import XwhepError, from_problem
 from xwhep.errors.jobs import LeaseLostError, StorageFullError, UnavailableError
@@ -72,8 +72,8 @@ class Delivery:
             match said:
                 case SendHeartbeat():
                     turns.together.beat = said
-                case SendReport():
-                    await self._plan_report(turns, said)
+                case SendReports():
+                    await self._plan_reports(turns, said)
                 case SendEnd():
                     await self._plan_end(turns, said)
         small = [turn for turn in (turns.together, *turns.alone) if turn.each()]
@@ -81,18 +81,22 @@ class Delivery:
 
     # --- what is said
 
-    async def _plan_report(self, turns: Turns, said: SendReport) -> None:
-        try:
-            report = await self._keeper.report(said.ref, said.number)
-        except (OSError, ValidationError) as error:
-            log.warning("job %s, attempt %s: a report cannot be read any more (%s)", *said.ref, error)
-            await self._settle_report(said, None)
-            return
-        one = said, ExchangedReport[Any](job_uid=said.ref.job_uid, attempt=said.ref.attempt, report=report)
-        if len(turns.together.reports) < MAX_REPORTS_AN_EXCHANGE:
-            turns.together.reports.append(one)
+    async def _plan_reports(self, turns: Turns, said: SendReports) -> None:
+        some = Reports(said, {})
+        for number in said.numbers:
+            try:
+                report = await self._keeper.report(said.ref, number)
+            except (OSError, ValidationError) as error:
+                log.warning("job %s, attempt %s: a report cannot be read any more (%s)", *said.ref, error)
+            else:
+                name = {"job_uid": said.ref.job_uid, "attempt": said.ref.attempt}
+                some.sent[number] = ExchangedReport[Any](**name, report=report)
+        if not some.sent:
+            await self._reports_answered(some, [])
+        elif turns.together.report_count() + len(some.sent) <= MAX_REPORTS_AN_EXCHANGE:
+            turns.together.reports.append(some)
         else:
-            turns.alone.append(Turn(reports=[one]))
+            turns.alone.append(Turn(reports=[some]))
 
     async def _plan_end(self, turns: Turns, said: SendEnd) -> None:
         try:
@@ -130,7 +134,7 @@ class Delivery:
 
     def _message(self, turn: Turn) -> Exchange[Any]:
         return Exchange[Any](
-            reports=[report for _, report in turn.reports],
+            reports=[report for some in turn.reports for report in some.sent.values()],
             ends=[end for _, end in turn.ends],
             progress=[] if turn.beat is None else list(map(self._progress, turn.beat.refs)),
             ask=None if turn.poll is None else self._ask(turn.poll),
@@ -160,18 +164,30 @@ class Delivery:
         if not _is_about_content(error) or (len(parts) == 1 and (turn.beat or turn.poll)):
             self._failed(turn, error)
         elif len(parts) == 1:
-            for of_report, report in turn.reports:
-                await self._report_answered(of_report, report, error)
+            for some in turn.reports:
+                await self._reports_answered(some, [error] if len(some.sent) == 1 else await self._one_by_one(some))
             for of_end, end in turn.ends:
                 self._end_answered(of_end, end, error)
         else:  # one of them is the reason; the others count
             for part in parts:
                 await self._take_turn(part)
 
+    async def _one_by_one(self, some: Reports) -> list[Answer]:
+        """Send each of the reports of which one is refused alone."""
+        answers: list[Answer] = []
+        for report in some.sent.values():
+            try:
+                reply = await self._client.exchange(Exchange[Any](reports=[report]))
+            except XwhepError as error:
+                answers.append(error)
+            else:
+                answers.append(_answer(reply.reports[0] if reply.reports else None))
+        return answers
+
     async def _answered(self, turn: Turn, reply: ExchangeReply[Any]) -> None:
-        reports, ends = _by_ref(reply.reports), _by_ref(reply.ends)
-        for of_report, report in turn.reports:
-            await self._report_answered(of_report, report, _answer(reports.get(of_report.ref)))
+        answers, ends = iter(reply.reports), _by_ref(reply.ends)
+        for some in turn.reports:  # they are answered in their order
+            await self._reports_answered(some, [_answer(next(answers, None)) for _ in some.sent])
         for of_end, end in turn.ends:
             self._end_answered(of_end, end, _answer(ends.get(of_end.ref)))
         if turn.beat is not None:
@@ -182,29 +198,44 @@ class Delivery:
 
     def _failed(self, turn: Turn, error: XwhepError) -> None:
         self._mailbox.note(error, "reporting and asking for work")
-        for ref in (*(said.ref for said, _ in turn.reports), *(said.ref for said, _ in turn.ends)):
+        for ref in (*(some.said.ref for some in turn.reports), *(said.ref for said, _ in turn.ends)):
             self._mailbox.tell(events.DeliveryFailed, ref, error.retry_after_s)
         if turn.beat is not None:
             self._mailbox.tell(events.HeartbeatFailed, error.retry_after_s)
         if turn.poll is not None:
             self._mailbox.tell(events.PollFailed, error.retry_after_s)
 
-    async def _report_answered(self, said: SendReport, sent: ExchangedReport[Any], answer: Answer) -> None:
-        runner, over = self._kinds.get(sent.report.kind), None
+    async def _reports_answered(self, some: Reports, answers: Sequence[Answer]) -> None:
+        """Take in what became of reports; those that cannot be read any more are done with."""
+        ref, over, failure = some.said.ref, list[Cause](), list[XwhepError]()
+        settled = [number for number in some.said.numbers if number not in some.sent]
+        for (number, sent), answer in zip(some.sent.items(), answers, strict=True):
+            if isinstance(answer, XwhepError) and _is_for_later(answer):
+                failure.append(answer)
+                continue
+            settled.append(number)
+            if not over:  # those behind the one that ended the attempt came too late
+                over += self._taken_in(ref, sent, answer)
+        for number in settled:
+            await self._keeper.forget_report(ref, number, others=bool(over))
+        if settled:
+            first = over[0] if over else None
+            self._mailbox.tell(events.ReportsAnswered, ref, tuple(settled), first, bool(failure))
+        if failure:
+            self._tell_for_later(ref, failure[0])
+
+    def _taken_in(self, ref: Ref, sent: ExchangedReport[Any], answer: Answer) -> list[Cause]:
+        """Take in what became of a report for good; return why its attempt is over, if it is."""
+        runner = self._kinds.get(sent.report.kind)
         if isinstance(answer, AttemptReply):
-            log.debug("job %s, attempt %s: a report was accepted", *said.ref)
+            log.debug("job %s, attempt %s: a report was accepted", *ref)
             if runner is not None and answer.details is not None:
                 runner.answered(answer.details)
-            over = Cause.REPORTED if answer.status in ATTEMPT_ENDS else None
-        elif runner is None or not isinstance(answer, runner.reported_before):  # before: its answer was lost
-            if not self._is_final(said.ref, answer, "a report"):
-                return
-            over = Cause.TAKEN_BACK if isinstance(answer, LeaseLostError) else None
-        await self._settle_report(said, over)
-
-    async def _settle_report(self, said: SendReport, over: Cause | None) -> None:
-        await self._keeper.forget_report(said.ref, said.number, others=over is not None)
-        self._mailbox.tell(events.ReportAnswered, said.ref, said.number, over)
+            return [Cause.REPORTED] if answer.status in ATTEMPT_ENDS else []
+        if runner is not None and isinstance(answer, runner.reported_before):  # its answer was lost
+            return []
+        log.warning("job %s, attempt %s: a report was refused: %s", *ref, answer)
+        return [Cause.TAKEN_BACK] if isinstance(answer, LeaseLostError) else []
 
     def _end_answered(self, said: SendEnd, sent: FinishAttempt, answer: Answer) -> None:
         if isinstance(answer, XwhepError) and code_of(answer) in _DAMAGED and sent.outcome is not Outcome.LOST:
@@ -219,15 +250,24 @@ class Delivery:
 
     def _is_final(self, ref: Ref, error: XwhepError, what: str) -> bool:
         """Tell whether something is refused for good. If not, the agent is told."""
+        if _is_for_later(error):
+            self._tell_for_later(ref, error)
+            return False
+        log.warning("job %s, attempt %s: %s was refused: %s", *ref, what, error)
+        return True
+
+    def _tell_for_later(self, ref: Ref, error: XwhepError) -> None:
+        """Tell the agent that something cannot be taken now."""
         if isinstance(error, StorageFullError):
             self._mailbox.tell(events.DeliveryPostponed, ref)
-        elif is_fatal(error) or status_of(error) >= 500:
+        else:
             self._mailbox.note(error, "delivering a result")
             self._mailbox.tell(events.DeliveryFailed, ref, error.retry_after_s)
-        else:
-            log.warning("job %s, attempt %s: %s was refused: %s", *ref, what, error)
-            return True
-        return False
+
+
+def _is_for_later(error: XwhepError) -> bool:
+    """Tell whether what was refused may be taken another time."""
+    return isinstance(error, StorageFullError) or is_fatal(error) or status_of(error) >= 500
 
 
 def _is_about_content(error: XwhepError) -> bool:

@@ -95,7 +95,7 @@ class Shell:
         sayings, poll = list[Saying](), None
         for instruction in instructions:
             match instruction:
-                case events.SendReport() | events.SendEnd() | events.SendHeartbeat():
+                case events.SendReports() | events.SendEnd() | events.SendHeartbeat():
                     sayings.append(instruction)
                 case events.Poll():
                     poll = instruction

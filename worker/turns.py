@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Any, Final
 
-from worker.agent.events import Poll, SendEnd, SendHeartbeat, SendReport
+from worker.agent.events import Poll, SendEnd, SendHeartbeat, SendReports
 from xwhep.protocol.attempts import (
     MAX_SMALL_BYTES,
     MAX_SMALL_BYTES_IN_ALL,
@@ -47,19 +47,31 @@ class End:
         return sum(output.size_bytes for output in self.inside)
 
 
+@dataclass(frozen=True, slots=True)
+class Reports:
+    """Reports of an attempt that are to be sent, and those that can be."""
+
+    said: SendReports
+    sent: dict[int, ExchangedReport[Any]]  #: by number; the others cannot be read any more
+
+
 @dataclass(slots=True)
 class Turn:
     """One exchange, before it is sent."""
 
-    reports: list[tuple[SendReport, ExchangedReport[Any]]] = field(default_factory=list)
+    reports: list[Reports] = field(default_factory=list)
     ends: list[tuple[SendEnd, ExchangedEnd]] = field(default_factory=list)
     beat: SendHeartbeat | None = None
     poll: Poll | None = None
 
+    def report_count(self) -> int:
+        """Return how many reports it has."""
+        return sum(len(some.sent) for some in self.reports)
+
     def each(self) -> list[Turn]:
-        """Return an exchange for each thing that this one says or asks."""
+        """Return an exchange for each thing that this one says or asks; the reports of an attempt are one."""
         return [
-            *(Turn(reports=[report]) for report in self.reports),
+            *(Turn(reports=[some]) for some in self.reports),
             *(Turn(ends=[end]) for end in self.ends),
             *([Turn(beat=self.beat)] if self.beat is not None else []),
             *([Turn(poll=self.poll)] if self.poll is not None else []),

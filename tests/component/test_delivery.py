@@ -6,6 +6,7 @@ import errno
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack
 from dataclasses import dataclass, field
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -17,9 +18,9 @@ from dispatcher.storage.member_tables import Fault, Host
 from dispatcher.storage.tables import Attempt
 from tests.support.desk import poll_request
 from tests.support.grid import GridUnderTest, a_grid
-from tests.support.leases import first_hit
+from tests.support.leases import first_hit, hits
 from tests.support.older_host import OlderHost
-from worker.agent.events import DeliveryFailed, Event, Ref, ReportAnswered, ReportMade, SendReport, ref_of
+from worker.agent.events import DeliveryFailed, Event, Ref, ReportMade, ReportsAnswered, SendReports, ref_of
 from worker.config import WorkerSettings
 from worker.delivery import Delivery
 from worker.keeping import Keeper
@@ -43,8 +44,10 @@ class Forgetful(OlderHost):
     def __init__(self, connection: Connection) -> None:
         super().__init__(connection, VanityWork)
         self.lost = 0
+        self.sent = 0  #: exchanges
 
     async def exchange(self, exchange: Exchange[Any]) -> ExchangeReply[Any]:
+        self.sent += 1
         reply = await super().exchange(exchange)
         if not self.lost:
             self.lost = 1
@@ -124,14 +127,14 @@ async def test_a_share_whose_answer_was_lost_is_sent_again_counts_once_and_harms
     await keeper.keep_report(scene.ref, 0, scene.share)
     found = await scene.next_event()
 
-    await delivery.exchange([SendReport(scene.ref, 0)])
+    await delivery.exchange([SendReports(scene.ref, (0,))])
     first = await scene.next_event()
-    await delivery.exchange([SendReport(scene.ref, 0)])
+    await delivery.exchange([SendReports(scene.ref, (0,))])
     second = await scene.next_event()
 
     assert isinstance(found, ReportMade)
     assert isinstance(first, DeliveryFailed)
-    assert isinstance(second, ReportAnswered)
+    assert isinstance(second, ReportsAnswered)
     assert second.over is None, "the attempt goes on"
     assert list(scene.folder.glob("*/report-*")) == []
     await expect_one_share(scene)
@@ -141,15 +144,62 @@ async def test_a_share_that_is_found_again_after_a_start_from_the_checkpoint_cou
     scene.client.lost = 1
     keeper, before = scene.worker(Spool(scene.folder, scene.kinds))
     await keeper.keep_report(scene.ref, 0, scene.share)
-    await before.exchange([SendReport(scene.ref, 0)])
+    await before.exchange([SendReports(scene.ref, (0,))])
 
     keeper, after = scene.worker(Spool(scene.folder, scene.kinds))
     await keeper.keep_report(scene.ref, 0, scene.share)
-    await after.exchange([SendReport(scene.ref, 0)])
+    await after.exchange([SendReports(scene.ref, (0,))])
 
     answers = [await scene.next_event() for _ in range(4)]
-    assert [answer.over for answer in answers if isinstance(answer, ReportAnswered)] == [None, None]
+    assert [answer.over for answer in answers if isinstance(answer, ReportsAnswered)] == [None, None]
     await expect_one_share(scene)
+
+
+async def test_shares_that_wait_travel_together(scene: Scene) -> None:
+    keeper, delivery = scene.worker(Spool(scene.folder, scene.kinds))
+    scene.client.lost, scene.client.sent = 1, 0
+    for number, share in enumerate(islice(hits(scene.lease.work), 3)):
+        await keeper.keep_report(scene.ref, number, share)
+        await scene.next_event()
+
+    await delivery.exchange([SendReports(scene.ref, (0, 1, 2))])
+
+    answered = await scene.next_event()
+    assert isinstance(answered, ReportsAnswered)
+    assert (answered.numbers, answered.over, scene.client.sent) == ((0, 1, 2), None, 1)
+    assert list(scene.folder.glob("*/report-*")) == []
+    credit = await scene.grid.services.database.read(lambda session: session.exec(select(VanityHost)).one())
+    assert credit.shares == 3
+
+
+async def test_a_report_that_the_dispatcher_cannot_read_costs_no_other(scene: Scene) -> None:
+    keeper, delivery = scene.worker(Spool(scene.folder, scene.kinds))
+    scene.client.lost = 1
+    damaged = scene.share.model_copy(update={"s": "no number"})
+    for number, share in enumerate([damaged, scene.share]):
+        await keeper.keep_report(scene.ref, number, share)
+        await scene.next_event()
+
+    await delivery.exchange([SendReports(scene.ref, (0, 1))])
+
+    answered = await scene.next_event()
+    assert isinstance(answered, ReportsAnswered)
+    assert answered.numbers == (0, 1)
+    await expect_one_share(scene)
+
+
+async def test_what_cannot_be_taken_now_is_told_after_what_was(scene: Scene) -> None:
+    keeper, delivery = scene.worker(Spool(scene.folder, scene.kinds))
+    damaged = scene.share.model_copy(update={"s": "no number"})
+    for number, share in enumerate([scene.share, damaged]):
+        await keeper.keep_report(scene.ref, number, share)
+        await scene.next_event()
+
+    await delivery.exchange([SendReports(scene.ref, (0, 1))])  # by itself the first is taken, and its answer lost
+
+    taken, failed = await scene.next_event(), await scene.next_event()
+    assert isinstance(taken, ReportsAnswered)
+    assert (taken.numbers, taken.rest_fails, type(failed)) == ((1,), True, DeliveryFailed)
 
 
 async def test_no_checkpoint_covers_a_share_that_is_in_memory_alone(scene: Scene) -> None:
@@ -160,7 +210,7 @@ async def test_no_checkpoint_covers_a_share_that_is_in_memory_alone(scene: Scene
     await keeper.keep_report(scene.ref, 0, scene.share)
     await keeper.keep_checkpoint(scene.ref, Checkpoint(next_step=5))
     early = scene.checkpoint().exists()
-    await delivery.exchange([SendReport(scene.ref, 0)])
+    await delivery.exchange([SendReports(scene.ref, (0,))])
     await keeper.keep_checkpoint(scene.ref, Checkpoint(next_step=7))
 
     assert not early

@@ -30,7 +30,7 @@ from worker.agent.events import (
     Ref,
     SendEnd,
     SendHeartbeat,
-    SendReport,
+    SendReports,
     ref_of,
 )
 from worker.config import WorkerSettings
@@ -236,7 +236,7 @@ async def test_what_is_kept_no_more_is_dropped_and_the_rest_is_said(scene: Scene
     one, two = await scene.leased(2)
     await scene.ended(two, stdout=b"two")
 
-    await scene.delivery.exchange([SendReport(one, 0), SendEnd(one), SendEnd(two)])
+    await scene.delivery.exchange([SendReports(one, (0,)), SendEnd(one), SendEnd(two)])
 
     assert [len(said.ends) for said in scene.client.said] == [1]
     assert len(scene.told()) == 3

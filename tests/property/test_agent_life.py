@@ -29,14 +29,14 @@ from worker.agent.events import (
     PollAnswered,
     PollFailed,
     Ref,
-    ReportAnswered,
     ReportMade,
+    ReportsAnswered,
     ResumeRuns,
     RunEnded,
     SaveProgress,
     SendEnd,
     SendHeartbeat,
-    SendReport,
+    SendReports,
     ShutdownRequested,
     Started,
     StartRun,
@@ -271,9 +271,11 @@ class WorkerLife(RuleBasedStateMachine):
                 assert ref in self.ends
                 assert ref not in self.delivered
                 assert not self.reports_of(ref)
-            case SendReport(ref, number):
-                assert (ref, number) in self.reports
-                assert (ref, number) not in self.reports_delivered
+            case SendReports(ref, numbers):
+                assert numbers == tuple(sorted(set(numbers)))
+                assert {(ref, number) for number in numbers} <= self.reports
+                assert not {(ref, number) for number in numbers} & self.reports_delivered
+                assert not any(isinstance(other, SendReports) and other.ref == ref for other in self.open)
         assert request not in self.open
         self.open.append(request)
 
@@ -289,24 +291,33 @@ class WorkerLife(RuleBasedStateMachine):
                 self.tell(PollFailed(self.now))
             case SendHeartbeat():
                 self.tell(HeartbeatAnswered(self.now, frozenset()) if answered else HeartbeatFailed(self.now))
-            case SendReport(ref, number) if answered:
-                is_over = outcome == "over"
-                settled = {
-                    report for report in self.reports if report == (ref, number) or (is_over and report[0] == ref)
-                }
-                self.reports -= settled
-                self.reports_delivered |= settled
-                self.lost |= {ref} if is_over else set()
-                self.tell(ReportAnswered(self.now, ref, number, over=Cause.REPORTED if is_over else None))
-                assert not is_over or ref not in self.runs or ref in self.told_to_stop
+            case SendReports(ref, numbers) if answered:
+                self.take(ref, numbers, is_over=outcome == "over")
             case SendEnd(ref) if answered:
                 self.delivered.add(ref)
                 self.tell(EndAnswered(self.now, ref))
-            case SendReport(ref) | SendEnd(ref):
+            case SendReports(ref) | SendEnd(ref):
                 postponed = outcome == "postponed"
                 self.tell(DeliveryPostponed(self.now, ref) if postponed else DeliveryFailed(self.now, ref))
             case _:
                 raise AssertionError(request)
+
+    def take(self, ref: Ref, numbers: tuple[int, ...], *, is_over: bool) -> None:
+        """Take reports, or only the first of them."""
+        taken = numbers if is_over else numbers[: self.now_taken(len(numbers))]
+        settled = {report for report in self.reports if report[0] == ref and (is_over or report[1] in taken)}
+        self.reports -= settled
+        self.reports_delivered |= settled
+        self.lost |= {ref} if is_over else set()
+        over, rest_fails = Cause.REPORTED if is_over else None, len(taken) < len(numbers)
+        self.tell(ReportsAnswered(self.now, ref, taken, over, rest_fails))
+        if rest_fails:
+            self.tell(DeliveryPostponed(self.now, ref))
+        assert not is_over or ref not in self.runs or ref in self.told_to_stop
+
+    def now_taken(self, sent: int) -> int:
+        """Return how many of the reports that were sent together are taken: at least one, now more and now fewer."""
+        return 1 + self.leases % sent
 
     def next_lease(self) -> AnyLease:
         self.leases += 1

@@ -31,14 +31,14 @@ from worker.agent.events import (
     Poll,
     PollAnswered,
     PollFailed,
-    ReportAnswered,
     ReportMade,
+    ReportsAnswered,
     ResumeRuns,
     RunEnded,
     SaveProgress,
     SendEnd,
     SendHeartbeat,
-    SendReport,
+    SendReports,
     ShutdownRequested,
     Started,
     StartRun,
@@ -49,7 +49,7 @@ from worker.agent.events import (
 from worker.agent.holdings import DELIVERIES, Traits
 from worker.agent.pauses import LONGEST_PAUSE_S, LONGEST_TROUBLE_S, Pause
 from worker.runs.vanity import Checkpoint
-from xwhep.protocol.attempts import MAX_ATTEMPTS_AN_EXCHANGE, MAX_WAIT_S
+from xwhep.protocol.attempts import MAX_ATTEMPTS_AN_EXCHANGE, MAX_REPORTS_AN_EXCHANGE, MAX_WAIT_S
 
 #: kinds as this test has them: one that rests and saves, one that does neither
 SEARCH, PROGRAM = Traits(pausable=True, saves=True), Traits()
@@ -120,9 +120,9 @@ def test_the_reports_of_a_lost_lease_are_sent_all_the_same() -> None:
     agent.handle(TimePassed(10.0))
     agent.handle(HeartbeatAnswered(10.1, frozenset({ONE})))
 
-    assert agent.handle(ReportMade(10.2, ONE, 0)) == [SendReport(ONE, 0)]
+    assert agent.handle(ReportMade(10.2, ONE, 0)) == [SendReports(ONE, (0,))]
     assert agent.handle(RunEnded(10.3, ONE, 5)) == [Poll(KINDS)]
-    assert agent.handle(ReportAnswered(10.4, ONE, 0)) == [Forget(ONE)]
+    assert agent.handle(ReportsAnswered(10.4, ONE, (0,))) == [Forget(ONE)]
 
 
 def test_a_stop_that_crosses_the_report_does_not_touch_the_result() -> None:
@@ -134,14 +134,34 @@ def test_a_stop_that_crosses_the_report_does_not_touch_the_result() -> None:
     assert agent.handle(EndAnswered(10.3, ONE)) == [Forget(ONE)]
 
 
-def test_reports_are_sent_at_once_one_by_one_and_before_the_end() -> None:
+def test_reports_are_sent_at_once_those_that_wait_together_and_before_the_end() -> None:
     agent = running()
 
-    assert agent.handle(ReportMade(1.0, ONE, 0)) == [SendReport(ONE, 0)]
+    assert agent.handle(ReportMade(1.0, ONE, 0)) == [SendReports(ONE, (0,))]
     assert agent.handle(ReportMade(1.1, ONE, 1)) == []
+    assert agent.handle(ReportMade(1.1, ONE, 2)) == []
     assert SendEnd(ONE) not in agent.handle(RunEnded(1.2, ONE, 5))
-    assert agent.handle(ReportAnswered(1.3, ONE, 0)) == [SendReport(ONE, 1)]
-    assert agent.handle(ReportAnswered(1.4, ONE, 1)) == [SendEnd(ONE)]
+    assert agent.handle(ReportsAnswered(1.3, ONE, (0,))) == [SendReports(ONE, (1, 2))]
+    assert agent.handle(ReportsAnswered(1.4, ONE, (1, 2))) == [SendEnd(ONE)]
+
+
+def test_no_more_reports_are_sent_together_than_an_exchange_has() -> None:
+    agent = make_agent()
+    many = tuple(range(MAX_REPORTS_AN_EXCHANGE + 1))
+
+    sent = agent.handle(Started(0.0, (Kept(ONE, many, 5),)))
+
+    assert sent[0] == SendReports(ONE, many[:-1])
+    assert agent.handle(ReportsAnswered(0.1, ONE, many[:-1])) == [SendReports(ONE, many[-1:])]
+
+
+def test_what_failed_beside_reports_that_were_taken_is_sent_again_after_a_pause() -> None:
+    agent = make_agent()
+    agent.handle(Started(0.0, (Kept(ONE, (0, 1, 2), 5),)))
+
+    assert agent.handle(ReportsAnswered(0.1, ONE, (0, 2), rest_fails=True)) == []
+    assert agent.handle(DeliveryPostponed(0.1, ONE)) == []
+    assert SendReports(ONE, (1,)) in agent.handle(TimePassed(600.0))
 
 
 def test_a_report_that_ends_the_attempt_stops_its_run_at_once() -> None:
@@ -149,7 +169,7 @@ def test_a_report_that_ends_the_attempt_stops_its_run_at_once() -> None:
     agent.handle(ReportMade(1.0, ONE, 0))
     agent.handle(ReportMade(1.1, ONE, 1))
 
-    assert agent.handle(ReportAnswered(1.2, ONE, 0, Cause.REPORTED)) == [StopRun(ONE, Cause.REPORTED)]
+    assert agent.handle(ReportsAnswered(1.2, ONE, (0,), Cause.REPORTED)) == [StopRun(ONE, Cause.REPORTED)]
     assert agent.handle(RunEnded(1.3, ONE, 5)) == [Forget(ONE), Poll(KINDS)]
 
 
@@ -183,7 +203,7 @@ def test_while_the_dispatcher_is_away_nothing_is_sent_before_the_pause_is_over()
     assert agent.is_away()
     assert agent.handle(ReportMade(10.0, ONE, 0)) == []
     assert agent.handle(TimePassed(10.1)) == []
-    assert agent.handle(TimePassed(10.2)) == [SendReport(ONE, 0), SendHeartbeat((ONE,)), Poll(KINDS)]
+    assert agent.handle(TimePassed(10.2)) == [SendReports(ONE, (0,)), SendHeartbeat((ONE,)), Poll(KINDS)]
 
 
 def test_a_heartbeat_that_failed_is_due_again_after_the_pause() -> None:
@@ -262,7 +282,7 @@ def test_what_an_earlier_worker_left_is_delivered_reports_first() -> None:
 
     kept = (Kept(ONE, (4,), 5), Kept(TWO, (), 5))
     assert agent.handle(Started(0.0, kept)) == [
-        SendReport(ONE, 4),
+        SendReports(ONE, (4,)),
         SendEnd(TWO),
         SendHeartbeat((ONE, TWO)),
         Poll(KINDS),
@@ -274,7 +294,7 @@ def test_a_search_that_an_earlier_worker_left_goes_on_where_it_was() -> None:
 
     assert agent.handle(Started(0.0, (Kept(ONE, (2, 4), 5, FIRST, checkpoint=SEVEN),))) == [
         StartRun(FIRST, checkpoint=SEVEN, first_report=5),
-        SendReport(ONE, 2),
+        SendReports(ONE, (2, 4)),
         SendHeartbeat((ONE,)),
     ]
 

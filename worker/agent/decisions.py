@@ -5,7 +5,7 @@ clock (each event brings `now`, seconds of a monotonic clock) and no disk, netwo
 
 * nothing runs of a kind that it did not ask for, whatever the dispatcher says;
 * never more runs than slots, and no new work while the results that wait for the dispatcher pass their bound;
-* an attempt is held until the dispatcher has acknowledged its reports, one after the other, and then its end;
+* an attempt is held until the dispatcher has acknowledged its reports, and then its end;
 * what an earlier worker left goes on where it was, if its kind can, and the first answer tells whether its lease has
   held;
 * a lost lease stops its run, and only its reports are still sent: the dispatcher may want them all the same;
@@ -25,7 +25,7 @@ from worker.agent.bounds import Bounds
 from worker.agent.events import AnyLease, Cause, Event, Instruction, Ref, ref_of
 from worker.agent.holdings import Held, Holdings, Phase
 from worker.agent.pauses import LONGEST_TROUBLE_S, Link, Pause
-from xwhep.protocol.attempts import HEARTBEAT_S
+from xwhep.protocol.attempts import HEARTBEAT_S, MAX_REPORTS_AN_EXCHANGE
 
 #: the least time between two polls that brought nothing, seconds
 POLL_PAUSE_S: Final = 1.0
@@ -136,9 +136,9 @@ class Agent:
         self.held[event.ref].reports.append(event.number)
 
     @_on.register
-    def _report_answered(self, event: events.ReportAnswered) -> None:
-        held = self._delivered(event.ref)
-        held.reports.remove(event.number)
+    def _reports_answered(self, event: events.ReportsAnswered) -> None:
+        held = self.held[event.ref] if event.rest_fails else self._delivered(event.ref)
+        held.reports = [number for number in held.reports if number not in event.numbers]
         if event.over is not None:
             held.wanted = False
             held.reports.clear()  # all of them would be refused
@@ -222,7 +222,8 @@ class Agent:
     def _plan_deliveries(self, now: float) -> None:
         for ref, held in self.held.due(now):
             held.sending = True
-            self._do(events.SendReport(ref, held.reports[0]) if held.reports else events.SendEnd(ref))
+            some = tuple(held.reports[:MAX_REPORTS_AN_EXCHANGE])
+            self._do(events.SendReports(ref, some) if some else events.SendEnd(ref))
 
     def _times(self) -> Iterator[float]:
         if self.held.leased() and not self._beating:

@@ -110,12 +110,13 @@ class ReportMade(Event):
 
 
 @dataclass(frozen=True, slots=True)
-class ReportAnswered(Event):
-    """The dispatcher accepted or refused a report for good; `over`: why, with it or before it, the attempt ended."""
+class ReportsAnswered(Event):
+    """The dispatcher accepted or refused reports for good; `over`: why, with them or before, the attempt ended."""
 
     ref: Ref
-    number: int
+    numbers: tuple[int, ...]
     over: Cause | None = None
+    rest_fails: bool = False  #: others that were sent with them cannot be taken now: that is told next
 
 
 @dataclass(frozen=True, slots=True)
@@ -238,11 +239,11 @@ class StopRun:
 
 
 @dataclass(frozen=True, slots=True)
-class SendReport:
-    """Send a report."""
+class SendReports:
+    """Send some reports of an attempt, in their order."""
 
     ref: Ref
-    number: int
+    numbers: tuple[int, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -260,7 +261,7 @@ class Forget:
 
 
 #: what is said to the dispatcher; what is said and asked at the same moment travels in one request
-Saying: TypeAlias = SendReport | SendEnd | SendHeartbeat
+Saying: TypeAlias = SendReports | SendEnd | SendHeartbeat
 #: what is done on this machine
 Act: TypeAlias = AbandonPoll | StartRun | PauseRuns | ResumeRuns | StopRun | SaveProgress | GiveBack | Forget
 Instruction: TypeAlias = Poll | Saying | Act
