@@ -64,6 +64,8 @@ def report_all(
     false or was made before. A false one goes on the host's record and ends its attempt. Of another that is not
     accepted the attempt's progress may be kept, and nothing else.
     """
+    if not reports:
+        return []
     begun = live = live_cases(session, kinds, caller, {ref for ref, _ in reports})
     said = _checked(begun, reports)
     _keep_progress(session, begun, reports, said)

@@ -172,6 +172,8 @@ def finish_all(
     The same report again gives the same answer. Errors are `LeaseLostError` for an attempt that is not the host's or
     that has ended in another way, and `InvalidFieldError` for an output that is not here or not allowed.
     """
+    if not ends:
+        return []
     answers: dict[AttemptName, AttemptReply | XwhepError] = {end.ref: LeaseLostError(*end.ref) for end in ends}
     ending: list[_Ending] = []
     found = {(case.job.uid, case.attempt.number): (kind, case) for kind, case in _cases(session, kinds, ends)}

@@ -116,6 +116,8 @@ class Prepared:
         Raises:
             DBAPIError: as SQLAlchemy raises it, without the values.
         """
+        if not rows:
+            return []
         text = self._text or self.text(session)
         statement, parameters = text.text, text.parameters
         with _Cursor(_driver(session), statement) as cursor:
