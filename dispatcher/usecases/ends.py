@@ -121,6 +121,8 @@ class Decision:
 def settle(session: Session, kinds: Kinds, ends: Sequence[AttemptEnd], *, now: datetime) -> list[Case]:
     """End attempts, and decide what becomes of their jobs; return those that ended by this."""
     cases = end_attempts(session, kinds, ends, now=now)
+    if not cases:
+        return []
     open_uids = {case.job.uid for case in cases}
     for _ in range(TRIES):
         decisions, unclear = _judged(session, open_uids)

@@ -90,13 +90,7 @@ def uploadable(session: Session, kinds: Kinds, caller: Caller, ref: AttemptName,
         LeaseLostError: the attempt is not the host's, or not live.
         InvalidFieldError: the attempt may upload no more, or is of a kind that leaves no files.
     """
-    kind, case = live(session, kinds, caller, *ref)
-    earlier = _uploads(session, ref)
-    if digest in earlier:
-        return earlier[digest]
-    if not kind.leaves_files or len(earlier) >= case.job.limits.files + STREAMS:
-        raise InvalidFieldError("outputs", "the attempt has uploaded more than its job's limits allow")
-    return _allowed_bytes(case.job) - sum(earlier.values())
+    return _room(session, live(session, kinds, caller, *ref), digest)[0]
 
 
 @by_statements
@@ -110,12 +104,27 @@ def uploaded(
         TooLargeError: with it the attempt would pass its job's limits.
     """
     digest, size_bytes = output
-    allowed_bytes = uploadable(session, kinds, caller, ref, digest)
+    allowed_bytes, is_new = _room(session, live(session, kinds, caller, *ref), digest)
     if size_bytes > allowed_bytes:
         raise TooLargeError("the content", allowed_bytes)
-    if digest not in _uploads(session, ref):
+    if is_new:
         store_blob(session, digest, size_bytes, now=now)
         _ADD_UPLOAD.one(session, job_uid=ref[0], attempt=ref[1], digest=digest, size_bytes=size_bytes)
+
+
+def _room(session: Session, attempt: KindAndCase, digest: str) -> tuple[int, bool]:
+    """Return how many bytes content of a live attempt may have, and whether it has not uploaded it before.
+
+    Raises:
+        InvalidFieldError: the attempt may upload no more, or is of a kind that leaves no files.
+    """
+    kind, case = attempt
+    earlier = _uploads(session, (case.attempt.job_uid, case.attempt.number))
+    if digest in earlier:
+        return earlier[digest], False
+    if not kind.leaves_files or len(earlier) >= case.job.limits.files + STREAMS:
+        raise InvalidFieldError("outputs", "the attempt has uploaded more than its job's limits allow")
+    return _allowed_bytes(case.job) - sum(earlier.values()), True
 
 
 def _allowed_bytes(job: JobFacts) -> int:
@@ -172,8 +181,6 @@ def finish_all(
     The same report again gives the same answer. Errors are `LeaseLostError` for an attempt that is not the host's or
     that has ended in another way, and `InvalidFieldError` for an output that is not here or not allowed.
     """
-    if not ends:
-        return []
     answers: dict[AttemptName, AttemptReply | XwhepError] = {end.ref: LeaseLostError(*end.ref) for end in ends}
     ending: list[_Ending] = []
     found = {(case.job.uid, case.attempt.number): (kind, case) for kind, case in _cases(session, kinds, ends)}
@@ -189,7 +196,7 @@ def finish_all(
                 answers[end.ref] = error
         elif case.attempt.result_digest == digest:
             answers[end.ref] = AttemptReply(status=case.attempt.status)
-    ended = settle(session, kinds, [one.attempt for one in ending], now=now) if ending else []
+    ended = settle(session, kinds, [one.attempt for one in ending], now=now)
     done = {(case.job.uid, case.attempt.number) for case in ended}
     for one in ending:
         if one.end.ref in done:
