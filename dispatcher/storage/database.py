@@ -1,14 +1,15 @@
-"""The database: one writer thread that commits many use cases at once, and readers beside it.
+"""The database: one write transaction at a time that commits many use cases, and readers beside it.
 
 A use case is a plain function `(session, ...)`. One that raises changes nothing; one that *returns* an `XwhepError`
 keeps what it wrote, and its caller gets the error raised. `run` returns only after the commit has reached the disk, so
 what is answered is never lost. Use cases that wait while a commit is under way share the next one (group commit), each
 in a savepoint of its own.
 
-A server's use cases run in the thread of its event loop, once it is named in `serve`, while the writer's thread begins
-and commits their transaction. SQLite gives up Python's lock at each step of a statement; in a thread beside a busy loop
-a use case would wait for that lock some fifty times, milliseconds each. One that is long does run in the writer's
-thread: slowly, but nobody's request waits for it in the loop.
+Whoever has the turn has the transaction. A server's event loop, once it is named in `serve`, takes turns itself: it
+begins, runs what waits, and leaves the commit, which waits for the disk, to the writer's thread. There it would be slow
+to run use cases: SQLite gives up Python's lock at each step of a statement, and in a thread beside a busy loop a use
+case would wait for that lock some fifty times, milliseconds each. What may wait long does run there, since the loop
+must not: a long use case, and a transaction that begins while another process writes.
 """
 
 from __future__ import annotations
@@ -17,10 +18,10 @@ import asyncio
 import contextlib
 import queue
 import threading
-from collections import Counter
-from collections.abc import Callable, Iterator
+from collections import Counter, deque
+from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
-from concurrent.futures import TimeoutError as FutureTimeoutError
+from functools import partial
 from pathlib import Path
 from typing import Any, Concatenate, Final, ParamSpec, TypeVar
 
@@ -50,8 +51,6 @@ GROUP: Final = 64
 READERS: Final = 2
 #: what callers are asked to wait, at least, when too many use cases wait: some thousands take no longer, seconds
 RETRY_AFTER_S: Final = 2.0
-#: how often the writer looks whether the loop that it waits for was left, seconds
-PATIENCE_S: Final = 1.0
 
 UseCase = Callable[Concatenate[Session, P], T | XwhepError]
 
@@ -69,7 +68,9 @@ class Database:
         self._read_engine = open_engine(file, begin="BEGIN", connections=READERS + 1)
         #: each of its statements sees what is committed then
         self._glances = Session(self._read_engine.execution_options(**{BEGUN_BY_DRIVER: True}))
-        self._orders: queue.SimpleQueue[QueuedUseCase | None] = queue.SimpleQueue()
+        self._orders: deque[QueuedUseCase] = deque()  #: what waits for the next turn
+        self._turn = threading.Lock()  #: held from before a transaction begins until after its end
+        self._steps: queue.SimpleQueue[Callable[[], None] | None] = queue.SimpleQueue()  #: of the writer's thread
         self._closing = threading.Lock()  # held to order and to close: no order slips in behind the last
         self._closed = False
         self._serving: int | None = None  #: the thread that runs use cases now
@@ -134,7 +135,7 @@ class Database:
     @property
     def waiting(self) -> int:
         """How many use cases wait for the writer, without those of the transaction that is under way."""
-        return self._orders.qsize()
+        return len(self._orders)
 
     def _check_room(self) -> None:
         if self.most_waiting and self.waiting >= self.most_waiting:
@@ -183,8 +184,8 @@ class Database:
         """Finish what was ordered, then let go of the file; what is ordered later is refused."""
         with self._closing:
             self._closed = True
-            self._orders.put(None)
         if self._writer is not None:
+            self._steps.put(None)
             self._writer.join()
         if self._readers is not None:
             self._readers.shutdown()
@@ -198,10 +199,8 @@ class Database:
         with self._closing:
             if self._closed:
                 raise _stopping()
-            if self._writer is not None:
-                self._orders.put(order)
-        if self._writer is None:
-            self._serve([order])
+            self._orders.append(order)
+        self._offer_turn()
 
     def _translated(self) -> translated:
         return translated(self._file, StorageFullError, unusable)
@@ -210,40 +209,101 @@ class Database:
         with self._translated(), Session(self._read_engine, expire_on_commit=False) as session:
             return _unless_error(work(session))
 
+    # --- turns
+
+    def _offer_turn(self) -> None:
+        """Let somebody take a turn who may; nothing comes of it while another turn is under way."""
+        if self._writer is None:
+            self._take_turn()
+            return
+        loop = self._loop
+        if loop is not None:
+            with contextlib.suppress(RuntimeError):  # it is closed
+                (loop.call_soon if _runs_here(loop) else loop.call_soon_threadsafe)(self._take_turn_in_loop)
+                return
+        self._steps.put(self._take_turn)
+
     def _write_all(self) -> None:
-        """Serve orders until told to stop; the writer thread's life."""
-        while (first := self._orders.get()) is not None:
-            self._serve([first, *self._waiting()])
+        """Do what is left to this thread until told to stop; the writer thread's life."""
+        while (step := self._steps.get()) is not None:
+            step()
+        while self._orders or self._turn.locked():  # a turn under way leaves its commit to this thread
+            with contextlib.suppress(queue.Empty):
+                if (step := self._steps.get(timeout=0.01)) is not None:
+                    step()
+            self._take_turn()
 
-    def _waiting(self) -> Iterator[QueuedUseCase]:
-        """Yield what may share the next commit."""
-        for _ in range(GROUP - 1):
-            try:
-                following = self._orders.get_nowait()
-            except queue.Empty:
-                return
-            if following is None:
-                self._orders.put(None)
-                return
-            yield following
+    def _take_turn(self) -> None:
+        """Run and commit what waits, in this thread, which may wait."""
+        if group := self._begun_turn():
+            self._run(group)
 
-    def _serve(self, orders: list[QueuedUseCase]) -> None:
+    def _take_turn_in_loop(self) -> None:
+        """Run what waits in the loop's thread; what takes long there is left to the writer's."""
+        if not (group := self._begun_turn()):
+            return
+        try:
+            session = None if any(order.is_long for order in group) else self._begin(wait=False)
+            step = partial(self._run, group) if session is None else self._commit_of(group, session)
+        except BaseException as failure:  # noqa: BLE001 - each of them must hear of it
+            step = partial(self._fail, group, failure)
+        self._steps.put(step)
+
+    def _begun_turn(self) -> list[QueuedUseCase]:
+        """Take the turn, and what waits; nothing if the turn is another's, or nothing waits."""
+        while self._orders and self._turn.acquire(blocking=False):
+            some = [self._orders.popleft() for _ in range(min(GROUP, len(self._orders)))]
+            # a caller that gave up before its use case began changes nothing; one that gives up now is too late
+            if group := [order for order in some if order.begins()]:
+                return group
+            self._turn.release()
+        return []
+
+    def _run(self, group: list[QueuedUseCase]) -> None:
+        try:
+            session = self._begin(wait=True)
+            assert session is not None, "it waits"
+            commit = self._commit_of(group, session)
+        except BaseException as failure:  # noqa: BLE001 - each of them must hear of it
+            self._fail(group, failure)
+        else:
+            commit()
+
+    def _begin(self, *, wait: bool) -> Session | None:
+        """Begin the transaction; None if another process writes and is not to be waited for."""
+        with self._translated():
+            session = self._transactions.begin(wait=wait)
+            if session is not None:
+                self._notice_others(session)
+            return session
+
+    def _commit_of(self, group: list[QueuedUseCase], session: Session) -> Callable[[], None]:
+        """Run a group in the transaction; return what commits it and answers."""
         self._serving = threading.get_ident()
         try:
-            # a caller that gave up before its use case began changes nothing; one that gives up now is too late
-            self._commit([order for order in orders if order.begins()])
+            with self._translated():
+                answers = attempt_all(session, group)
         finally:
             self._serving = None
+        return partial(self._commit, group, answers)
 
-    def _commit(self, group: list[QueuedUseCase]) -> None:
-        """Run a group in one transaction; whoever waits is answered after the commit."""
+    def _commit(self, group: list[QueuedUseCase], answers: list[UseCaseResult]) -> None:
         try:
-            with self._translated(), self._transactions.begun() as session:
-                self._notice_others(session)
-                answers = self._executed(session, group)
+            with self._translated():
+                self._transactions.commit()
         except BaseException as failure:  # noqa: BLE001 - nothing was committed: each of them must hear of it
-            self._memory.forget()
-            answers = [UseCaseResult(None, failure)] * len(group)
+            self._fail(group, failure)
+        else:
+            self._end_turn(group, answers)
+
+    def _fail(self, group: list[QueuedUseCase], failure: BaseException) -> None:
+        self._transactions.close()
+        self._memory.forget()
+        self._end_turn(group, [UseCaseResult(None, failure)] * len(group))
+
+    def _end_turn(self, group: list[QueuedUseCase], answers: list[UseCaseResult]) -> None:
+        """Answer whoever waits, and let the next take a turn."""
+        self._turn.release()
         ready = sum((answer.ready for answer in answers if answer.ready), Counter())
         if ready:
             self.on_ready(ready)
@@ -252,42 +312,22 @@ class Database:
             loop = next(order.future.get_loop() for order, _ in in_loop if isinstance(order.future, asyncio.Future))
             with contextlib.suppress(RuntimeError):  # it is closed: nobody waits there any more
                 loop.call_soon_threadsafe(tell_all, in_loop)
+        if self._orders:
+            self._offer_turn()
 
     def _notice_others(self, session: Session) -> None:
-        """Forget what is remembered if another process, as a command beside the server, has written since.
-
-        The transaction begins here, which may have to wait for that process.
-        """
+        """Forget what is remembered if another process, as a command beside the server, has written since."""
         (version,) = DATA_VERSION.all(session)
         if version != self._version:
             self._version = version
             self._memory.forget()
 
-    def _executed(self, session: Session, group: list[QueuedUseCase]) -> list[UseCaseResult]:
-        """Run a group in the thread where it is to run, within the transaction."""
-        loop = self._loop
-        if loop is None or any(order.is_long for order in group):
-            return attempt_all(session, group)
-        executed: Future[list[UseCaseResult]] = Future()
-        loop.call_soon_threadsafe(self._execute, executed, session, group)
-        while True:
-            try:
-                return executed.result(PATIENCE_S)
-            except FutureTimeoutError:
-                if self._loop is None and executed.cancel():  # the loop was left before it came to this
-                    return attempt_all(session, group)
 
-    def _execute(self, executed: Future[list[UseCaseResult]], session: Session, group: list[QueuedUseCase]) -> None:
-        """Run a group in the loop's thread, for the writer's that waits."""
-        if not executed.set_running_or_notify_cancel():
-            return
-        writer, self._serving = self._serving, threading.get_ident()
-        try:
-            executed.set_result(attempt_all(session, group))
-        except BaseException as failure:  # noqa: BLE001 - for the thread that waits
-            executed.set_exception(failure)
-        finally:
-            self._serving = writer
+def _runs_here(loop: asyncio.AbstractEventLoop) -> bool:
+    try:
+        return asyncio.get_running_loop() is loop
+    except RuntimeError:
+        return False
 
 
 def unusable(name: str) -> UnavailableError:

@@ -7,15 +7,14 @@ is the driver's. After one that fails all is opened anew.
 
 from __future__ import annotations
 
-import contextlib
-from collections.abc import Iterator
 from typing import Any, Final
 
 from sqlalchemy import Engine, text
+from sqlalchemy.exc import OperationalError
 from sqlmodel import Session
 
 from xwhep.sql.prepared import PreparedWrite
-from xwhep.sql.sqlite import BEGUN_BY_DRIVER, WRITE
+from xwhep.sql.sqlite import BEGUN_BY_DRIVER, WRITE, is_busy, patience
 
 _BEGIN: Final = PreparedWrite(text(WRITE))
 _COMMIT: Final = PreparedWrite(text("COMMIT"))
@@ -29,23 +28,33 @@ class Transactions:
         self._engine = engine.execution_options(**{BEGUN_BY_DRIVER: True})
         self._info = info
         self._session: Session | None = None
+        #: lets `begin` wait for another process's transaction, or not
+        self._patience = {waits: PreparedWrite(text(patience(waits=waits))) for waits in (True, False)}
+        self._waits: bool | None = None  #: how it is set; None: nobody knows
 
-    @contextlib.contextmanager
-    def begun(self) -> Iterator[Session]:
-        """Begin a transaction, and commit it at the end of the context; one that raises changes nothing."""
+    def begin(self, *, wait: bool) -> Session | None:
+        """Begin a transaction, and return its session; None if another process writes now and `wait` is False."""
         session = self._opened()
+        if wait is not self._waits:
+            self._patience[wait].one(session)
+            self._waits = wait
         try:
             _BEGIN.one(session)
-            yield session
-            session.flush()
-            _COMMIT.one(session)
-        except BaseException:
-            self.close()
-            raise
+        except OperationalError as error:
+            if wait or not is_busy(error):
+                raise
+            return None
+        return session
+
+    def commit(self) -> None:
+        """Commit what was begun; when this returns, it is on the disk."""
+        assert self._session is not None, "it was begun"
+        self._session.flush()
+        _COMMIT.one(self._session)
 
     def close(self) -> None:
         """Let go of the connection; what is not committed is taken back."""
-        session, self._session = self._session, None
+        session, self._session, self._waits = self._session, None, None
         if session is not None:
             session.close()
 

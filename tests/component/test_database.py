@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import os
 import sqlite3
 import stat
@@ -348,6 +349,33 @@ async def test_a_full_disk_is_said_in_a_loop_too(serving: Database) -> None:
 
     assert await serving.run(write_by_statement, "after") == "after"
     assert await serving.read(names) == ["after"]
+
+
+async def test_a_loop_goes_on_while_another_process_writes(serving: Database, tmp_path: Path) -> None:
+    with contextlib.closing(sqlite3.connect(tmp_path / "grid.sqlite", isolation_level=None)) as beside:
+        beside.execute("BEGIN IMMEDIATE")
+        order = asyncio.create_task(serving.run(thread))
+        for _ in range(30):  # were the loop to wait, this would take until the other gave up
+            await asyncio.sleep(0.01)
+        early = order.done()
+        beside.execute("INSERT INTO match_classes (requirement) VALUES ('beside')")
+        beside.execute("COMMIT")
+
+    assert not early
+    assert await order != threading.get_ident(), "a transaction that is waited for begins in the writer's thread"
+    assert await serving.run(thread) == threading.get_ident()
+    assert await serving.read(names) == ["beside"]
+
+
+async def test_what_is_ordered_while_a_turn_is_under_way_shares_the_next(serving: Database) -> None:
+    gate, task = await held_long(serving)
+    orders = [asyncio.create_task(serving.run(write, f"{i:03}")) for i in range(2 * GROUP + 1)]
+    await asyncio.sleep(0.05)
+    gate.open.set()
+    await task
+
+    assert await asyncio.gather(*orders) == [f"{i:03}" for i in range(2 * GROUP + 1)]
+    assert serving.waiting == 0
 
 
 async def test_a_loop_that_was_left_is_not_waited_for(database: Database) -> None:

@@ -12,7 +12,7 @@ from typing import Any, Final
 
 from pydantic_core import to_json
 from sqlalchemy import URL, Connection, Engine, Integer, column, create_engine, event, text
-from sqlalchemy.exc import DatabaseError
+from sqlalchemy.exc import DatabaseError, OperationalError
 from sqlalchemy.pool import QueuePool
 
 from xwhep.errors.base import XwhepError
@@ -56,9 +56,9 @@ def open_engine(file: Path, *, begin: str = WRITE, connections: int = 5, foreign
             "journal_mode=WAL",
             "synchronous=FULL",  # a commit that returned survives a power cut
             f"foreign_keys={'ON' if foreign_keys else 'OFF'}",  # inside a transaction the pragma does nothing
-            f"busy_timeout={BUSY_TIMEOUT_MS}",
         ):
             connection.execute(f"PRAGMA {pragma}").close()
+        connection.execute(patience(waits=True)).close()
 
     @event.listens_for(engine, "begin")
     def _begin(connection: Connection) -> None:
@@ -71,6 +71,16 @@ def open_engine(file: Path, *, begin: str = WRITE, connections: int = 5, foreign
 def _json_text(value: Any) -> str:
     """Return a value as JSON; to write many, the standard library takes several times as long."""
     return to_json(value).decode()
+
+
+def patience(*, waits: bool) -> str:
+    """Return the statement after which a transaction waits, or does not wait, for that of another process."""
+    return f"PRAGMA busy_timeout={BUSY_TIMEOUT_MS if waits else 0}"
+
+
+def is_busy(error: OperationalError) -> bool:
+    """Tell whether another process's transaction was in the way."""
+    return getattr(error.orig, "sqlite_errorname", "").startswith("SQLITE_BUSY")
 
 
 class translated:  # noqa: N801 - reads as a word at its use
