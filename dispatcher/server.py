@@ -157,7 +157,7 @@ def _serve_from_here(services: Services) -> None:
     def wake(ready: Ready) -> None:
         loop.call_soon_threadsafe(services.waiters.wake, ready)
 
-    services.database.on_ready = wake
+    services.database.announce_to(wake)
     services.database.serve(loop)
 
 

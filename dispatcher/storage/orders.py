@@ -7,7 +7,7 @@ from collections import Counter
 from collections.abc import Callable, Iterable
 from concurrent.futures import Future
 from dataclasses import dataclass, field
-from typing import Any, Final, TypeAlias, TypeVar
+from typing import Any, Final, Self, TypeAlias, TypeVar
 
 from sqlalchemy import text
 from sqlalchemy.exc import DatabaseError, IntegrityError, OperationalError
@@ -49,6 +49,12 @@ class QueuedUseCase:
     is_long: bool = False
     is_by_statements: bool = False  #: it adds no object to the session
 
+    @classmethod
+    def of(cls, use_case: Callable[..., Any], /, *args: Any, **kwargs: Any) -> Self:
+        """Return a use case with its arguments, as it is marked."""
+        marked = getattr(use_case, "is_by_statements", False)
+        return cls(lambda session: use_case(session, *args, **kwargs), is_by_statements=marked)
+
     def begins(self) -> bool:
         """Tell whether the caller still waits; from now on the use case is run to its end."""
         if isinstance(self.future, Future):
@@ -72,11 +78,6 @@ def by_statements(use_case: F) -> F:
     """
     use_case.is_by_statements = True  # type: ignore[attr-defined] # functions take attributes
     return use_case
-
-
-def is_by_statements(use_case: Callable[..., Any]) -> bool:
-    """Tell whether a use case is marked so."""
-    return bool(getattr(use_case, "is_by_statements", False))
 
 
 def attempt_all(session: Session, group: Iterable[QueuedUseCase]) -> list[UseCaseResult]:

@@ -8,7 +8,7 @@ from typing import Final
 
 from sqlalchemy import MetaData
 
-from dispatcher.storage.database import unusable
+from dispatcher.storage.faults import unusable
 from dispatcher.storage.tables import METADATA
 from xwhep.errors.jobs import StorageFullError
 from xwhep.sql.schema import Schema

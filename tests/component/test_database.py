@@ -20,9 +20,10 @@ from sqlalchemy.exc import DBAPIError, IntegrityError
 from sqlmodel import Session, col, select
 
 from dispatcher.scheduling.matching import Requirement
-from dispatcher.storage.database import GROUP, Database
+from dispatcher.storage.database import Database
 from dispatcher.storage.orders import by_statements
 from dispatcher.storage.tables import METADATA, MatchClass
+from dispatcher.storage.turns import GROUP
 from dispatcher.usecases.access import announce
 from xwhep.errors.identity import ForbiddenError
 from xwhep.errors.jobs import StorageFullError, UnavailableError
@@ -422,7 +423,7 @@ async def test_without_threads_transactions_are_the_same(inline: Database) -> No
 async def test_without_threads_new_work_is_announced_after_the_commit(inline: Database, tmp_path: Path) -> None:
     seen: list[list[str]] = []
     beside = Database(tmp_path / "inline.sqlite", threaded=False)
-    inline.on_ready = lambda count: seen.append([str(count.total()), *beside.run_now(names)])
+    inline.announce_to(lambda count: seen.append([str(count.total()), *beside.run_now(names)]))
 
     def want(session: Session) -> None:
         write(session, "a")

@@ -131,7 +131,7 @@ class SimulatedDispatcher:
         ca = authority.create(world.new_uid(), world.now())
         self.services = Services(desk.database, BlobStore(folder / "blobs"), ca, KINDS, world=world)
         self._folder = folder / "server"
-        desk.database.on_ready = self.services.waiters.wake
+        desk.database.announce_to(self.services.waiters.wake)
 
     def housekeeping(self) -> list[Coroutine[Any, Any, None]]:
         """Return what the dispatcher does by itself."""
