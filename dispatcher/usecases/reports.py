@@ -50,7 +50,13 @@ _COUNT_FAULT: Final = PreparedWrite(
 def report(
     session: Session, kinds: Kinds, caller: Caller, ref: AttemptName, message: Report, *, now: datetime
 ) -> AttemptReply | XwhepError:
-    """Take what a run has found, as `report_all`; an error is returned, not raised: what is written stays."""
+    """Take what a run has found, as `report_all`; an error is returned, so that what is written stays.
+
+    Raises:
+        LeaseLostError: the attempt is not the host's, or has ended.
+        NotFoundError: attempts of its kind report nothing, or reports of this kind are not theirs.
+        FalseResultError: as its kind says.
+    """
     return report_all(session, kinds, caller, [(ref, message)], now=now)[0]
 
 

@@ -16,11 +16,11 @@ from typing import Any, Final
 
 from aiohttp import web
 from sqlalchemy import Engine, event
-from sqlmodel import Session
 
 from dispatcher import listener, server
 from dispatcher.routes import table
 from dispatcher.services import Services
+from dispatcher.storage.transactions import Transactions
 from xwhep.world import REAL
 
 
@@ -94,7 +94,7 @@ class Fuse:
         """Count the deeds of this process from now on; call it before a dispatcher is made."""
         if self._deed in {Deed.STATEMENT, Deed.COMMIT}:
             event.listen(Engine, "connect", self._trace)
-        event.listen(Session, "after_commit", self._note_commit)
+        self._watch_commits()
         for name in ("fsync", "replace"):
             setattr(os, name, self._around(getattr(os, name)))
         self._watch_requests()
@@ -107,9 +107,14 @@ class Fuse:
         if text == "COMMIT":
             self.burn(Deed.COMMIT)
 
-    def _note_commit(self, session: Session) -> None:
-        if not session.in_nested_transaction():
+    def _watch_commits(self) -> None:
+        commit = Transactions.commit
+
+        def counted(transactions: Transactions) -> None:
+            commit(transactions)
             self.burn(Deed.COMMITTED)
+
+        setattr(Transactions, "commit", counted)  # noqa: B010 - nobody else sees this process
 
     def _around(self, function: Callable[..., Any]) -> Callable[..., Any]:
         def counted(*args: Any, **named: Any) -> Any:
