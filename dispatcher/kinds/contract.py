@@ -15,12 +15,13 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any, ClassVar, NamedTuple, Protocol
+from typing import Any, ClassVar, Protocol
 from uuid import UUID
 
 from pydantic import BaseModel
 from sqlmodel import SQLModel
 
+from dispatcher.kinds.facts import AttemptFacts, BatchFacts, JobFacts
 from dispatcher.scheduling.matching import Profile, Requirement
 from xwhep.errors.base import XwhepError
 from xwhep.lifecycle import AttemptStatus, BatchStatus, Status
@@ -28,7 +29,7 @@ from xwhep.protocol.apps import Limits, RegisterApp, Target
 from xwhep.protocol.attempts import FinishAttempt, Report, Work
 from xwhep.protocol.base import Details, Request
 from xwhep.protocol.batches import SubmitBatch
-from xwhep.protocol.jobs import JobWork, SubmitJob
+from xwhep.protocol.jobs import SubmitJob
 
 # --- what hooks are given ---------------------------------------------------------------------------------------------
 
@@ -59,48 +60,6 @@ class OwnRows(Protocol):
     @property
     def job(self) -> Any:
         """The one beside the job."""
-
-
-class AttemptFacts(NamedTuple):
-    """Columns of an attempt, as they were read."""
-
-    job_uid: UUID
-    number: int
-    host_uid: UUID
-    leased_at: datetime
-    ended_at: datetime | None
-    status: AttemptStatus
-    result_digest: str | None  #: of the report that ended it, so that a repeated report is known
-    fraction: float | None
-    amount: int
-    amount_per_s: float
-
-    def changed(self, columns: Mapping[str, Any]) -> AttemptFacts:
-        """Return the attempt after these columns, of which there may be others, were set."""
-        return self._replace(**{name: value for name, value in columns.items() if name in self._fields})
-
-
-class JobFacts(NamedTuple):
-    """Columns of a job, as they were read."""
-
-    uid: UUID
-    app_uid: UUID
-    batch_uid: UUID | None
-    work: JobWork
-    limits: Limits
-    amount: int | None
-    status: Status
-    attempts_wanted: int
-    attempts_made: int
-
-
-class BatchFacts(NamedTuple):
-    """Columns of a batch, as they were read."""
-
-    uid: UUID
-    owner_uid: UUID
-    kind: str
-    match_class: Requirement | None
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,7 +10,8 @@ import sqlalchemy
 from sqlalchemy import bindparam
 from sqlmodel import Session, col
 
-from dispatcher.kinds.contract import AppKind, AttemptFacts, Case, JobFacts
+from dispatcher.kinds.contract import AppKind, Case
+from dispatcher.kinds.facts import AttemptFacts, JobFacts
 from dispatcher.kinds.registry import Kinds
 from dispatcher.storage.tables import App, Attempt, Job
 from dispatcher.usecases.own import OwnReader

@@ -12,7 +12,8 @@ import sqlalchemy
 from sqlalchemy import bindparam, exists, insert, update
 from sqlmodel import Session, col
 
-from dispatcher.kinds.contract import BatchFacts, Draw, JobFacts, Made, Own
+from dispatcher.kinds.contract import Draw, Made, Own
+from dispatcher.kinds.facts import BatchFacts, JobFacts
 from dispatcher.kinds.registry import Kinds
 from dispatcher.storage.tables import NEVER, Attempt, Batch, Job
 from dispatcher.usecases.cases import columns_of

@@ -12,7 +12,7 @@ import sqlalchemy
 from sqlalchemy import bindparam, tuple_, update
 from sqlmodel import Session, col, select
 
-from dispatcher.kinds.contract import AttemptFacts, JobFacts
+from dispatcher.kinds.facts import AttemptFacts, JobFacts
 from dispatcher.kinds.registry import Kinds
 from dispatcher.scheduling.leases import LEASE, believed_amount, lease_end, may_go_on
 from dispatcher.storage.member_tables import Host

@@ -12,7 +12,7 @@ import sqlalchemy
 from sqlalchemy import bindparam, exists, func, or_
 from sqlmodel import Session, col
 
-from dispatcher.kinds.contract import JobFacts
+from dispatcher.kinds.facts import JobFacts
 from dispatcher.scheduling.leases import FALSE_RESULTS_ALLOWED, LIVE_ATTEMPTS_ALLOWED, SAME_HOST_PAUSE
 from dispatcher.scheduling.queues import JobOrder, Queue
 from dispatcher.storage.member_tables import Host

@@ -12,7 +12,8 @@ import sqlalchemy
 from sqlalchemy import bindparam, insert
 from sqlmodel import Session, col, select
 
-from dispatcher.kinds.contract import AppKind, Case, Concluded, JobFacts
+from dispatcher.kinds.contract import AppKind, Case, Concluded
+from dispatcher.kinds.facts import JobFacts
 from dispatcher.kinds.registry import Kinds
 from dispatcher.storage.orders import by_statements
 from dispatcher.storage.tables import AppTarget, AttemptOutput, AttemptUpload
