@@ -19,7 +19,7 @@ from sqlmodel import Session
 
 from dispatcher.storage.faults import in_our_words, stopping
 from dispatcher.storage.orders import QueuedUseCase, Ready
-from dispatcher.storage.turns import Turns
+from dispatcher.storage.turns import WriteTurns
 from xwhep.errors.base import XwhepError
 from xwhep.errors.jobs import OverloadedError
 from xwhep.sql.sqlite import BEGUN_BY_DRIVER, open_engine
@@ -45,9 +45,9 @@ class Database:
         self._file = file
         self._engine = open_engine(file, connections=1)
         self._read_engine = open_engine(file, begin="BEGIN", connections=READERS + 1)
-        #: each of its statements sees what is committed then
+        #: without a transaction: each of its statements sees all commits before it
         self._glances = Session(self._read_engine.execution_options(**{BEGUN_BY_DRIVER: True}))
-        self._turns = Turns(file, self._engine, threaded=threaded)
+        self._turns = WriteTurns(file, self._engine, threaded=threaded)
         #: how many use cases of requests may wait for the writer; 0: any number
         self.most_waiting = 0
         self._readers = ThreadPoolExecutor(READERS, thread_name_prefix="reader") if threaded else None
@@ -73,8 +73,7 @@ class Database:
     async def run(self, use_case: UseCase[P, T], /, *args: P.args, **kwargs: P.kwargs) -> T:
         """Run a use case in a transaction and return its value once the transaction is on disk.
 
-        It takes milliseconds at most; for others there is `run_long`. For what the dispatcher does by itself, which is
-        never refused, there are `run_own` and `run_own_long`.
+        It takes milliseconds at most: others wait meanwhile. The dispatcher's own are never refused: `run_own`.
 
         Raises:
             OverloadedError: too many wait already.
@@ -82,21 +81,9 @@ class Database:
         self._check_room()
         return await self.run_own(use_case, *args, **kwargs)
 
-    async def run_long(self, use_case: UseCase[P, T], /, *args: P.args, **kwargs: P.kwargs) -> T:
-        """Do the same with a use case that may take long."""
-        self._check_room()
-        return await self.run_own_long(use_case, *args, **kwargs)
-
     async def run_own(self, use_case: UseCase[P, T], /, *args: P.args, **kwargs: P.kwargs) -> T:
         """Do the same as `run`, however many wait."""
         order = QueuedUseCase.of(use_case, *args, **kwargs)
-        result: T = await self._ordered(order)
-        return result
-
-    async def run_own_long(self, use_case: UseCase[P, T], /, *args: P.args, **kwargs: P.kwargs) -> T:
-        """Do the same as `run_long`, however many wait."""
-        order = QueuedUseCase.of(use_case, *args, **kwargs)
-        order.is_long = True
         result: T = await self._ordered(order)
         return result
 

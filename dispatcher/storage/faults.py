@@ -1,4 +1,4 @@
-"""What is told of a database that cannot be used."""
+"""The errors of a database that cannot be used."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from xwhep.sql.sqlite import translated
 
 
 def in_our_words(file: Path) -> translated:
-    """Return a context in which what SQLite reports of a file is raised as errors of ours."""
+    """Return a context that raises SQLite's errors about a file as errors of ours."""
     return translated(file, StorageFullError, unusable)
 
 

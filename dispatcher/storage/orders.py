@@ -46,7 +46,6 @@ class QueuedUseCase:
 
     work: Callable[[Session], Any]
     future: Future[Any] | asyncio.Future[Any] = field(default_factory=Future)
-    is_long: bool = False
     is_by_statements: bool = False  #: it adds no object to the session
 
     @classmethod

@@ -2,7 +2,7 @@
 
 To open a session, to begin and to commit by SQLAlchemy costs half a millisecond a transaction; the driver needs a
 twentieth of it. So the session stays open, and its transaction, as SQLAlchemy sees it, never ends: what begins and ends
-is the driver's. After one that fails all is opened anew.
+is the driver's. After one that fails session and connection are opened anew.
 """
 
 from __future__ import annotations
@@ -52,11 +52,11 @@ class Transactions:
         self._session.flush()
         _COMMIT.one(self._session)
 
-    def close(self) -> None:
-        """Let go of the connection; what is not committed is taken back."""
+    def drop(self) -> None:
+        """Take back what was begun, by closing the connection: to roll back on a broken one may fail in its turn."""
         session, self._session, self._waits = self._session, None, None
         if session is not None:
-            session.close()
+            session.invalidate()
 
     def _opened(self) -> Session:
         if self._session is None:

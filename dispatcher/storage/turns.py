@@ -1,10 +1,10 @@
-"""Turns at the one write transaction: who has the turn runs what waits, and commits it all at once.
+"""Turns at the one write transaction: a turn runs all use cases that wait, and commits them at once.
 
-A server's event loop, once it is named in `serve`, takes turns itself: it begins, runs what waits, and leaves the
-commit, which waits for the disk, to the writer's thread. There it would be slow to run use cases: SQLite gives up
-Python's lock at each step of a statement, and in a thread beside a busy loop a use case would wait for that lock some
-fifty times, milliseconds each. What may wait long does run there, since the loop must not: a long use case, and a
-transaction that begins while another process writes.
+A server's event loop, once it is named in `serve`, takes turns itself: it begins, runs the use cases, and leaves the
+commit, which waits for the disk, to the writer's thread. To run use cases there would be slow: SQLite gives up Python's
+lock at each step of a statement, and in a thread beside a busy loop a use case would wait for that lock some fifty
+times, milliseconds each. A transaction that begins while another process writes does run there, since it may wait for
+seconds, and the loop must not.
 """
 
 from __future__ import annotations
@@ -32,20 +32,20 @@ from xwhep.sql.sqlite import DATA_VERSION
 GROUP: Final = 64
 
 
-class Turns:
+class WriteTurns:
     """The use cases that wait for the write transaction of a file, and whose turn it is."""
 
     def __init__(self, file: Path, engine: Engine, *, threaded: bool) -> None:
         """Begin without any; if not `threaded`, whoever orders a use case takes a turn at once."""
         self._file = file
-        self._orders: deque[QueuedUseCase] = deque()  #: what waits for the next turn
+        self._orders: deque[QueuedUseCase] = deque()  #: those that wait for the next turn
         self._turn = threading.Lock()  #: held from before a transaction begins until after its end
         self._steps: queue.SimpleQueue[Callable[[], None] | None] = queue.SimpleQueue()  #: of the writer's thread
         self._closing = threading.Lock()  # held to order and to close: no order slips in behind the last
         self.is_closed = False
         self._running: int | None = None  #: the thread that runs use cases now
         self.loop: asyncio.AbstractEventLoop | None = None  #: that takes turns
-        #: called in the writer's thread with the attempts that became wanted by what was just committed
+        #: called in the writer's thread with the attempts that became wanted by each commit
         self.on_ready: Callable[[Ready], None] = lambda _: None
         self._memory = UseCaseMemory()
         self._transactions = Transactions(engine, {MEMORY: self._memory})
@@ -78,18 +78,18 @@ class Turns:
         self._offer()
 
     def close(self) -> None:
-        """Finish what was ordered, then let go of the connection; what is ordered later is refused."""
+        """Run the use cases that wait, then close the connection; later ones are refused."""
         with self._closing:
             self.is_closed = True
         if self._writer is not None:
             self._steps.put(None)
             self._writer.join()
-        self._transactions.close()
+        self._transactions.drop()
 
     # --- whose turn it is
 
     def _offer(self) -> None:
-        """Let somebody take a turn who may; nothing comes of it while another turn is under way."""
+        """Let the loop or the writer's thread take a turn; while another is under way, they leave it at that."""
         if self._writer is None:
             self._take()
             return
@@ -116,11 +116,11 @@ class Turns:
             self._run(group)
 
     def _take_in_loop(self) -> None:
-        """Run what waits in the loop's thread; what takes long there is left to the writer's."""
+        """Run what waits, in the loop's thread; the commit, or all if another process writes, is for the writer's."""
         if not (group := self._begun()):
             return
         try:
-            session = None if any(order.is_long for order in group) else self._begin(wait=False)
+            session = self._begin(wait=False)
             step = partial(self._run, group) if session is None else self._commit_of(group, session)
         except BaseException as failure:  # noqa: BLE001 - each of them must hear of it
             step = partial(self._fail, group, failure)
@@ -176,7 +176,7 @@ class Turns:
             self._end(group, answers)
 
     def _fail(self, group: list[QueuedUseCase], failure: BaseException) -> None:
-        self._transactions.close()
+        self._transactions.drop()
         self._memory.forget()
         self._end(group, [UseCaseResult(None, failure)] * len(group))
 
@@ -184,12 +184,12 @@ class Turns:
         """Answer whoever waits, and let the next take a turn."""
         self._turn.release()
         ready = sum((answer.ready for answer in answers if answer.ready), Counter())
-        if ready:
-            self.on_ready(ready)
         in_loop = [pair for pair in zip(group, answers, strict=True) if tell_here(*pair)]
-        if in_loop:
-            loop = next(order.future.get_loop() for order, _ in in_loop if isinstance(order.future, asyncio.Future))
-            with contextlib.suppress(RuntimeError):  # it is closed: nobody waits there any more
+        with contextlib.suppress(RuntimeError):  # the loop is closed: nobody waits there any more
+            if ready:
+                self.on_ready(ready)
+            if in_loop:
+                loop = next(order.future.get_loop() for order, _ in in_loop if isinstance(order.future, asyncio.Future))
                 loop.call_soon_threadsafe(tell_all, in_loop)
         if self._orders:
             self._offer()

@@ -25,6 +25,7 @@ from dispatcher.storage.orders import by_statements
 from dispatcher.storage.tables import METADATA, MatchClass
 from dispatcher.storage.turns import GROUP
 from dispatcher.usecases.access import announce
+from tests.support.locking import another_writes
 from xwhep.errors.identity import ForbiddenError
 from xwhep.errors.jobs import StorageFullError, UnavailableError
 from xwhep.sql.prepared import PreparedWrite
@@ -82,12 +83,17 @@ async def held(database: Database) -> tuple[Gate, asyncio.Task[None]]:
     return gate, task
 
 
-async def held_long(database: Database) -> tuple[Gate, asyncio.Task[None]]:
-    """Do the same with the writer of a loop, which itself goes on."""
-    gate = Gate()
-    task = asyncio.create_task(database.run_long(gate))
-    assert await asyncio.to_thread(gate.entered.wait, 30)
-    return gate, task
+@contextlib.asynccontextmanager
+async def a_turn_that_waits(database: Database, tmp_path: Path) -> AsyncIterator[None]:
+    """Let another process write, and a turn wait for it in the writer's thread, so that others gather behind it."""
+    with another_writes(tmp_path / "grid.sqlite"):
+        task = asyncio.create_task(database.run(thread))
+        await asyncio.sleep(0)
+        async with asyncio.timeout(30):
+            while database.waiting:  # noqa: ASYNC110 - nobody is told
+                await asyncio.sleep(0.001)
+        yield
+    assert await task != threading.get_ident(), "a transaction that is waited for begins in the writer's thread"
 
 
 def limit(session: Session) -> None:
@@ -188,16 +194,14 @@ async def test_a_reader_hears_an_error_that_is_returned(database: Database) -> N
         await database.read(lambda _session: KeyUsedError())
 
 
-async def test_a_glance_waits_for_nobody_and_sees_what_is_committed(serving: Database) -> None:
+async def test_a_glance_waits_for_nobody_and_sees_what_is_committed(serving: Database, tmp_path: Path) -> None:
     await serving.run(write, "a")
     assert serving.glance(names) == ["a"]
-    gate, task = await held_long(serving)
-    later = asyncio.create_task(serving.run(write, "b"))
-    await asyncio.sleep(0)
+    async with a_turn_that_waits(serving, tmp_path):
+        later = asyncio.create_task(serving.run(write, "b"))
+        await asyncio.sleep(0)
+        assert serving.glance(names) == ["a"]
 
-    assert serving.glance(names) == ["a"]
-    gate.open.set()
-    await task
     await later
     assert serving.glance(names) == ["a", "b"]
 
@@ -284,13 +288,9 @@ def write_by_statement_and_fail(session: Session, name: str) -> None:
     raise ForbiddenError("user", "do this")
 
 
-async def test_use_cases_run_in_the_loops_thread_and_long_ones_beside_it(serving: Database) -> None:
-    here = threading.get_ident()
-
-    assert await serving.run(thread) == here
-    assert await serving.run_long(thread) != here
-    assert list(await asyncio.gather(serving.run(write, "a"), serving.run_long(write, "b"))) == ["a", "b"]
-    assert await serving.read(names) == ["a", "b"]
+async def test_use_cases_run_in_the_loops_thread(serving: Database) -> None:
+    assert await serving.run(thread) == threading.get_ident()
+    assert await asyncio.to_thread(serving.run_now, thread) == threading.get_ident()
 
 
 @pytest.mark.parametrize("kept", [write, write_by_statement])
@@ -329,54 +329,67 @@ async def test_a_use_case_sees_what_statements_before_it_have_changed(serving: D
     assert answers == ["before", 1, "after"]
 
 
-async def test_a_caller_in_a_loop_that_gave_up_changes_nothing(serving: Database) -> None:
-    gate, task = await held_long(serving)
-    given_up = asyncio.create_task(serving.run(write, "given up"))
-    await asyncio.sleep(0)
-    given_up.cancel()
-    await asyncio.gather(given_up, return_exceptions=True)
-    gate.open.set()
-    await task
+async def test_a_caller_in_a_loop_that_gave_up_changes_nothing(serving: Database, tmp_path: Path) -> None:
+    async with a_turn_that_waits(serving, tmp_path):
+        given_up = asyncio.create_task(serving.run(write, "given up"))
+        await asyncio.sleep(0)
+        given_up.cancel()
+        await asyncio.gather(given_up, return_exceptions=True)
 
     assert await serving.run(write, "later") == "later"
     assert await serving.read(names) == ["later"]
 
 
 async def test_a_full_disk_is_said_in_a_loop_too(serving: Database) -> None:
-    await serving.run_long(limit)
+    await serving.run(limit)
     with pytest.raises(StorageFullError):
         await serving.run(write_by_statement, "x" * 1_000_000)
-    await serving.run_long(relax)
+    await serving.run(relax)
 
     assert await serving.run(write_by_statement, "after") == "after"
     assert await serving.read(names) == ["after"]
 
 
 async def test_a_loop_goes_on_while_another_process_writes(serving: Database, tmp_path: Path) -> None:
-    with contextlib.closing(sqlite3.connect(tmp_path / "grid.sqlite", isolation_level=None)) as beside:
-        beside.execute("BEGIN IMMEDIATE")
-        order = asyncio.create_task(serving.run(thread))
+    with another_writes(tmp_path / "grid.sqlite") as beside:
+        order = asyncio.create_task(serving.run(names))
         for _ in range(30):  # were the loop to wait, this would take until the other gave up
             await asyncio.sleep(0.01)
-        early = order.done()
+        assert not order.done()
         beside.execute("INSERT INTO match_classes (requirement) VALUES ('beside')")
         beside.execute("COMMIT")
 
-    assert not early
-    assert await order != threading.get_ident(), "a transaction that is waited for begins in the writer's thread"
+    assert await order == ["beside"]
     assert await serving.run(thread) == threading.get_ident()
-    assert await serving.read(names) == ["beside"]
 
 
-async def test_what_is_ordered_while_a_turn_is_under_way_shares_the_next(serving: Database) -> None:
-    gate, task = await held_long(serving)
-    orders = [asyncio.create_task(serving.run(write, f"{i:03}")) for i in range(2 * GROUP + 1)]
-    await asyncio.sleep(0.05)
-    gate.open.set()
-    await task
+async def test_what_is_ordered_while_a_turn_is_under_way_shares_the_next(serving: Database, tmp_path: Path) -> None:
+    async with a_turn_that_waits(serving, tmp_path):
+        orders = [asyncio.create_task(serving.run(write, f"{i:03}")) for i in range(2 * GROUP + 1)]
+        await asyncio.sleep(0)
+        assert serving.waiting == 2 * GROUP + 1
 
     assert await asyncio.gather(*orders) == [f"{i:03}" for i in range(2 * GROUP + 1)]
     assert serving.waiting == 0
+
+
+@pytest.mark.parametrize("served", [True, False])
+async def test_a_connection_that_breaks_costs_no_later_use_case(database: Database, *, served: bool) -> None:
+    """Not even to roll back is possible on it."""
+
+    def break_it(session: Session) -> None:
+        write(session, "lost")
+        connection: Any = session.connection().connection.dbapi_connection
+        connection.close()
+
+    if served:
+        database.serve(asyncio.get_running_loop())
+    with pytest.raises(DBAPIError):
+        await database.run(break_it)
+
+    assert await database.run(write, "later") == "later"
+    assert await database.read(names) == ["later"]
+    await database.stop_serving()
 
 
 async def test_a_loop_that_was_left_is_not_waited_for(database: Database) -> None:

@@ -4,11 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import threading
 from collections.abc import AsyncIterator
 from pathlib import Path
-
-from sqlmodel import Session
 
 from dispatcher.admission import PeerBounds
 from dispatcher.housekeeping import tend_leases
@@ -16,6 +13,7 @@ from dispatcher.storage.database import RETRY_AFTER_S
 from tests.support.desk import poll_request
 from tests.support.grid import GridUnderTest, a_grid
 from tests.support.kinds import NATIVE
+from tests.support.locking import another_writes
 from tests.support.raw import Answer, raw_client
 from xwhep.errors.jobs import OverloadedError
 from xwhep.protocol.attempts import Exchange
@@ -28,21 +26,17 @@ AN_END = {"ends": [{"job_uid": "0190f3c2-8a4e-7b1d-9c3f-2e5d6a7b8c9d", "attempt"
 
 
 @contextlib.asynccontextmanager
-async def a_slow_disk(grid: GridUnderTest) -> AsyncIterator[None]:
-    """Hold the writer: what comes meanwhile waits."""
-    entered, go_on = threading.Event(), threading.Event()
-
-    def hold(_session: Session) -> None:
-        entered.set()
-        assert go_on.wait(60)
-
-    holding = asyncio.create_task(grid.services.database.run_own_long(hold))
-    assert await asyncio.to_thread(entered.wait, 60)
-    try:
+async def a_busy_database(grid: GridUnderTest) -> AsyncIterator[None]:
+    """Let another process write, and a turn wait for it: what comes meanwhile waits too."""
+    database = grid.services.database
+    with another_writes(grid.installation.database):
+        waiting = asyncio.create_task(database.run_own(lambda _session: None))
+        await asyncio.sleep(0)
+        async with asyncio.timeout(60):
+            while database.waiting:  # noqa: ASYNC110 - nobody is told
+                await asyncio.sleep(0.001)
         yield
-    finally:
-        go_on.set()
-        await holding
+    await waiting
 
 
 async def until_wait(grid: GridUnderTest, count: int) -> None:
@@ -62,7 +56,7 @@ async def test_a_request_too_many_is_told_when_to_come_back(tmp_path: Path) -> N
         raw_client(grid, await grid.member(Role.HOST, "bob")) as bob,
     ):
         assert (await bob.ask("POST", "/v1/exchange", json=AN_END)).status == 200
-        async with a_slow_disk(grid):
+        async with a_busy_database(grid):
             orders = fill(grid)
             await until_wait(grid, BOUND)
             async with bob.session.post("/v1/exchange", json=AN_END) as refused:
@@ -82,7 +76,7 @@ async def test_a_request_too_many_is_told_when_to_come_back(tmp_path: Path) -> N
 async def test_a_worker_hears_how_long_to_wait(tmp_path: Path) -> None:
     async with a_grid(tmp_path, bounds=PeerBounds(waiting=BOUND)) as grid, grid.host("bob") as bob:
         assert await bob.lease(poll_request(NATIVE, wait_s=0)) is None
-        async with a_slow_disk(grid):
+        async with a_busy_database(grid):
             orders = fill(grid)
             await until_wait(grid, BOUND)
             refusals = await asyncio.gather(
@@ -99,7 +93,7 @@ async def test_a_worker_hears_how_long_to_wait(tmp_path: Path) -> None:
 async def test_housekeeping_is_never_refused(tmp_path: Path) -> None:
     async with a_grid(tmp_path, bounds=PeerBounds(waiting=BOUND)) as grid:
         services = grid.services
-        async with a_slow_disk(grid):
+        async with a_busy_database(grid):
             orders = fill(grid)
             await until_wait(grid, BOUND)
             services.heard.note_host(grid.administrator().member.uid, services.now())
@@ -119,7 +113,7 @@ async def test_one_user_who_keeps_the_queue_full_keeps_nobody_else_out(tmp_path:
         await bob.exchange(Exchange.model_validate(AN_END))
         eve = await grid.member(Role.HOST, "eve")
         ways = [await stack.enter_async_context(raw_client(grid, eve)) for _ in range(2 * BOUND)]
-        async with a_slow_disk(grid):
+        async with a_busy_database(grid):
             floods = [asyncio.create_task(way.ask("POST", "/v1/exchange", json=AN_END)) for way in ways]
             await until_wait(grid, BOUND // 4)
             said = asyncio.create_task(bob.exchange(Exchange.model_validate(AN_END)))

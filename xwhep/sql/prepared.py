@@ -134,14 +134,21 @@ class _Cursor:
         self._statement = statement
 
     def __enter__(self) -> Any:
-        self._cursor = self._driver.connection.cursor()
+        try:
+            self._cursor = self._driver.connection.cursor()
+        except self._driver.faults as error:
+            raise self._as_sqlalchemys(error) from error
         return self._cursor
 
     def __exit__(self, _kind: object, error: BaseException | None, _trace: object) -> None:
         self._cursor.close()
         if isinstance(error, self._driver.faults):
-            options: Any = {"hide_parameters": True, "dialect": self._driver.dialect}
-            raise DBAPIError.instance(self._statement, None, error, self._driver.faults, **options) from error
+            raise self._as_sqlalchemys(error) from error
+
+    def _as_sqlalchemys(self, error: Exception) -> BaseException:
+        options: Any = {"hide_parameters": True, "dialect": self._driver.dialect}
+        found: BaseException = DBAPIError.instance(self._statement, None, error, self._driver.faults, **options)
+        return found
 
 
 class PreparedWrite(Prepared):
