@@ -17,9 +17,10 @@ from pathlib import Path
 from statistics import median
 from typing import Final
 
+from tests.bench.alone import run_alone
 from tests.bench.dispatcher_grid import LoadedGrid, a_loaded_grid
 from tests.bench.filling import fill_batch, has_open_jobs
-from tests.bench.lists import Act, a_batch, after, p99_ms, run_alone, timed
+from tests.bench.lists import Act, a_batch, after, p99_ms, timed
 from tests.bench.wire import Wire
 from tests.support.content import register
 from xwhep.client.connection import Connection

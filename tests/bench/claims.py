@@ -19,8 +19,8 @@ from typing import Final
 from dispatcher.scheduling.matching import Requirement
 from dispatcher.usecases import giving
 from dispatcher.usecases.giving import Asker
+from tests.bench.alone import run_alone
 from tests.bench.filling import fill_jobs
-from tests.bench.lists import run_alone
 from tests.support.desk import Desk, poll_request
 from tests.support.kinds import KINDS, NATIVE
 from xwhep.protocol.base import Cpu, Os

@@ -5,13 +5,10 @@
 
 from __future__ import annotations
 
-import argparse
 import asyncio
-import json
-import tempfile
 from pathlib import Path
 
-from dispatcher.loops import new_event_loop
+from tests.bench.alone import run_alone
 from tests.bench.crowd import IDENTITIES, PATIENCE_S, a_crowd, share_of_core
 from tests.bench.dispatcher_grid import LoadedGrid, a_loaded_grid
 from xwhep.client.connection import Connection
@@ -60,13 +57,5 @@ async def submit(grid: LoadedGrid, count: int) -> None:
             await OwnerClient(connection).submit_jobs(SubmitJobs(jobs=jobs))
 
 
-def main() -> None:
-    """Measure, and print one JSON object."""
-    arguments = argparse.ArgumentParser(description=__doc__)
-    arguments.add_argument("--quick", action="store_true", help="a tenth of the workers, for a shorter time")
-    with tempfile.TemporaryDirectory() as folder, asyncio.Runner(loop_factory=new_event_loop) as runner:
-        print(json.dumps(runner.run(measure(Path(folder), quick=arguments.parse_args().quick))))
-
-
 if __name__ == "__main__":
-    main()
+    run_alone(measure, __doc__)

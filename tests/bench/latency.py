@@ -14,8 +14,8 @@ from pathlib import Path
 from statistics import median
 from typing import Final
 
+from tests.bench.alone import run_alone
 from tests.bench.dispatcher_grid import LoadedGrid, a_loaded_grid
-from tests.bench.lists import run_alone
 from tests.support.namespaces import HAS_NAMESPACES, REFUSED
 from tests.support.workers import PATIENCE_S, a_worker_process, register_script
 from worker.config import Folders

@@ -6,18 +6,15 @@ line is one JSON object.
 
 from __future__ import annotations
 
-import argparse
 import asyncio
-import json
-import os
-import tempfile
 import time
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from pathlib import Path
 from statistics import median
 from typing import Any, Final, TypeAlias
 
-from tests.bench.dispatcher_grid import DISPATCHER_CPU, LoadedGrid, a_loaded_grid
+from tests.bench.alone import run_alone
+from tests.bench.dispatcher_grid import LoadedGrid, a_loaded_grid
 from tests.bench.filling import fill_jobs
 from tests.bench.wire import Wire
 from xwhep.world import REAL
@@ -139,19 +136,6 @@ async def measure(folder: Path, *, quick: bool) -> dict[str, float]:
         "heartbeat_p99_ms": round(alone_ms, 1),
         "heartbeat_p99_beside_lists_ms": round(beside_ms, 1),
     }
-
-
-def run_alone(measured: Callable[..., Awaitable[Mapping[str, float | None]]], description: str | None) -> None:
-    """Measure in a folder that goes away, apart from the dispatcher's processor; print the results in one line."""
-    arguments = argparse.ArgumentParser(description=description)
-    arguments.add_argument("--quick", action="store_true", help="fewer rows, fewer and shorter rounds")
-    os.sched_setaffinity(0, os.sched_getaffinity(0) - {DISPATCHER_CPU} or {DISPATCHER_CPU})
-
-    async def measure_once() -> Mapping[str, float | None]:
-        with tempfile.TemporaryDirectory() as folder:
-            return await measured(Path(folder), **vars(arguments.parse_args()))
-
-    print(json.dumps(asyncio.run(measure_once())))
 
 
 if __name__ == "__main__":

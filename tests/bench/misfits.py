@@ -16,10 +16,10 @@ from pathlib import Path
 from statistics import median
 from typing import Final
 
+from tests.bench.alone import run_alone
 from tests.bench.bulk import submit
 from tests.bench.crowd import IDENTITIES, LINUX, a_crowd, share_of_core
 from tests.bench.dispatcher_grid import LoadedGrid, a_loaded_grid
-from tests.bench.lists import run_alone
 from tests.bench.wire import Wire
 from tests.support.content import put
 from xwhep.client.connection import Connection

@@ -20,8 +20,8 @@ from worker.vanity import cache
 if "numba" not in sys.modules:
     cache.activate(cache.default_root())
 
+from tests.bench.alone import run_alone
 from tests.bench.dispatcher_grid import LoadedGrid, a_loaded_grid
-from tests.bench.lists import run_alone
 from tests.bench.wire import Wire
 from worker.vanity.choice import choose_kernel
 from worker.vanity.engine import UnitSearch

@@ -5,15 +5,12 @@
 
 from __future__ import annotations
 
-import argparse
 import asyncio
 import contextlib
-import json
-import tempfile
 import time
 from pathlib import Path
 
-from dispatcher.loops import new_event_loop
+from tests.bench.alone import run_alone
 from tests.bench.crowd import IDENTITIES, a_crowd
 from tests.bench.dispatcher_grid import a_loaded_grid
 from tests.bench.idle import submit
@@ -41,13 +38,5 @@ async def measure(folder: Path, *, quick: bool) -> dict[str, float]:
     return found
 
 
-def main() -> None:
-    """Measure, and print one JSON object."""
-    arguments = argparse.ArgumentParser(description=__doc__)
-    arguments.add_argument("--quick", action="store_true", help="a tenth of the workers")
-    with tempfile.TemporaryDirectory() as folder, asyncio.Runner(loop_factory=new_event_loop) as runner:
-        print(json.dumps(runner.run(measure(Path(folder), quick=arguments.parse_args().quick))))
-
-
 if __name__ == "__main__":
-    main()
+    run_alone(measure, __doc__)
