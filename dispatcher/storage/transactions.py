@@ -47,13 +47,13 @@ class Transactions:
         return session
 
     def commit(self) -> None:
-        """Commit what was begun; when this returns, it is on the disk."""
+        """Commit the transaction; when this returns, it is on the disk."""
         assert self._session is not None, "it was begun"
         self._session.flush()
         _COMMIT.one(self._session)
 
     def drop(self) -> None:
-        """Take back what was begun, by closing the connection: to roll back on a broken one may fail in its turn."""
+        """Take the transaction back by closing its connection: to roll back on a broken one may fail in its turn."""
         session, self._session, self._waits = self._session, None, None
         if session is not None:
             session.invalidate()
