@@ -277,8 +277,9 @@ async def test_what_goes_wrong_in_a_search_is_told_without_the_volunteers_folder
 
         async with a_worker(await enrol(grid, tmp_path / "bob"), "vanity"):
             await eventually(is_lost)
-        (summary, *_) = [job async for job in alice.jobs(status=Status.ERROR, batch_uid=uid)]
-        job = await alice.job(summary.uid)
+            # Now, because the stop of the worker ends one more unit, for a reason of its own.
+            (summary, *_) = [job async for job in alice.jobs(status=Status.ERROR, batch_uid=uid)]
+            job = await alice.job(summary.uid)
 
     assert job.attempts[0].reason == "the machine could not do it (search-failed): its own log says why"
     assert str(tmp_path / "nowhere") in caplog.text
