@@ -81,9 +81,10 @@ class Document(TypeDecorator[ValueT], Generic[ValueT]):
         parse_once = lru_cache(maxsize=_REMEMBERED)(parse)
         return lambda raw: parse_once(raw) if isinstance(raw, str) and len(raw) <= _SHORT else parse(raw)
 
-    def process_bind_param(self, value: ValueT | None, dialect: Dialect) -> Any:  # noqa: ARG002 - signature
-        """Return plain JSON values."""
-        return None if value is None else self._adapter.dump_python(value, mode="json")
+    def bind_processor(self, dialect: Dialect) -> Callable[[ValueT | None], str | None]:  # noqa: ARG002 - signature
+        """Return what makes JSON of a value; the standard library takes several times as long for many."""
+        dump = self._adapter.dump_json
+        return lambda value: None if value is None else dump(value).decode()
 
     def process_result_value(self, value: Any | None, dialect: Dialect) -> ValueT | None:  # noqa: ARG002 - signature
         """Return the value."""
