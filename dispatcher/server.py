@@ -93,7 +93,7 @@ async def running(
             try:
                 await services.database.stop_serving()
             finally:
-                services.database.close()
+                services.close()
 
 
 @contextlib.asynccontextmanager

@@ -3,8 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from datetime import datetime
+from functools import partial
+from typing import ParamSpec, TypeVar
 from uuid import UUID
 from weakref import WeakValueDictionary
 
@@ -20,6 +24,9 @@ from dispatcher.storage.database import Database
 from dispatcher.wakeups import Waiters
 from dispatcher.wrong_tokens import WrongTokens
 from xwhep.world import REAL, World
+
+P = ParamSpec("P")
+T = TypeVar("T")
 
 
 @dataclass(slots=True)
@@ -40,6 +47,8 @@ class Services:
     uploads: WeakValueDictionary[tuple[UUID, int], asyncio.Lock] = field(default_factory=WeakValueDictionary)
     #: held by whoever reads a JSON body of an identity
     bodies: WeakValueDictionary[UUID, asyncio.Semaphore] = field(default_factory=WeakValueDictionary)
+    #: one thread: of Python's lock it leaves the loop at least a half
+    calculations: ThreadPoolExecutor = field(default_factory=partial(ThreadPoolExecutor, 1, "calculations"))
     wrong_tokens: WrongTokens = field(init=False)
     polls: Holds[UUID] = field(init=False)
     peers: Peers = field(init=False)
@@ -53,6 +62,16 @@ class Services:
     def now(self) -> datetime:
         """Return the time, aware, in UTC."""
         return self.world.now()
+
+    async def aside(self, function: Callable[P, T], /, *args: P.args, **kwargs: P.kwargs) -> T:
+        """Run a function that takes milliseconds and touches nothing shared, while the loop serves others."""
+        call = partial(function, *args, **kwargs)
+        return await asyncio.get_running_loop().run_in_executor(self.calculations, call)
+
+    def close(self) -> None:
+        """Finish what was ordered of the database, then let go of it, and of the threads."""
+        self.database.close()
+        self.calculations.shutdown()
 
 
 SERVICES = web.AppKey("services", Services)

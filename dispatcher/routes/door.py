@@ -31,6 +31,8 @@ MAX_BODY_BYTES: Final = 1024 * 1024
 #: of a caller without a certificate, who has nothing to send but a key; also so that many hold little memory
 MAX_STRANGERS_BODY_BYTES: Final = 64 * 1024
 MAX_DEPTH: Final = 32
+#: a body up to this size is parsed at once: a millisecond or so; a longer one beside the loop
+SHORT_BODY_BYTES: Final = 16 * 1024
 JSON: Final = "application/json"
 #: seconds within which a request's body must be here, whole
 BODY_S: Final = 30.0
@@ -65,8 +67,10 @@ class Call:
         """Return a parameter of the query; None if it is not there."""
         return self.request.query.get(name)
 
-    async def body(self, shape: Any, limit_bytes: int = MAX_BODY_BYTES) -> Any:
-        """Return the JSON body as `shape`, a message or a union of messages.
+    async def body(
+        self, shape: Any, limit_bytes: int = MAX_BODY_BYTES, *, made: Callable[[Any], Any] = lambda message: message
+    ) -> Any:
+        """Return the JSON body as `shape`, a message or a union of messages, or what is `made` of that.
 
         Raises:
             TooLargeError, BadRequestError, InvalidFieldError: it is none.
@@ -74,8 +78,9 @@ class Call:
         if self.request.content_type != JSON:  # a browser sends that to another site only if the site agrees
             raise BadRequestError(f"the body must be JSON; send it with Content-Type: {JSON}")
         raw = await self._read(limit_bytes)
-        check_depth(raw)
-        return validated(shape, raw)
+        if len(raw) <= SHORT_BODY_BYTES:
+            return made(_parsed(shape, raw))
+        return await self.services.aside(lambda: made(_parsed(shape, raw)))
 
     async def _read(self, limit_bytes: int) -> bytes:
         """Return the body; of one identity only a few are on their way at the same time, the others wait.
@@ -228,6 +233,11 @@ async def read_body(request: web.Request, limit_bytes: int, world: World) -> byt
         raise BadRequestError(f"the request's body did not arrive within {BODY_S:.0f} seconds") from error
     except web.HTTPRequestEntityTooLarge as error:
         raise TooLargeError("the request's body", limit_bytes) from error
+
+
+def _parsed(shape: Any, raw: bytes) -> Any:
+    check_depth(raw)
+    return validated(shape, raw)
 
 
 def check_depth(raw: bytes) -> None:

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import asyncio
-
 from aiohttp import web
 
 from dispatcher.routes import content
 from dispatcher.routes.door import CONTENT, Call, Route, render, serve
 from dispatcher.usecases import batches, jobs
+from dispatcher.usecases.submissions import BatchSubmission, Submission
 from xwhep.errors.requests import InvalidFieldError, NotFoundError
 from xwhep.ids import parse_uid
 from xwhep.lifecycle import Status
@@ -23,9 +22,9 @@ TABLE: list[Route] = []
 @serve(TABLE, "POST", "/v1/jobs", OWNERS, takes=SubmitJobs, gives=JobsView)
 async def submit(call: Call) -> web.Response:
     """Submit jobs: all of them or none."""
-    message: SubmitJobs = await call.body(SubmitJobs)
+    submission = await call.body(SubmitJobs, made=lambda message: Submission.of(message.jobs))
     services = call.services
-    reply = await services.database.run(jobs.submit, services.kinds, call.caller, message.jobs, now=services.now())
+    reply = await services.database.run(jobs.submit, services.kinds, call.caller, submission, now=services.now())
     return render(reply, status=201)
 
 
@@ -77,8 +76,8 @@ async def submit_batch(call: Call) -> web.Response:
     services = call.services
     message: SubmitBatch = await call.body(services.kinds.submit_batch())
     source = services.kinds.sources[message.kind]
-    begun = await asyncio.to_thread(source.begin, message, services.world.randbelow)
-    batch = await services.database.run(batches.submit, services.kinds, call.caller, message, begun, now=services.now())
+    submission = await services.aside(BatchSubmission.of, source, message, services.world.randbelow)
+    batch = await services.database.run(batches.submit, services.kinds, call.caller, submission, now=services.now())
     return render(batch, status=201)
 
 

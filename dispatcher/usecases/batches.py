@@ -14,15 +14,16 @@ from dispatcher.kinds.contract import Begun, Shown
 from dispatcher.kinds.registry import Kinds
 from dispatcher.storage.tables import Attempt, Batch, Job
 from dispatcher.usecases import jobs, ready
-from dispatcher.usecases.access import body_digest, load_own, page, repeated
+from dispatcher.usecases.access import load_own, page, repeated
 from dispatcher.usecases.counts import counts_of
 from dispatcher.usecases.own import own_rows
 from dispatcher.usecases.slices import end_batch
+from dispatcher.usecases.submissions import BatchSubmission
 from xwhep.errors.identity import ForbiddenError
 from xwhep.errors.requests import IllegalTransitionError
 from xwhep.lifecycle import BatchStatus, Event, Status
 from xwhep.protocol.base import Details, Page
-from xwhep.protocol.batches import BatchView, SubmitBatch
+from xwhep.protocol.batches import BatchView
 from xwhep.rights import Caller
 
 
@@ -30,25 +31,24 @@ def submit(
     session: Session,
     kinds: Kinds,
     caller: Caller,
-    request: SubmitBatch,
-    begun: Begun,
+    submission: BatchSubmission,
     *,
     now: datetime,
 ) -> BatchView:
-    """Submit a batch, which begins as its source said; sent again, it is the same batch.
+    """Submit a batch; sent again, it is the same batch.
 
     Raises:
         ForbiddenError: it names a requester, and the caller is no bridge.
         IdConflictError: the id was used for something else.
         XwhepError: its source finds something taken, or `jobs.submit` refuses one of its jobs.
     """
+    request, begun = submission.request, submission.begun
     if request.requester is not None and not caller.is_bridge:
         raise ForbiddenError(caller.role, "name the requester of a batch; only the service account of a bridge may")
-    digest = body_digest(request)
-    batch = repeated(session, Batch, caller, request.uid, digest)
+    batch = repeated(session, Batch, caller, request.uid, submission.digest)
     if batch is None:
         fields = request.model_dump(include={"uid", "name", "requester", "kind"})
-        batch = Batch(**fields, owner_uid=caller.uid, body_digest=digest, submitted_at=now)
+        batch = Batch(**fields, owner_uid=caller.uid, body_digest=submission.digest, submitted_at=now)
         if begun.requirement is not None:
             batch.match_class = ready.class_of(session, begun.requirement)
             ready.note_source(session, batch.match_class)
@@ -56,7 +56,7 @@ def submit(
         session.flush()
         _begin(session, begun)
         if begun.jobs:
-            jobs.submit(session, kinds, caller, begun.jobs, batch_uid=batch.uid, now=now)
+            jobs.submit(session, kinds, caller, submission.jobs, batch_uid=batch.uid, now=now)
             session.refresh(batch)  # its jobs were counted by a statement
     return view(session, kinds, batch)
 

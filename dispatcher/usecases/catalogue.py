@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Final
@@ -60,7 +60,7 @@ def _check_app(session: Session, caller: Caller, request: RegisterApp) -> None:
         raise NameTakenError("app", f"{request.name}:{request.version}")
 
 
-def check_content(session: Session, caller: Caller, digests: Sequence[str], field: str) -> None:
+def check_content(session: Session, caller: Caller, digests: Collection[str], field: str) -> None:
     """Check that the caller has uploaded all this content.
 
     Raises:

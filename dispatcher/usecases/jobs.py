@@ -17,10 +17,11 @@ from dispatcher.scheduling.queues import Queue
 from dispatcher.storage.orders import by_statements
 from dispatcher.storage.tables import NEVER, Attempt, AttemptOutput, Batch, Job
 from dispatcher.usecases import ready, waiting
-from dispatcher.usecases.access import body_digest, check_may_make, each, load_own, page
+from dispatcher.usecases.access import check_may_make, each, load_own, page
 from dispatcher.usecases.catalogue import AppFacts, check_content, usable_app
 from dispatcher.usecases.insertion import insert_jobs
 from dispatcher.usecases.slices import cancel_jobs
+from dispatcher.usecases.submissions import Submission
 from xwhep.errors.requests import IdConflictError, IllegalTransitionError, InvalidFieldError
 from xwhep.lifecycle import Event, Status
 from xwhep.protocol.apps import Limits
@@ -28,13 +29,13 @@ from xwhep.protocol.base import Page
 from xwhep.protocol.jobs import AttemptView, JobSummary, JobsView, JobView, Output, SubmitJob
 from xwhep.rights import Caller
 from xwhep.sql.prepared import PreparedRead
+from xwhep.sql.sqlite import among
 
 _SUMMARY: Final = tuple(JobSummary.model_fields)
 _SUMMARY_COLUMNS: Final = tuple(col(getattr(Job, name)) for name in _SUMMARY)
 _SENT: Final = sqlalchemy.select(col(Job.owner_uid), col(Job.body_digest), *_SUMMARY_COLUMNS)
 _EARLIER: Final = PreparedRead(_SENT.where(col(Job.uid) == bindparam("job")), lambda *columns: columns)
-#: of many; to prepare it takes as long as some hundred of the others
-_EARLIER_OF_MANY: Final[sqlalchemy.Executable] = _SENT.where(col(Job.uid).in_(bindparam("jobs", expanding=True)))
+_EARLIER_OF_MANY: Final = PreparedRead(_SENT.where(among(col(Job.uid), "jobs")), lambda *columns: columns)
 
 
 @by_statements
@@ -42,7 +43,7 @@ def submit(
     session: Session,
     kinds: Kinds,
     caller: Caller,
-    requests: Sequence[SubmitJob],
+    submission: Submission,
     *,
     batch_uid: UUID | None = None,
     now: datetime,
@@ -54,10 +55,8 @@ def submit(
         InvalidFieldError: content that is not the caller's, a limit above the app's, or an app that only batches use.
         IdConflictError: an id was used for something else.
     """
-    digests = {request.uid: body_digest(request) for request in requests}
-    if len(digests) != len(requests):
-        raise InvalidFieldError("jobs.uid", "two jobs of one request have the same id")
-    check_content(session, caller, [digest for request in requests for digest in _content(request)], "inputs.digest")
+    requests, digests = submission.requests, submission.digests
+    check_content(session, caller, submission.content, "inputs.digest")
     earlier = _earlier(session, caller, digests, batch_uid)
     classes: dict[UUID, tuple[AppFacts, int]] = {}
     fresh: list[dict[str, Any]] = []
@@ -76,10 +75,8 @@ def submit(
 
 def _made(rows: Sequence[Mapping[str, Any]], common: Mapping[str, Any]) -> dict[UUID, JobSummary]:
     """Return jobs that wait from now on, by id."""
-    shared = {name: common[name] for name in ("batch_uid", "submitted_at")} | {
-        "status": Status.PENDING,
-        "ended_at": None,
-    }
+    at_first = {"status": Status.PENDING, "ended_at": None}
+    shared: dict[str, Any] = {name: common[name] for name in ("batch_uid", "submitted_at")} | at_first
     return {row["uid"]: JobSummary(uid=row["uid"], app_uid=row["app_uid"], **shared) for row in rows}
 
 
@@ -120,17 +117,13 @@ def _earlier(
 def _sent(session: Session, uids: Sequence[UUID]) -> Iterable[Sequence[Any]]:
     """Return the jobs that there are with these ids: owner, digest, and the columns of a summary."""
     if len(uids) > 1:
-        return session.connection().execute(_EARLIER_OF_MANY, {"jobs": uids}).all()
+        return _EARLIER_OF_MANY.all(session, jobs=uids)
     return _EARLIER.all(session, job=uids[0])
 
 
 def _summary(columns: Sequence[Any]) -> JobSummary:
     fields: dict[str, Any] = dict(zip(_SUMMARY, columns, strict=True))
     return JobSummary.model_construct(None, **fields)
-
-
-def _content(request: SubmitJob) -> list[str]:
-    return [item.digest for item in request.inputs] + ([request.stdin] if request.stdin else [])
 
 
 def _app_class(

@@ -15,6 +15,7 @@ from dispatcher.storage.orders import READY, Ready
 from dispatcher.storage.tables import Attempt, AttemptOutput, Job
 from dispatcher.usecases import batches, ends, jobs, leasing, ready, results, slices
 from dispatcher.usecases.ends import AttemptEnd
+from dispatcher.usecases.submissions import BatchSubmission
 from tests.support.desk import Desk
 from tests.support.kinds import KINDS, NATIVE, AnyLease
 from xwhep.errors.jobs import LeaseLostError
@@ -281,8 +282,7 @@ def test_a_lease_that_was_prolonged_meanwhile_does_not_expire(desk: Desk, bob: C
 def test_a_bag_ends_with_its_last_job_and_does_not_end_again(desk: Desk, bob: Caller) -> None:
     requests = [SubmitJob(uid=desk.next_uid(), app_uid=desk.app_uid) for _ in range(2)]
     bag = SubmitBag(uid=desk.next_uid(), name="bag", jobs=requests)
-    begun = KINDS.sources[bag.kind].begin(bag, lambda _: 0)
-    run(desk, batches.submit, desk.owner, bag, begun)
+    run(desk, batches.submit, desk.owner, BatchSubmission.of(KINDS.sources[bag.kind], bag, lambda _: 0))
     seen = []
     for _ in requests:
         desk.pass_time(SAME_HOST_PAUSE.total_seconds())

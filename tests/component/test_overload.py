@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import json
+import threading
 from collections.abc import AsyncIterator
 from pathlib import Path
 
 from dispatcher.admission import PeerBounds
 from dispatcher.housekeeping import tend_leases
+from dispatcher.routes.door import SHORT_BODY_BYTES
 from dispatcher.storage.database import RETRY_AFTER_S
 from tests.support.desk import poll_request
 from tests.support.grid import GridUnderTest, a_grid
@@ -17,7 +20,9 @@ from tests.support.locking import another_writes
 from tests.support.raw import Answer, raw_client
 from xwhep.errors.jobs import OverloadedError
 from xwhep.protocol.attempts import Exchange
+from xwhep.protocol.jobs import MAX_JOBS_A_REQUEST
 from xwhep.rights import Role
+from xwhep.world import REAL
 
 BOUND = 8
 NOTHING = {"attempts": list[object]()}
@@ -123,3 +128,27 @@ async def test_one_user_who_keeps_the_queue_full_keeps_nobody_else_out(tmp_path:
 
     assert len(reply.ends) == 1
     assert [isinstance(answer, Answer) and answer.status for answer in answers].count(200) == BOUND // 4
+
+
+async def test_a_long_body_is_read_while_others_are_served(tmp_path: Path) -> None:
+    """Here another calculation is before it, and does not end until the others are served."""
+    nowhere = [{"uid": str(REAL.new_uid()), "app_uid": str(REAL.new_uid())} for _ in range(MAX_JOBS_A_REQUEST)]
+    async with (
+        a_grid(tmp_path) as grid,
+        grid.owner("alice") as alice,
+        raw_client(grid, await grid.member(Role.USER, "carol")) as carol,
+    ):
+        assert len(json.dumps({"jobs": nowhere})) > SHORT_BODY_BYTES
+        go_on = threading.Event()
+        earlier = asyncio.create_task(grid.services.aside(go_on.wait, 60))
+        submissions = [carol.ask("POST", "/v1/jobs", json={"jobs": jobs}) for jobs in (nowhere, [nowhere[0]] * 500)]
+        waiting = [asyncio.create_task(submission) for submission in submissions]
+        done = await alice.whoami()
+        assert not any(task.done() for task in waiting)
+        go_on.set()
+        answers = await asyncio.gather(*waiting)
+        await earlier
+
+    assert done.role is Role.USER
+    assert [answer.outcome for answer in answers] == [(404, "not-found"), (422, "invalid-field")]
+    assert [answer.body.get("field") for answer in answers] == [None, "jobs.uid"]

@@ -15,6 +15,7 @@ from sqlmodel import Session, col
 
 from dispatcher.storage.tables import Job, MatchClass
 from dispatcher.usecases import jobs
+from dispatcher.usecases.submissions import Submission
 from tests.support.desk import Desk
 from tests.support.kinds import KINDS
 from xwhep.errors.requests import IdConflictError
@@ -104,16 +105,16 @@ def test_an_error_among_many_rows_is_sqlalchemys_too(desk: Desk) -> None:
 
 def test_jobs_that_are_sent_again_among_others_are_the_same(desk: Desk) -> None:
     sent = [SubmitJob(uid=desk.next_uid(), app_uid=desk.app_uid) for _ in range(5)]
-    first = desk.database.run_now(jobs.submit, KINDS, desk.owner, sent[:3], now=desk.now)
+    first = desk.database.run_now(jobs.submit, KINDS, desk.owner, Submission.of(sent[:3]), now=desk.now)
     desk.pass_time(1)
-    again = desk.database.run_now(jobs.submit, KINDS, desk.owner, [sent[4], *sent[:4]], now=desk.now)
+    again = desk.database.run_now(jobs.submit, KINDS, desk.owner, Submission.of([sent[4], *sent[:4]]), now=desk.now)
     changed = sent[0].model_copy(update={"arguments": ["other"]})
 
     assert [job.uid for job in again.jobs] == [sent[4].uid, *(job.uid for job in sent[:4])]
     assert again.jobs[1:4] == first.jobs
     assert {again.jobs[0].submitted_at, again.jobs[4].submitted_at} == {desk.now}
     with pytest.raises(IdConflictError):
-        desk.database.run_now(jobs.submit, KINDS, desk.owner, [sent[3], changed], now=desk.now)
+        desk.database.run_now(jobs.submit, KINDS, desk.owner, Submission.of([sent[3], changed]), now=desk.now)
 
 
 def test_equal_documents_are_parsed_once(desk: Desk) -> None:

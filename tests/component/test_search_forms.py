@@ -13,6 +13,7 @@ from sqlmodel import Session, select
 
 from dispatcher.storage.member_tables import Fault
 from dispatcher.usecases import batches, reports
+from dispatcher.usecases.submissions import BatchSubmission
 from tests.support.desk import Desk
 from tests.support.kinds import KINDS, AnyLease, searched
 from worker.vanity import reference
@@ -58,8 +59,8 @@ class Requester:
         secret, key = keygen()
         uid = REAL.new_uid()
         request = SubmitSearch(uid=uid, name="search", patterns=list(patterns), public_key=key.hex(), **wish)
-        begun = KINDS.sources[request.kind].begin(request, secrets.randbelow)
-        batch = desk.database.run_now(batches.submit, KINDS, desk.owner, request, begun, now=desk.now)
+        submission = BatchSubmission.of(KINDS.sources[request.kind], request, secrets.randbelow)
+        batch = desk.database.run_now(batches.submit, KINDS, desk.owner, submission, now=desk.now)
         return cls(desk, secret, batch)
 
     def shown(self) -> BatchView:

@@ -17,6 +17,7 @@ from sqlmodel import Session, col, select
 from dispatcher.scheduling.leases import LEASE
 from dispatcher.storage.tables import Attempt, Batch, Job
 from dispatcher.usecases import batches, jobs
+from dispatcher.usecases.submissions import BatchSubmission, Submission
 from tests.support.desk import START, Desk
 from tests.support.kinds import KINDS, NATIVE, searched
 from tests.support.leases import PUBLIC_KEY
@@ -106,7 +107,7 @@ class Player:
             uid = self._desk.next_uid()
             request = SubmitJob(uid=uid, app_uid=self._desk.app_uid, arguments=[seconds, *fails])
             await self._dispatcher.services.database.run(
-                jobs.submit, KINDS, self._desk.owner, [request], now=self._desk.now
+                jobs.submit, KINDS, self._desk.owner, Submission.of([request]), now=self._desk.now
             )
             self._submitted.append(uid)
             await self._world.sleep(min(60 + 120 * self._world.chance(), self._hours * HOUR_S - now + 1))
@@ -114,10 +115,8 @@ class Player:
     def _search(self, pattern: str, key: str) -> BatchView:
         self._desk.now = self._world.now()
         request = SubmitSearch(uid=self._desk.next_uid(), name="search", patterns=[pattern], public_key=key)
-        begun = KINDS.sources[request.kind].begin(request, self._world.randbelow)
-        return self._desk.database.run_now(
-            batches.submit, KINDS, self._desk.owner, request, begun, now=self._world.now()
-        )
+        submission = BatchSubmission.of(KINDS.sources[request.kind], request, self._world.randbelow)
+        return self._desk.database.run_now(batches.submit, KINDS, self._desk.owner, submission, now=self._world.now())
 
     async def _fall_silent(self) -> None:
         await self._world.sleep(SILENT_FROM_S)

@@ -22,6 +22,7 @@ from dispatcher.kinds.vanity_tables import Search, VanityHost, VanityUnit
 from dispatcher.storage.tables import Attempt, Batch, Job
 from dispatcher.usecases import batches, giving, jobs, leasing, reports, results, slices
 from dispatcher.usecases.giving import Asker
+from dispatcher.usecases.submissions import BatchSubmission
 from tests.support.desk import Desk, poll_request
 from tests.support.interleaving import Caller, Which, look, play, sets
 from tests.support.kinds import KINDS, NATIVE, AnyLease
@@ -83,8 +84,8 @@ def make_scene(folder: Path) -> Scene:
     hosts = [desk.member(name, Role.HOST) for name in ("bob", "carol")]
     wanted = [SubmitJob(uid=desk.next_uid(), app_uid=desk.app_uid) for _ in range(2)]
     bag = SubmitBag(uid=desk.next_uid(), name="bag", jobs=wanted)
-    begun = KINDS.sources["bag"].begin(bag, lambda _: 0)
-    desk.database.run_now(batches.submit, KINDS, desk.owner, bag, begun, now=desk.now)
+    submission = BatchSubmission.of(KINDS.sources["bag"], bag, lambda _: 0)
+    desk.database.run_now(batches.submit, KINDS, desk.owner, submission, now=desk.now)
     search_uid = desk.search("1").uid
     return Scene(desk, desk.file, hosts, bag.uid, [job.uid for job in wanted], search_uid)
 

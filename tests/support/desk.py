@@ -20,6 +20,7 @@ from dispatcher.storage.tables import App, AppTarget, Grid
 from dispatcher.usecases import batches, giving, jobs, leasing, members
 from dispatcher.usecases.giving import Asker
 from dispatcher.usecases.members import Newcomer
+from dispatcher.usecases.submissions import BatchSubmission, Submission
 from tests.support.kinds import ALL_KINDS, KINDS, NATIVE, VANITY, AnyLease
 from xwhep.ids import uuid7
 from xwhep.protocol.apps import Limits
@@ -98,14 +99,14 @@ class Desk:
     def submit(self, uid: UUID | None = None) -> JobSummary:
         """Submit a native job."""
         request = SubmitJob(uid=uid or self.next_uid(), app_uid=self.app_uid)
-        return self.database.run_now(jobs.submit, KINDS, self.owner, [request], now=self.now).jobs[0]
+        return self.database.run_now(jobs.submit, KINDS, self.owner, Submission.of([request]), now=self.now).jobs[0]
 
     def bag(self, count: int) -> SubmitBag:
         """Submit a bag of native jobs."""
         wanted = [SubmitJob(uid=self.next_uid(), app_uid=self.app_uid) for _ in range(count)]
         bag = SubmitBag(uid=self.next_uid(), name="bag", jobs=wanted)
-        begun = KINDS.sources[bag.kind].begin(bag, REAL.randbelow)
-        self.database.run_now(batches.submit, KINDS, self.owner, bag, begun, now=self.now)
+        submission = BatchSubmission.of(KINDS.sources[bag.kind], bag, REAL.randbelow)
+        self.database.run_now(batches.submit, KINDS, self.owner, submission, now=self.now)
         return bag
 
     def search(self, *patterns: str, **wanted: Any) -> BatchView:
@@ -116,8 +117,8 @@ class Desk:
         request = SubmitSearch(
             uid=self.next_uid(), name="search", patterns=list(patterns), public_key=key.hex(), **wanted
         )
-        begun = KINDS.sources[request.kind].begin(request, REAL.randbelow)
-        return self.database.run_now(batches.submit, KINDS, self.owner, request, begun, now=self.now)
+        submission = BatchSubmission.of(KINDS.sources[request.kind], request, REAL.randbelow)
+        return self.database.run_now(batches.submit, KINDS, self.owner, submission, now=self.now)
 
     def lease(
         self, host: Caller, *kinds: str, keys_per_s: float = 0, forms: frozenset[Form] = ANY_KERNELS

@@ -6,14 +6,31 @@ import contextlib
 import os
 import re
 import sqlite3
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any, Final
 
 from pydantic_core import to_json
-from sqlalchemy import URL, Connection, Engine, Integer, column, create_engine, event, text
+from sqlalchemy import (
+    URL,
+    ColumnElement,
+    Connection,
+    Dialect,
+    Engine,
+    Integer,
+    Text,
+    TypeDecorator,
+    bindparam,
+    column,
+    create_engine,
+    event,
+    func,
+    select,
+    text,
+)
 from sqlalchemy.exc import DatabaseError, OperationalError
 from sqlalchemy.pool import QueuePool
+from sqlalchemy.types import TypeEngine
 
 from xwhep.errors.base import XwhepError
 from xwhep.errors.installations import DatabaseDamagedError
@@ -45,7 +62,6 @@ def open_engine(file: Path, *, begin: str = WRITE, connections: int = 5, foreign
         poolclass=QueuePool,
         pool_size=connections,
         max_overflow=1,
-        json_serializer=_json_text,
         hide_parameters=True,  # an error may reach the log; the values are a search's blinding, a job's arguments
     )
 
@@ -68,9 +84,30 @@ def open_engine(file: Path, *, begin: str = WRITE, connections: int = 5, foreign
     return engine
 
 
-def _json_text(value: Any) -> str:
-    """Return a value as JSON; to write many, the standard library takes several times as long."""
-    return to_json(value).decode()
+class ListOf(TypeDecorator[Sequence[Any]]):
+    """Values of one type, given to a statement as one value: JSON."""
+
+    impl = Text
+    cache_ok = True
+
+    def __init__(self, item: TypeEngine[Any]) -> None:
+        super().__init__()
+        self.item = item
+
+    def bind_processor(self, dialect: Dialect) -> Callable[[Any], str]:
+        """Return what makes a value of them, each as its own type does."""
+        store = self.item.dialect_impl(dialect).bind_processor(dialect)
+        return lambda values: to_json(values if store is None else list(map(store, values))).decode()
+
+
+def among(column: Any, name: str) -> ColumnElement[bool]:
+    """Return whether a column is among the values that a statement is given under a name, as a list.
+
+    The statement is the same however many they are, so that it can be prepared.
+    """
+    given = func.json_each(bindparam(name, type_=ListOf(column.type))).table_valued("value")
+    found: ColumnElement[bool] = column.in_(select(given.c.value))
+    return found
 
 
 def patience(*, waits: bool) -> str:
