@@ -10,7 +10,7 @@ from dispatcher import polls
 from dispatcher.scheduling.polling import next_wait_s
 from dispatcher.services import Services
 from dispatcher.usecases import exchanges
-from dispatcher.usecases.exchanges import Said
+from dispatcher.usecases.exchanges import Exchanging, Said
 from dispatcher.usecases.giving import Asker
 from dispatcher.usecases.results import ReportedEnd
 from xwhep.errors.base import XwhepError
@@ -50,7 +50,8 @@ async def answer(
     if asker is None and not message.reports and not message.ends:
         done = services.database.glance(exchanges.take_progress, caller, message.progress)
     else:
-        done = await services.database.run(exchanges.exchange, services.kinds, caller, _said(message), asker, now=now)
+        exchanging = Exchanging(caller, _said(caller, message), asker, now)
+        done = await services.database.run_one_of(exchanges.exchange_all, services.kinds, exchanging)
     services.heard.note(caller.uid, done.live, now)
     return _REPLY(
         reports=_answers(message.reports, done.reports),
@@ -65,18 +66,18 @@ def _next_wait_s(services: Services) -> float:
     return next_wait_s(len(services.waiters), services.world.chance())
 
 
-def _said(message: Exchange[Any]) -> Said:
+def _said(caller: Caller, message: Exchange[Any]) -> Said:
     return Said(
         reports=[((one.job_uid, one.attempt), one.report) for one in message.reports],
-        ends=[_end(one) for one in message.ends],
+        ends=[_end(caller, one) for one in message.ends],
         progress=message.progress,
     )
 
 
-def _end(said: ExchangedEnd) -> ReportedEnd:
+def _end(caller: Caller, said: ExchangedEnd) -> ReportedEnd:
     contents = {hashlib.sha256(content).hexdigest(): content for content in said.contents}
     end = FinishAttempt.model_construct(**{name: getattr(said, name) for name in FinishAttempt.model_fields})
-    return ReportedEnd((said.job_uid, said.attempt), end, contents)
+    return ReportedEnd(caller.uid, (said.job_uid, said.attempt), end, contents)
 
 
 def _answers(said: Sequence[AttemptRef], answers: Sequence[AttemptReply | XwhepError]) -> list[AttemptAnswer]:

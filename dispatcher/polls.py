@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from dispatcher.services import Services
-from dispatcher.usecases import giving
+from dispatcher.usecases import exchanges
+from dispatcher.usecases.exchanges import NOTHING, Exchanging
 from dispatcher.usecases.giving import Asker
 from dispatcher.wakeups import Waiter
 from xwhep.protocol.attempts import Lease, Work
@@ -24,7 +25,8 @@ async def wait_for_leases(services: Services, asker: Asker, *, is_connected: Cal
     try:
         while is_connected():
             # where nothing fits, nothing is written
-            leases = await services.database.run(giving.lease, services.kinds, asker, now=services.now())
+            asking = Exchanging(asker.caller, NOTHING, asker, services.now())
+            leases = (await services.database.run_one_of(exchanges.exchange_all, services.kinds, asking)).leases
             if leases or waiters.closed:
                 break
             waiters.pass_on(used)  # what woke us fits somebody else, if anybody

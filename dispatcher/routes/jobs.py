@@ -7,6 +7,7 @@ from aiohttp import web
 from dispatcher.routes import content
 from dispatcher.routes.door import CONTENT, Call, Route, render, serve
 from dispatcher.usecases import batches, jobs
+from dispatcher.usecases.jobs import Submitting
 from dispatcher.usecases.submissions import BatchSubmission, Submission
 from xwhep.errors.requests import InvalidFieldError, NotFoundError
 from xwhep.ids import parse_uid
@@ -24,7 +25,8 @@ async def submit(call: Call) -> web.Response:
     """Submit jobs: all of them or none."""
     submission = await call.body(SubmitJobs, made=lambda message: Submission.of(message.jobs))
     services = call.services
-    reply = await services.database.run(jobs.submit, services.kinds, call.caller, submission, now=services.now())
+    submitting = Submitting(call.caller, submission, services.now())
+    reply = await services.database.run_one_of(jobs.submit_all, services.kinds, submitting)
     return render(reply, status=201)
 
 

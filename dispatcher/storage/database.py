@@ -3,13 +3,14 @@
 A use case is a plain function `(session, ...)`. One that raises changes nothing; one that *returns* an `XwhepError`
 keeps what it wrote, and its caller gets the error raised. `run` returns only after the commit has reached the disk, so
 what is answered is never lost. Use cases that wait while a commit is under way share the next one (group commit), each
-in a savepoint of its own.
+in a savepoint of its own. A use case `(session, shared, calls)` takes many calls at once: `run_one_of` lets a call be
+taken with the others of its kind that wait, so that a statement is run for all of them.
 """
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 from typing import Any, Concatenate, Final, ParamSpec, TypeVar
@@ -26,6 +27,8 @@ from xwhep.sql.sqlite import BEGUN_BY_DRIVER, open_engine
 
 P = ParamSpec("P")
 T = TypeVar("T")
+CallT = TypeVar("CallT")
+SharedT = TypeVar("SharedT")
 
 READERS: Final = 2
 #: what callers are asked to wait, at least, when too many use cases wait: some thousands take no longer, seconds
@@ -85,6 +88,21 @@ class Database:
         """Do the same as `run`, however many wait."""
         order = QueuedUseCase.of(use_case, *args, **kwargs)
         result: T = await self._ordered(order)
+        return result
+
+    async def run_one_of(
+        self,
+        use_case: Callable[[Session, SharedT, Sequence[CallT]], Sequence[T | XwhepError]],
+        shared: SharedT,
+        call: CallT,
+    ) -> T:
+        """Do the same as `run` with one call of a use case that takes many: others that wait are taken with it.
+
+        Raises:
+            OverloadedError: too many wait already.
+        """
+        self._check_room()
+        result: T = await self._ordered(QueuedUseCase.one_of(use_case, shared, call))
         return result
 
     @property

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import Counter
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass, field
 from typing import Any, Final, Self, TypeAlias, TypeVar
@@ -22,6 +22,9 @@ F = TypeVar("F", bound=Callable[..., Any])
 
 #: how many attempts became wanted of jobs with each requirement
 Ready: TypeAlias = Counter[Requirement]
+
+#: a use case that takes many calls at once: with what all of them share, it returns the value or the error of each
+ForMany: TypeAlias = Callable[[Session, Any, Sequence[Any]], Sequence[Any]]
 
 #: the key in `Session.info` under which a use case announces them
 READY: Final = "ready"
@@ -47,6 +50,14 @@ class QueuedUseCase:
     work: Callable[[Session], Any]
     future: Future[Any] | asyncio.Future[Any] = field(default_factory=Future)
     is_by_statements: bool = False  #: it adds no object to the session
+    many: tuple[ForMany, Any] | None = None  #: what takes its call together with others, and what these share
+    call: Any = None
+
+    @classmethod
+    def one_of(cls, use_case: ForMany, shared: Any, call: Any) -> Self:
+        """Return one call of a use case that takes many at once."""
+        alone = _alone(use_case, shared, call)
+        return cls(alone, is_by_statements=True, many=(use_case, shared), call=call)
 
     @classmethod
     def of(cls, use_case: Callable[..., Any], /, *args: Any, **kwargs: Any) -> Self:
@@ -79,13 +90,56 @@ def by_statements(use_case: F) -> F:
     return use_case
 
 
-def attempt_all(session: Session, group: Iterable[QueuedUseCase]) -> list[UseCaseResult]:
-    """Run use cases one after the other, each in a savepoint; return the outcome of each.
+class NotTogetherError(Exception):
+    """Raised by a use case for many where calls depend on each other, so that each is to be done by itself."""
+
+
+def attempt_all(session: Session, group: Sequence[QueuedUseCase]) -> list[UseCaseResult]:
+    """Run use cases, each in a savepoint; return the outcome of each.
+
+    Calls that one use case takes together are one savepoint's; if anything goes wrong, each of them gets its own.
 
     Raises:
         DatabaseError: it is the disk or the file: none of them was done.
     """
-    return [_attempt(session, order) for order in group]
+    results: dict[int, UseCaseResult] = {}
+    for places in _together(group):
+        some = [group[place] for place in places]
+        found = _attempt_together(session, some) if len(some) > 1 else None
+        results |= zip(places, found or (_attempt(session, order) for order in some), strict=True)
+    return [results[place] for place in range(len(group))]
+
+
+def _together(group: Sequence[QueuedUseCase]) -> Iterable[list[int]]:
+    """Return the places of those that one use case takes together, and each of the others by itself."""
+    found: dict[Any, list[int]] = {}
+    for place, order in enumerate(group):
+        key = place if order.many is None else tuple(map(id, order.many))
+        found.setdefault(key, []).append(place)
+    return found.values()
+
+
+def _alone(use_case: ForMany, shared: Any, call: Any) -> Callable[[Session], Any]:
+    return lambda session: use_case(session, shared, [call])[0]
+
+
+def _attempt_together(session: Session, orders: Sequence[QueuedUseCase]) -> list[UseCaseResult] | None:
+    """Run the calls of one use case at once; None if it cannot take them together, which then changes nothing.
+
+    One of them may have failed, or have been second to write a value that must be unique: to run each alone tells.
+    """
+    assert orders[0].many is not None, "it takes many"
+    (use_case, shared), calls = orders[0].many, [order.call for order in orders]
+    try:
+        values = _run(session, lambda session: use_case(session, shared, calls), by_statements=True)
+    except Exception as failure:
+        if _is_fatal(failure):
+            raise
+        return None
+    finally:
+        _forget_objects(session)
+    ready = session.info.pop(READY, None)
+    return [_result(value, ready if place == 0 else None) for place, value in enumerate(values)]
 
 
 def tell_here(order: QueuedUseCase, answer: UseCaseResult) -> bool:
@@ -109,40 +163,53 @@ def _attempt(session: Session, order: QueuedUseCase) -> UseCaseResult:
     """
     try:
         try:
-            value = _run(session, order)
+            value = _run(session, order.work, by_statements=order.is_by_statements)
         except IntegrityError:
-            value = _run(session, order)
+            value = _run(session, order.work, by_statements=order.is_by_statements)
     except Exception as failure:
-        if isinstance(failure, OperationalError) or type(failure) is DatabaseError:
-            raise  # the disk or the file: the whole group has failed
+        if _is_fatal(failure):
+            raise
         return UseCaseResult(None, failure)
     finally:
-        if not order.is_by_statements or session.identity_map:
-            session.expunge_all()  # statements change rows behind the session: the next use case reads its own
-    ready = session.info.pop(READY, None)
+        _forget_objects(session)
+    return _result(value, session.info.pop(READY, None))
+
+
+def _is_fatal(failure: Exception) -> bool:
+    """Tell whether it is the disk or the file, so that the whole transaction has failed."""
+    return isinstance(failure, OperationalError) or type(failure) is DatabaseError
+
+
+def _forget_objects(session: Session) -> None:
+    """Forget objects that were loaded: statements change rows behind the session."""
+    if session.identity_map or session.new:
+        session.expunge_all()
+
+
+def _result(value: Any, ready: Ready | None) -> UseCaseResult:
     return UseCaseResult(None, value, ready) if isinstance(value, XwhepError) else UseCaseResult(value, None, ready)
 
 
-def _run(session: Session, order: QueuedUseCase) -> Any:
+def _run(session: Session, work: Callable[[Session], Any], *, by_statements: bool) -> Any:
     """Run one use case; the changes of one that raises are taken back."""
     session.info.pop(READY, None)
     memory = memory_of(session)
     memory.is_changed = False
     try:
-        return _in_savepoint(session, order)
+        return _in_savepoint(session, work, by_statements=by_statements)
     except BaseException:
         if memory.is_changed:
             memory.forget()
         raise
 
 
-def _in_savepoint(session: Session, order: QueuedUseCase) -> Any:
-    if not order.is_by_statements:
+def _in_savepoint(session: Session, work: Callable[[Session], Any], *, by_statements: bool) -> Any:
+    if not by_statements:
         with session.begin_nested():
-            return order.work(session)
+            return work(session)
     _SAVEPOINT.one(session)
     try:
-        value = order.work(session)
+        value = work(session)
     except BaseException:
         _ROLLBACK.one(session)
         raise

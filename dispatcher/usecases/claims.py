@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from types import MappingProxyType
@@ -73,17 +74,17 @@ class Claim:
     number: int
 
 
-def claim(session: Session, job: JobFacts) -> Claim | None:
-    """Take one attempt of a job; None if another host was faster."""
-    if job.attempts_wanted <= 0:
-        return None
-    number = job.attempts_made + 1
+def claim_all(session: Session, jobs: Sequence[JobFacts]) -> list[Claim]:
+    """Take one attempt of each job of which another host was not faster."""
+    rows = [_taking(job) for job in jobs]
+    taken = [job for job, changed in zip(jobs, _TAKE.each(session, rows), strict=True) if changed]
+    note_moves(session, [Move(job.batch_uid, job.status, leased(job.status)) for job in taken])
+    return [Claim(job, job.attempts_made + 1) for job in taken]
+
+
+def _taking(job: JobFacts) -> dict[str, Any]:
     seen = {"job": job.uid, "seen": job.status, "attempts_seen": job.attempts_made}
-    status = leased(job.status)
-    if not _TAKE.one(session, **seen, new_attempts_made=number, new_status=status):
-        return None
-    note_moves(session, [Move(job.batch_uid, job.status, status)])
-    return Claim(job, number)
+    return seen | {"new_attempts_made": job.attempts_made + 1, "new_status": leased(job.status)}
 
 
 def claim_next(session: Session, kinds: Kinds, batch_uid: UUID, host_uid: UUID, *, now: datetime) -> Claim | None:
@@ -103,10 +104,17 @@ def claim_next(session: Session, kinds: Kinds, batch_uid: UUID, host_uid: UUID, 
     return _taken(session, made, batch, app, now)
 
 
-def begin_attempt(session: Session, claim: Claim, **columns: Any) -> bool:
-    """Write an attempt down that was claimed, unless its job was decided since; tell whether it begins."""
-    job, ref = claim.job, {"job_uid": claim.job.uid, "number": claim.number}
-    return bool(_BEGIN.one(session, **_NOTHING_YET, **ref, **columns, as_claimed=leased(job.status)))
+def begin_attempts(session: Session, claims: Sequence[tuple[Claim, dict[str, Any]]]) -> list[bool]:
+    """Write down attempts that were claimed, with further columns; tell of each whether it begins.
+
+    One whose job was decided since does not.
+    """
+    return [changed > 0 for changed in _BEGIN.each(session, [_beginning(claim) | columns for claim, columns in claims])]
+
+
+def _beginning(claim: Claim) -> dict[str, Any]:
+    ref = {"job_uid": claim.job.uid, "number": claim.number}
+    return {**_NOTHING_YET, **ref, "as_claimed": leased(claim.job.status)}
 
 
 def _taken(session: Session, made: Made, batch: BatchFacts, app: AppFacts, now: datetime) -> Claim:
@@ -118,6 +126,7 @@ def _taken(session: Session, made: Made, batch: BatchFacts, app: AppFacts, now: 
         "uid": job.uid,
         "owner_uid": batch.owner_uid,
         "app_uid": job.app_uid,
+        "batch_uid": batch.uid,
         "match_class": batch.match_class,
         "work": job.work,
         "limits": job.limits,
@@ -129,7 +138,7 @@ def _taken(session: Session, made: Made, batch: BatchFacts, app: AppFacts, now: 
         "submitted_at": now,
     }
     taken = {"status": leased(job.status), "attempts_wanted": 0, "attempts_made": claim.number}
-    insert_jobs(session, [row], {"batch_uid": batch.uid, **taken})
+    insert_jobs(session, [row], taken)
     if made.own is not None:
         add(session, made.own)
     return claim

@@ -135,7 +135,7 @@ def settle(session: Session, kinds: Kinds, ends: Sequence[AttemptEnd], *, now: d
 
 def end_attempts(session: Session, kinds: Kinds, ends: Sequence[AttemptEnd], *, now: datetime) -> list[Case]:
     """End those attempts that are still leased; return these. Their jobs are for `decide_jobs`."""
-    ended = [end for end in ends if _end(session, end, now)]
+    ended = _end(session, ends, now)
     if not ended:
         return []
     cases = _cases(session, kinds, ended, now)
@@ -156,11 +156,22 @@ def _cases(session: Session, kinds: Kinds, ended: Iterable[AttemptEnd], now: dat
     ]
 
 
-def _end(session: Session, end: AttemptEnd, now: datetime) -> int:
-    columns = end.columns(now)
-    ending = _ending(frozenset(columns), only_silent=end.silent_since is not None)
-    values = {f"new_{name}": value for name, value in columns.items()}
-    return ending.one(session, job=end.job_uid, attempt=end.number, silent_since=end.silent_since, **values)
+def _end(session: Session, ends: Sequence[AttemptEnd], now: datetime) -> list[AttemptEnd]:
+    """End those that are still leased; return these."""
+    by_statement: dict[PreparedWrite, tuple[list[AttemptEnd], list[dict[str, Any]]]] = {}
+    for end in ends:
+        columns = end.columns(now)
+        ending = _ending(frozenset(columns), only_silent=end.silent_since is not None)
+        values = {f"new_{name}": value for name, value in columns.items()}
+        some, rows = by_statement.setdefault(ending, ([], []))
+        some.append(end)
+        rows.append({"job": end.job_uid, "attempt": end.number, "silent_since": end.silent_since, **values})
+    return [
+        end
+        for ending, (some, rows) in by_statement.items()
+        for end, changed in zip(some, ending.each(session, rows), strict=True)
+        if changed
+    ]
 
 
 @lru_cache
@@ -200,9 +211,10 @@ def _decision(job: _OpenJob, outcomes: Sequence[JudgedAttempt]) -> Decision | No
     return Decision(job.uid, job.status, event, job.attempts_made, *decided, job.batch_uid, has_live=has_live)
 
 
-def decide_jobs(session: Session, kinds: Kinds, decisions: Iterable[Decision], *, now: datetime) -> set[UUID]:
+def decide_jobs(session: Session, kinds: Kinds, decisions: Sequence[Decision], *, now: datetime) -> set[UUID]:
     """Carry out decisions on jobs that are still as they were seen; return these jobs."""
-    carried_out = [decision for decision in decisions if _decide(session, decision, now)]
+    changed = _DECIDE.each(session, [_decided(decision, now) for decision in decisions])
+    carried_out = [decision for decision, count in zip(decisions, changed, strict=True) if count]
     ended = {one.job_uid: one.event for one in carried_out if is_final(one.status) and one.has_live}
     if ended:
         _revoke_others(session, kinds, ended, now)
@@ -211,18 +223,17 @@ def decide_jobs(session: Session, kinds: Kinds, decisions: Iterable[Decision], *
     return {decision.job_uid for decision in carried_out}
 
 
-def _decide(session: Session, decision: Decision, now: datetime) -> int:
+def _decided(decision: Decision, now: datetime) -> dict[str, Any]:
     status = decision.status
-    return _DECIDE.one(
-        session,
-        job=decision.job_uid,
-        seen=decision.seen,
-        attempts_seen=decision.attempts_seen,
-        new_status=status,
-        new_attempts_wanted=decision.wanted,
-        new_ended_at=now if is_final(status) else None,
-        new_result_attempt=decision.attempt if is_final(status) else None,
-    )
+    return {
+        "job": decision.job_uid,
+        "seen": decision.seen,
+        "attempts_seen": decision.attempts_seen,
+        "new_status": status,
+        "new_attempts_wanted": decision.wanted,
+        "new_ended_at": now if is_final(status) else None,
+        "new_result_attempt": decision.attempt if is_final(status) else None,
+    }
 
 
 def _revoke_others(session: Session, kinds: Kinds, ended: Mapping[UUID, Event], now: datetime) -> None:

@@ -1,15 +1,17 @@
-"""All that a host says of its attempts and asks for, in one transaction."""
+"""All that hosts say of their attempts and ask for, in one transaction."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
+from itertools import islice
+from typing import Final
 
 from sqlmodel import Session
 
 from dispatcher.kinds.registry import Kinds
-from dispatcher.storage.orders import by_statements
+from dispatcher.storage.orders import NotTogetherError
 from dispatcher.usecases import giving, leasing
 from dispatcher.usecases.reports import report_all
 from dispatcher.usecases.results import AttemptName, ReportedEnd, finish_all
@@ -27,6 +29,10 @@ class Said:
     progress: Sequence[AttemptProgress] = ()
 
 
+#: what a host says that only asks
+NOTHING: Final = Said()
+
+
 @dataclass(slots=True)
 class Exchanged:
     """What became of it, in its order, and what the host was given."""
@@ -38,21 +44,37 @@ class Exchanged:
     leases: list[Lease[Work]] = field(default_factory=list)
 
 
-@by_statements
-def exchange(
-    session: Session, kinds: Kinds, caller: Caller, said: Said, asker: giving.Asker | None, *, now: datetime
-) -> Exchanged:
+@dataclass(frozen=True, slots=True)
+class Exchanging:
+    """One call of `exchange_all`: what a host says, and what it asks for."""
+
+    caller: Caller
+    said: Said
+    asker: giving.Asker | None
+    now: datetime
+
+
+def exchange_all(session: Session, kinds: Kinds, calls: Sequence[Exchanging]) -> list[Exchanged]:
     """Take reports, then ends, then progress, then give work; one that is refused stops no other.
 
     Raises:
-        RevokedError: the host was revoked just now.
+        RevokedError: a host that asks was revoked just now.
     """
-    done = Exchanged()
-    done.reports = report_all(session, kinds, caller, said.reports, now=now)
-    done.ends = finish_all(session, kinds, caller, said.ends, now=now)
-    done.live, done.stop = leasing.sorted_out(session, caller, said.progress)
-    if asker is not None:
-        done.leases = giving.lease(session, kinds, asker, now=now)
+    now = max(call.now for call in calls)
+    ends = [end for call in calls for end in call.said.ends]
+    if len({end.ref for end in ends}) != len(ends):
+        raise NotTogetherError("two calls end the same attempt")
+    done = [Exchanged() for _ in calls]
+    for one, call in zip(done, calls, strict=True):
+        one.reports = report_all(session, kinds, call.caller, call.said.reports, now=now)
+    ended = iter(finish_all(session, kinds, ends, now=now))
+    for one, call in zip(done, calls, strict=True):
+        one.ends = list(islice(ended, len(call.said.ends)))
+        one.live, one.stop = leasing.sorted_out(session, call.caller, call.said.progress)
+    asking = [(one, call.asker) for one, call in zip(done, calls, strict=True) if call.asker is not None]
+    given = giving.lease_all(session, kinds, [asker for _, asker in asking], now=now)
+    for (one, _), leases in zip(asking, given, strict=True):
+        one.leases = leases
     return done
 
 

@@ -20,7 +20,7 @@ _NOTHING_YET: Final = MappingProxyType({"status": Status.PENDING, "attempts_want
 
 
 def insert_jobs(session: Session, rows: Sequence[Mapping[str, Any]], common: Mapping[str, Any]) -> None:
-    """Write jobs down; columns that are the same in each, as their batch, are in `common`.
+    """Write jobs down; columns that are the same in each are in `common`.
 
     They wait for a host unless `common` says otherwise.
     """
@@ -29,4 +29,4 @@ def insert_jobs(session: Session, rows: Sequence[Mapping[str, Any]], common: Map
         _INSERT_JOB.all_at_once(session, rows, shared)
     else:
         _INSERT_JOB.each(session, [{**shared, **row} for row in rows])
-    note_moves(session, [Move(common["batch_uid"], None, shared["status"])] * len(rows))
+    note_moves(session, [Move(row["batch_uid"], None, shared["status"]) for row in rows])

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from datetime import datetime
-from typing import Any, Final
+from types import MappingProxyType
+from typing import Any, Final, NamedTuple
 from uuid import UUID
 
 import sqlalchemy
@@ -14,7 +16,7 @@ from sqlmodel import Session, col, select
 
 from dispatcher.kinds.registry import Kinds
 from dispatcher.scheduling.queues import Queue
-from dispatcher.storage.orders import by_statements
+from dispatcher.storage.orders import NotTogetherError, by_statements
 from dispatcher.storage.tables import NEVER, Attempt, AttemptOutput, Batch, Job
 from dispatcher.usecases import ready, waiting
 from dispatcher.usecases.access import check_may_make, each, load_own, page
@@ -22,9 +24,9 @@ from dispatcher.usecases.catalogue import AppFacts, check_content, usable_app
 from dispatcher.usecases.insertion import insert_jobs
 from dispatcher.usecases.slices import cancel_jobs
 from dispatcher.usecases.submissions import Submission
+from xwhep.errors.base import XwhepError
 from xwhep.errors.requests import IdConflictError, IllegalTransitionError, InvalidFieldError
 from xwhep.lifecycle import Event, Status
-from xwhep.protocol.apps import Limits
 from xwhep.protocol.base import Page
 from xwhep.protocol.jobs import AttemptView, JobSummary, JobsView, JobView, Output, SubmitJob
 from xwhep.rights import Caller
@@ -33,9 +35,33 @@ from xwhep.sql.sqlite import among
 
 _SUMMARY: Final = tuple(JobSummary.model_fields)
 _SUMMARY_COLUMNS: Final = tuple(col(getattr(Job, name)) for name in _SUMMARY)
+
+
+class _Sent(NamedTuple):
+    """A job that there is: who sent what, and the job."""
+
+    owner_uid: UUID
+    body_digest: str
+    job: JobSummary
+
+
 _SENT: Final = sqlalchemy.select(col(Job.owner_uid), col(Job.body_digest), *_SUMMARY_COLUMNS)
-_EARLIER: Final = PreparedRead(_SENT.where(col(Job.uid) == bindparam("job")), lambda *columns: columns)
-_EARLIER_OF_MANY: Final = PreparedRead(_SENT.where(among(col(Job.uid), "jobs")), lambda *columns: columns)
+_SENT_OF_ONE, _SENT_OF_MANY = (
+    PreparedRead(_SENT.where(which), lambda owner, digest, *columns: _Sent(owner, digest, _summary(columns)))
+    for which in (col(Job.uid) == bindparam("job"), among(col(Job.uid), "jobs"))
+)
+#: columns that all jobs begin with
+_AT_FIRST: Final[Mapping[str, Any]] = MappingProxyType({"priority": 0, "deadline": NEVER})
+
+
+@dataclass(frozen=True, slots=True)
+class Submitting:
+    """One call of `submit_all`."""
+
+    caller: Caller
+    submission: Submission
+    now: datetime
+    batch_uid: UUID | None = None
 
 
 @by_statements
@@ -55,70 +81,130 @@ def submit(
         InvalidFieldError: content that is not the caller's, a limit above the app's, or an app that only batches use.
         IdConflictError: an id was used for something else.
     """
-    requests, digests = submission.requests, submission.digests
-    check_content(session, caller, submission.content, "inputs.digest")
-    earlier = _earlier(session, caller, digests, batch_uid)
-    classes: dict[UUID, tuple[AppFacts, int]] = {}
-    fresh: list[dict[str, Any]] = []
-    common = {"owner_uid": caller.uid, "batch_uid": batch_uid, "submitted_at": now, "priority": 0, "deadline": NEVER}
-    for request, digest in zip(requests, digests.values(), strict=True):
-        if request.uid not in earlier:
-            app, match_class = _app_class(session, kinds, caller, request.app_uid, classes)
-            allowed = kinds.of(app.kind).attempts_allowed
-            own = {"match_class": match_class, "attempts_allowed": allowed, "body_digest": digest}
-            fresh.append(_row(request, app) | own)
-    insert_jobs(session, fresh, common)
-    _note(session, fresh, common)
-    made = _made(fresh, common)
-    return JobsView(jobs=[earlier.get(request.uid) or made[request.uid] for request in requests])
+    (answer,) = submit_all(session, kinds, [Submitting(caller, submission, now, batch_uid)])
+    if isinstance(answer, XwhepError):
+        raise answer
+    return answer
 
 
-def _made(rows: Sequence[Mapping[str, Any]], common: Mapping[str, Any]) -> dict[UUID, JobSummary]:
-    """Return jobs that wait from now on, by id."""
-    at_first = {"status": Status.PENDING, "ended_at": None}
-    shared: dict[str, Any] = {name: common[name] for name in ("batch_uid", "submitted_at")} | at_first
-    return {row["uid"]: JobSummary(uid=row["uid"], app_uid=row["app_uid"], **shared) for row in rows}
+def submit_all(session: Session, kinds: Kinds, calls: Sequence[Submitting]) -> list[JobsView | XwhepError]:
+    """Submit jobs of several callers, each call as `submit`; one that is refused stops no other.
+
+    Raises:
+        NotFoundError, InvalidFieldError, IdConflictError: as `submit`; returned in the place of the call.
+    """
+    uids = [uid for call in calls for uid in call.submission.digests]
+    if len(set(uids)) != len(uids):
+        raise NotTogetherError("two calls send a job with the same id")
+    sent = _sent(session, uids)
+    checked = [_checked(session, kinds, call, sent) for call in calls]
+    rows: list[list[dict[str, Any]]] = [
+        [] if isinstance(some, XwhepError) else _rows(session, kinds, call, some)
+        for call, some in zip(calls, checked, strict=True)
+    ]
+    insert_jobs(session, [row for some in rows for row in some], _AT_FIRST)
+    for some in rows:
+        _note(session, some)
+    return [
+        error if isinstance(error, XwhepError) else _view(call, sent, some)
+        for call, error, some in zip(calls, checked, rows, strict=True)
+    ]
 
 
-def _note(session: Session, rows: Sequence[Mapping[str, Any]], common: Mapping[str, Any]) -> None:
-    """Take in that jobs are ready."""
-    first: dict[int, UUID] = {}  #: of each class, the job that comes first: all else of their places is the same
+def _checked(
+    session: Session, kinds: Kinds, call: Submitting, sent: Mapping[UUID, _Sent]
+) -> list[tuple[SubmitJob, AppFacts]] | XwhepError:
+    """Return the jobs of a call that were not sent before, with their apps; or why it is refused. This only reads."""
+    try:
+        check_content(session, call.caller, call.submission.content, "inputs.digest")
+        for uid, digest in call.submission.digests.items():
+            check_may_make(call.caller, uid)
+            if uid in sent:
+                _check_same(call, sent[uid], digest)
+        fresh = [request for request in call.submission.requests if request.uid not in sent]
+        apps = {uid: _app(session, kinds, call.caller, uid) for uid in dict.fromkeys(one.app_uid for one in fresh)}
+        for request in fresh:
+            _check_limits(request, apps[request.app_uid])
+    except XwhepError as error:
+        return error
+    return [(request, apps[request.app_uid]) for request in fresh]
+
+
+def _check_same(call: Submitting, sent: _Sent, digest: str) -> None:
+    """Check that a job that there is was sent by the same request.
+
+    Raises:
+        IdConflictError: it was not; in a batch a job is another than alone.
+    """
+    before = sent.owner_uid, sent.body_digest, sent.job.batch_uid
+    if before != (call.caller.uid, digest, call.batch_uid):
+        raise IdConflictError("job", sent.job.uid)
+
+
+def _rows(
+    session: Session, kinds: Kinds, call: Submitting, fresh: Sequence[tuple[SubmitJob, AppFacts]]
+) -> list[dict[str, Any]]:
+    """Return the columns of new jobs that are not the same in all."""
+    of_call = {"owner_uid": call.caller.uid, "batch_uid": call.batch_uid, "submitted_at": call.now}
+    of_app = {app.uid: _columns_of(session, kinds, app) | of_call for _, app in fresh}
+    return [
+        {
+            "uid": request.uid,
+            "work": request,
+            "limits": request.limits or app.limits,
+            "body_digest": call.submission.digests[request.uid],
+            **of_app[app.uid],
+        }
+        for request, app in fresh
+    ]
+
+
+def _columns_of(session: Session, kinds: Kinds, app: AppFacts) -> dict[str, Any]:
+    """Return the columns that all jobs of an app have in common."""
+    kind = kinds.app(app.kind)
+    (requirement,) = kind.requirements([app.targets])
+    match_class = ready.class_of(session, requirement)
+    return {"app_uid": app.uid, "match_class": match_class, "attempts_allowed": kind.attempts_allowed}
+
+
+def _view(call: Submitting, sent: Mapping[UUID, _Sent], rows: Sequence[Mapping[str, Any]]) -> JobsView:
+    """Return the jobs of a call: those that there were, and the new ones, which wait."""
+    found = {
+        row["uid"]: JobSummary(
+            uid=row["uid"],
+            app_uid=row["app_uid"],
+            batch_uid=call.batch_uid,
+            status=Status.PENDING,
+            submitted_at=call.now,
+            ended_at=None,
+        )
+        for row in rows
+    }
+    return JobsView(jobs=[found[uid] if uid in found else sent[uid].job for uid in call.submission.digests])
+
+
+def _note(session: Session, rows: Sequence[Mapping[str, Any]]) -> None:
+    """Take in that jobs of one call are ready."""
+    first: dict[int, Mapping[str, Any]] = {}  #: of each class; of these jobs the ids alone tell which comes first
     for row in rows:
-        first[row["match_class"]] = min(row["uid"], first.get(row["match_class"], row["uid"]))
-    place = common["priority"], common["deadline"], common["submitted_at"]
-    orders = {Queue(number, common["owner_uid"]): ready.order_of(*place, uid) for number, uid in first.items()}
+        known = first.setdefault(row["match_class"], row)
+        if row["uid"] < known["uid"]:
+            first[row["match_class"]] = row
+    orders = {
+        Queue(number, row["owner_uid"]): ready.order_of(
+            _AT_FIRST["priority"], _AT_FIRST["deadline"], row["submitted_at"], row["uid"]
+        )
+        for number, row in first.items()
+    }
     ready.note_jobs(session, orders, Counter(row["match_class"] for row in rows))
 
 
-def _row(request: SubmitJob, app: AppFacts) -> dict[str, Any]:
-    """Return the columns of a job that its request states."""
-    return {"uid": request.uid, "app_uid": app.uid, "work": request, "limits": _limits(request, app)}
-
-
-def _earlier(
-    session: Session, caller: Caller, digests: Mapping[UUID, str], batch_uid: UUID | None
-) -> dict[UUID, JobSummary]:
-    """Return the jobs that earlier sendings of the same requests made.
-
-    Raises:
-        IdConflictError, InvalidFieldError: as `access.repeated`; in a batch a job is another than alone.
-    """
-    known: dict[UUID, JobSummary] = {}
-    for uid in digests:
-        check_may_make(caller, uid)
-    for owner_uid, digest, *columns in _sent(session, list(digests)):
-        job = _summary(columns)
-        if (owner_uid, digest, job.batch_uid) != (caller.uid, digests[job.uid], batch_uid):
-            raise IdConflictError("job", job.uid)
-        known[job.uid] = job
-    return known
-
-
-def _sent(session: Session, uids: Sequence[UUID]) -> Iterable[Sequence[Any]]:
-    """Return the jobs that there are with these ids: owner, digest, and the columns of a summary."""
-    if len(uids) > 1:
-        return _EARLIER_OF_MANY.all(session, jobs=uids)
-    return _EARLIER.all(session, job=uids[0])
+def _sent(session: Session, uids: Sequence[UUID]) -> dict[UUID, _Sent]:
+    """Return those of the jobs with these ids that there are."""
+    if not uids:
+        return {}
+    found = _SENT_OF_MANY.all(session, jobs=uids) if len(uids) > 1 else _SENT_OF_ONE.all(session, job=uids[0])
+    return {sent.job.uid: sent for sent in found}
 
 
 def _summary(columns: Sequence[Any]) -> JobSummary:
@@ -126,27 +212,19 @@ def _summary(columns: Sequence[Any]) -> JobSummary:
     return JobSummary.model_construct(None, **fields)
 
 
-def _app_class(
-    session: Session, kinds: Kinds, caller: Caller, app_uid: UUID, known: dict[UUID, tuple[AppFacts, int]]
-) -> tuple[AppFacts, int]:
-    """Return an app that the caller may submit to, with the match class of its jobs."""
-    if (found := known.get(app_uid)) is None:
-        app = usable_app(session, caller, app_uid)
-        for source in kinds.sources.values():
-            if source.app_uid == app_uid:
-                why = f"app {app.name} gets its jobs from batches: submit a batch of kind {source.name}"
-                raise InvalidFieldError("app_uid", why)
-        (requirement,) = kinds.app(app.kind).requirements([app.targets])
-        found = known[app_uid] = app, ready.class_of(session, requirement)
-    return found
+def _app(session: Session, kinds: Kinds, caller: Caller, uid: UUID) -> AppFacts:
+    """Return an app that the caller may submit jobs to."""
+    app = usable_app(session, caller, uid)
+    for source in kinds.sources.values():
+        if source.app_uid == uid:
+            why = f"app {app.name} gets its jobs from batches: submit a batch of kind {source.name}"
+            raise InvalidFieldError("app_uid", why)
+    return app
 
 
-def _limits(request: SubmitJob, app: AppFacts) -> Limits:
-    if request.limits is None:
-        return app.limits
-    if not request.limits.within(app.limits):
+def _check_limits(request: SubmitJob, app: AppFacts) -> None:
+    if request.limits is not None and not request.limits.within(app.limits):
         raise InvalidFieldError("limits", f"a limit passes that of app {app.name}; ask for less")
-    return request.limits
 
 
 def show(session: Session, kinds: Kinds, caller: Caller, uid: UUID, *, now: datetime) -> JobView:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any, Final, NamedTuple
@@ -142,16 +142,17 @@ class Offer:
         return next((one.order for one in left), None)
 
 
-def asking(session: Session, host_uid: UUID) -> Asking:
-    """Return what is known of a host.
+def asking(session: Session, host_uids: Iterable[UUID]) -> dict[UUID, Asking]:
+    """Return what is known of hosts.
 
     Raises:
-        RevokedError: it was revoked while it waited.
+        RevokedError: one of them was revoked while it waited.
     """
-    (host,) = _ASKING.all(session, host=host_uid)
-    if host.revoked_at is not None:
+    uids = list(dict.fromkeys(host_uids))
+    hosts = [host for found in _ASKING.each(session, [{"host": uid} for uid in uids]) for host in found]
+    if any(host.revoked_at is not None for host in hosts):
         raise RevokedError
-    return host
+    return dict(zip(uids, hosts, strict=True))
 
 
 def room(host: Asking) -> int:

@@ -9,6 +9,7 @@ from typing import Any, Final
 from uuid import UUID
 
 import sqlalchemy
+from cachetools import LRUCache
 from sqlalchemy import ColumnElement, Executable, Uuid, bindparam, insert, literal_column
 from sqlmodel import Session, col
 
@@ -19,6 +20,8 @@ from dispatcher.storage.tables import Batch, Job, MatchClass
 from dispatcher.usecases.access import announce
 from xwhep.sql.prepared import PreparedRead, PreparedWrite
 
+#: match classes whose numbers are remembered
+MOST_CLASSES: Final = 1000
 #: attempts that a batch without a last job can use
 ENDLESS: Final = 1_000_000
 
@@ -124,13 +127,24 @@ def _parsed(text: str) -> Requirement:
     return Requirement.parse(text)
 
 
+class _Classes(LRUCache[str, int]):
+    """The match classes that were looked up lately, by the texts of their requirements."""
+
+    def __init__(self) -> None:
+        super().__init__(MOST_CLASSES)
+
+
 def class_of(session: Session, requirement: Requirement) -> int:
     """Return the match class of a requirement, made when it is new."""
     text = requirement.text()
-    if known := _NUMBER.all(session, requirement=text):
-        return known[0]
-    _ADD_CLASS.one(session, requirement=text)
-    return _NUMBER.all(session, requirement=text)[0]
+    known = memory_of(session).recall(_Classes, _Classes)
+    if text not in known:
+        if not (found := _NUMBER.all(session, requirement=text)):
+            _ADD_CLASS.one(session, requirement=text)
+            found = _NUMBER.all(session, requirement=text)
+            change(session, _Classes, _Classes)  # with this use case the class may go again
+        known[text] = found[0]
+    return known[text]
 
 
 def note_jobs(session: Session, orders: Mapping[Queue, JobOrder], attempts: Mapping[int, int]) -> None:

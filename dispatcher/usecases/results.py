@@ -142,8 +142,9 @@ def _uploads(session: Session, ref: AttemptName) -> dict[str, int]:
 
 @dataclass(frozen=True, slots=True)
 class ReportedEnd:
-    """The end of an attempt as its host reports it."""
+    """The end of an attempt as a host reports it."""
 
+    host_uid: UUID
     ref: AttemptName
     message: FinishAttempt
     contents: Mapping[str, bytes] = field(
@@ -171,13 +172,13 @@ def finish(
         LeaseLostError: the attempt is not the host's, or has ended in another way.
         InvalidFieldError: an output is not here or not allowed.
     """
-    return finish_all(session, kinds, caller, [ReportedEnd(ref, end)], now=now)[0]
+    return finish_all(session, kinds, [ReportedEnd(caller.uid, ref, end)], now=now)[0]
 
 
 def finish_all(
-    session: Session, kinds: Kinds, caller: Caller, ends: Sequence[ReportedEnd], *, now: datetime
+    session: Session, kinds: Kinds, ends: Sequence[ReportedEnd], *, now: datetime
 ) -> list[AttemptReply | XwhepError]:
-    """End attempts as their host reports, each named once; an error stands for its own end and stops no other.
+    """End attempts as their hosts report, each named once; an error stands for its own end and stops no other.
 
     The same report again gives the same answer. Errors are `LeaseLostError` for an attempt that is not the host's or
     that has ended in another way, and `InvalidFieldError` for an output that is not here or not allowed.
@@ -187,7 +188,7 @@ def finish_all(
     found = {(case.job.uid, case.attempt.number): (kind, case) for kind, case in _cases(session, kinds, ends)}
     for end in ends:
         kind, case = found.get(end.ref, (None, None))
-        if kind is None or case is None or case.attempt.host_uid != caller.uid:
+        if kind is None or case is None or case.attempt.host_uid != end.host_uid:
             continue
         digest = body_digest(end.message)
         if case.attempt.ended_at is None:
@@ -199,10 +200,9 @@ def finish_all(
             answers[end.ref] = AttemptReply(status=case.attempt.status)
     ended = settle(session, kinds, [one.attempt for one in ending], now=now)
     done = {(case.job.uid, case.attempt.number) for case in ended}
-    for one in ending:
-        if one.end.ref in done:
-            _keep(session, one, now)
-            answers[one.end.ref] = AttemptReply(status=one.concluded.status)
+    kept = [one for one in ending if one.end.ref in done]
+    _keep(session, kept, now)
+    answers |= {one.end.ref: AttemptReply(status=one.concluded.status) for one in kept}
     return [answers[end.ref] for end in ends]
 
 
@@ -237,15 +237,18 @@ def _leaves(kind: AppKind, concluded: Concluded) -> bool:
     return kind.leaves_files and concluded.status is not AttemptStatus.LOST
 
 
-def _keep(session: Session, one: _Ending, now: datetime) -> None:
-    """Write down what follows from an attempt that has just ended."""
-    if _leaves(one.kind, one.concluded):
-        job_uid, number = one.end.ref
-        for digest, content in one.end.contents.items():
-            store_blob(session, digest, len(content), content=content, now=now)
-        outputs = [output.model_dump() for output in one.end.message.outputs]
-        _ADD_OUTPUT.each(session, [{"job_uid": job_uid, "attempt": number, **output} for output in outputs])
-    own.apply(session, one.concluded.changes)
+def _keep(session: Session, ended: Sequence[_Ending], now: datetime) -> None:
+    """Write down what follows from attempts that have just ended."""
+    leaving = [one.end for one in ended if _leaves(one.kind, one.concluded)]
+    for digest, content in {digest: content for end in leaving for digest, content in end.contents.items()}.items():
+        store_blob(session, digest, len(content), content=content, now=now)
+    outputs = [
+        {"job_uid": end.ref[0], "attempt": end.ref[1], **output.model_dump()}
+        for end in leaving
+        for output in end.message.outputs
+    ]
+    _ADD_OUTPUT.each(session, outputs)
+    own.apply(session, [change for one in ended for change in one.concluded.changes])
 
 
 def _check_outputs(session: Session, job: JobFacts, end: ReportedEnd) -> None:

@@ -17,11 +17,10 @@ from statistics import median
 from typing import Final
 
 from dispatcher.scheduling.matching import Requirement
-from dispatcher.usecases import giving
 from dispatcher.usecases.giving import Asker
 from tests.bench.alone import run_alone
 from tests.bench.filling import fill_jobs
-from tests.support.desk import Desk, poll_request
+from tests.support.desk import Desk, lease_to, poll_request
 from tests.support.kinds import KINDS, NATIVE
 from xwhep.protocol.base import Cpu, Os
 from xwhep.rights import Caller, Role
@@ -65,9 +64,9 @@ class Queue:
         """Lease some jobs, one after the other; return what each has cost, and put as many new ones in their place."""
         request = poll_request(NATIVE) if fits else poll_request(NATIVE).model_copy(update={"os": Os.WINDOWS})
         asker, database = Asker.of(KINDS, host, request), self._desk.database
-        database.run_now(giving.lease, KINDS, asker, now=self._desk.now)  # what a bulk of rows made unknown is read
+        database.run_now(lease_to, KINDS, asker, now=self._desk.now)  # what a bulk of rows made unknown is read
         begun = time.process_time()
-        given = [database.run_now(giving.lease, KINDS, asker, now=self._desk.now) for _ in range(LEASES)]
+        given = [database.run_now(lease_to, KINDS, asker, now=self._desk.now) for _ in range(LEASES)]
         cost = (time.process_time() - begun) / LEASES * 1e6
         assert all(len(leases) == fits for leases in given), "each finds a job if one fits"
         for _ in range(LEASES if fits else 0):

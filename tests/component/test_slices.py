@@ -202,7 +202,7 @@ def test_a_job_that_was_offered_before_its_batch_ended_is_not_claimed(desk: Desk
     desk.database.run_now(end_alone, bag.uid, desk.now, **ends)
 
     assert [job.uid for job in offered.jobs] == [bag.jobs[0].uid]
-    assert desk.database.run_now(claims.claim, offered.jobs[0]) is None
+    assert desk.database.run_now(claims.claim_all, offered.jobs) == []
     assert desk.database.run_now(statuses, bag.uid) == {Status.PENDING: 1}
 
 

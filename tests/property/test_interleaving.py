@@ -20,10 +20,10 @@ from sqlmodel import Session, select
 
 from dispatcher.kinds.vanity_tables import Search, VanityHost, VanityUnit
 from dispatcher.storage.tables import Attempt, Batch, Job
-from dispatcher.usecases import batches, giving, jobs, leasing, reports, results, slices
+from dispatcher.usecases import batches, jobs, leasing, reports, results, slices
 from dispatcher.usecases.giving import Asker
 from dispatcher.usecases.submissions import BatchSubmission
-from tests.support.desk import Desk, poll_request
+from tests.support.desk import Desk, lease_to, poll_request
 from tests.support.interleaving import Caller, Which, look, play, sets
 from tests.support.kinds import KINDS, NATIVE, AnyLease
 from xwhep.errors.jobs import LeaseLostError
@@ -113,7 +113,7 @@ def _lease(scene: Scene, caller: Caller, held: Any, chance: random.Random, now: 
     host = chance.choice(scene.hosts)
     request = poll_request(*([NATIVE] if chance.random() < 0.7 else []))
     cancelled = scene.cancelled_batches()
-    for lease in caller.run(giving.lease, KINDS, Asker.of(KINDS, host, request), now=now):
+    for lease in caller.run(lease_to, KINDS, Asker.of(KINDS, host, request), now=now):
         batch_uid = lease.work.batch_uid if isinstance(lease.work, VanityWork) else scene.bag_uid
         assert batch_uid.hex not in cancelled, "a job of a cancelled batch was leased"
         scene.leases.append(lease)

@@ -13,8 +13,10 @@ from uuid import UUID
 from sqlalchemy import event
 from sqlmodel import Session
 
+from dispatcher.kinds.registry import Kinds
 from dispatcher.kinds.vanity import APP_UID
 from dispatcher.storage.database import Database
+from dispatcher.storage.orders import by_statements
 from dispatcher.storage.schema import SCHEMA
 from dispatcher.storage.tables import App, AppTarget, Grid
 from dispatcher.usecases import batches, giving, jobs, leasing, members
@@ -24,7 +26,7 @@ from dispatcher.usecases.submissions import BatchSubmission, Submission
 from tests.support.kinds import ALL_KINDS, KINDS, NATIVE, VANITY, AnyLease
 from xwhep.ids import uuid7
 from xwhep.protocol.apps import Limits
-from xwhep.protocol.attempts import PROTOCOL, LeaseRequest
+from xwhep.protocol.attempts import PROTOCOL, Lease, LeaseRequest, Work
 from xwhep.protocol.base import Cpu, Os
 from xwhep.protocol.batches import BatchView, SubmitBag
 from xwhep.protocol.jobs import JobSummary, SubmitJob
@@ -44,6 +46,12 @@ def poll_request(
     ability = VanityAbility(keys_per_s=keys_per_s, forms=forms).model_dump(mode="json")
     wanted = {kind: ability if kind == VANITY else {} for kind in kinds or ALL_KINDS}
     return LeaseRequest(protocol=PROTOCOL, os=Os.LINUX, cpu=Cpu.X86_64, kinds=wanted, wait_s=wait_s)
+
+
+@by_statements
+def lease_to(session: Session, kinds: Kinds, asker: Asker, *, now: datetime) -> list[Lease[Work]]:
+    """Lease jobs to one host that asks alone."""
+    return giving.lease_all(session, kinds, [asker], now=now)[0]
 
 
 def opened(file: Path, *, threaded: bool = True) -> Database:
@@ -126,7 +134,7 @@ class Desk:
         """Let a host poll."""
         request = poll_request(*kinds, keys_per_s=keys_per_s, forms=forms)
         self.database.run_now(leasing.prolong, [], {host.uid: self.now})  # as the route notes that it was heard of
-        leases = self.database.run_now(giving.lease, KINDS, Asker.of(KINDS, host, request), now=self.now)
+        leases = self.database.run_now(lease_to, KINDS, Asker.of(KINDS, host, request), now=self.now)
         return leases[0] if leases else None
 
 
