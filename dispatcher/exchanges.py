@@ -21,7 +21,6 @@ from xwhep.protocol.attempts import (
     Exchange,
     ExchangedEnd,
     ExchangeReply,
-    FinishAttempt,
     Work,
 )
 from xwhep.protocol.base import Problem
@@ -76,8 +75,7 @@ def _said(caller: Caller, message: Exchange[Any]) -> Said:
 
 def _end(caller: Caller, said: ExchangedEnd) -> ReportedEnd:
     contents = {hashlib.sha256(content).hexdigest(): content for content in said.contents}
-    end = FinishAttempt.model_construct(**{name: getattr(said, name) for name in FinishAttempt.model_fields})
-    return ReportedEnd(caller.uid, (said.job_uid, said.attempt), end, contents)
+    return ReportedEnd(caller.uid, (said.job_uid, said.attempt), said, contents)
 
 
 def _answers(said: Sequence[AttemptRef], answers: Sequence[AttemptReply | XwhepError]) -> list[AttemptAnswer]:

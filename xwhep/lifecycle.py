@@ -105,9 +105,12 @@ def advance(status: Status, event: Event) -> Status:
         raise IllegalTransitionError(status, event) from error
 
 
+_CHANGING: Final = frozenset(start for start, _ in TRANSITIONS)
+
+
 def is_final(status: Status) -> bool:
     """Tell whether a job in this status never changes again."""
-    return not any(start is status for start, _ in TRANSITIONS)
+    return status not in _CHANGING
 
 
 #: the statuses of a job that has not ended

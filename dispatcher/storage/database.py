@@ -116,17 +116,16 @@ class Database:
 
     def _ordered(self, order: QueuedUseCase) -> asyncio.Future[Any]:
         loop = asyncio.get_running_loop()
-        if loop is self._turns.loop:
-            order.future = loop.create_future()
+        order.future = loop.create_future() if loop is self._turns.loop else Future()
         self._turns.put(order)
         return order.future if isinstance(order.future, asyncio.Future) else asyncio.wrap_future(order.future)
 
     def run_now(self, use_case: UseCase[P, T], /, *args: P.args, **kwargs: P.kwargs) -> T:
         """Do the same without an event loop; for commands beside the server."""
         order = QueuedUseCase.of(use_case, *args, **kwargs)
-        assert isinstance(order.future, Future), "it is of no loop"
+        order.future = done = Future[Any]()
         self._turns.put(order)
-        result: T = order.future.result()
+        result: T = done.result()
         return result
 
     async def read(self, use_case: UseCase[P, T], /, *args: P.args, **kwargs: P.kwargs) -> T:

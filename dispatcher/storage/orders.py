@@ -48,7 +48,7 @@ class QueuedUseCase:
     """One use case to run, and the future of its caller."""
 
     work: Callable[[Session], Any]
-    future: Future[Any] | asyncio.Future[Any] = field(default_factory=Future)
+    future: Future[Any] | asyncio.Future[Any] = field(init=False)  #: given to it by whoever puts it into the queue
     is_by_statements: bool = False  #: it adds no object to the session
     many: tuple[ForMany, Any] | None = None  #: what takes its call together with others, and what these share
     call: Any = None

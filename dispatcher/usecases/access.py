@@ -36,9 +36,9 @@ ListedT = TypeVar("ListedT")  #: a row of a table, or the columns of one
 ViewT = TypeVar("ViewT", bound=BaseModel)
 
 
-def body_digest(request: BaseModel) -> str:
-    """Return the SHA-256 of a request as its canonical JSON, hexadecimal."""
-    return hashlib.sha256(request.model_dump_json().encode()).hexdigest()
+def body_digest(request: BaseModel, shape: type[BaseModel] | None = None) -> str:
+    """Return the SHA-256 of a request as its canonical JSON, hexadecimal; of what it has as this `shape` alone."""
+    return hashlib.sha256((shape or type(request)).__pydantic_serializer__.to_json(request)).hexdigest()
 
 
 def changed(session: Session, statement: Update | Insert | Delete) -> int:

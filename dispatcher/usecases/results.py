@@ -190,7 +190,7 @@ def finish_all(
         kind, case = found.get(end.ref, (None, None))
         if kind is None or case is None or case.attempt.host_uid != end.host_uid:
             continue
-        digest = body_digest(end.message)
+        digest = body_digest(end.message, FinishAttempt)
         if case.attempt.ended_at is None:
             try:
                 ending.append(_judged(session, kind, case, end, digest, now))

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import errno
 from collections.abc import AsyncIterator
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta, timezone
 from pathlib import Path
 
 import pytest
+from sqlalchemy.dialects.sqlite import dialect
 
 from dispatcher.storage import blobs
 from dispatcher.storage.blobs import BlobStore
@@ -121,11 +122,20 @@ async def test_content_longer_than_announced_is_cut_off(tmp_path: Path) -> None:
 
 
 def test_a_moment_without_a_zone_never_reaches_the_database() -> None:
-    column = UtcDateTime()
     naive = datetime(2026, 1, 1, tzinfo=UTC).replace(tzinfo=None)
 
     with pytest.raises(AssertionError, match="without a zone"):
-        column.process_bind_param(naive, None)  # type: ignore[arg-type] # the dialect is not looked at
+        UtcDateTime().bind_processor(dialect())(naive)
+
+
+def test_a_moment_of_any_zone_comes_back_in_utc() -> None:
+    tokyo = datetime(2026, 1, 1, 9, 0, 0, 5, tzinfo=timezone(timedelta(hours=9)))
+    column = UtcDateTime()
+    stored = column.bind_processor(dialect())(tokyo)
+    read = column.result_processor(dialect(), None)(stored)
+
+    assert stored == "2026-01-01 00:00:00.000005"
+    assert (read, read and read.tzinfo) == (tokyo, UTC)
 
 
 # --- the last administrator

@@ -31,6 +31,9 @@ ValueT = TypeVar("ValueT")
 _SHORT: Final = 1024
 _REMEMBERED: Final = 1024
 
+#: of a moment in UTC, which SQLite's text leaves out. Source: RFC 3339, 5.6
+_ZONE: Final = "+00:00"
+
 #: of constraints and indexes, so that a migration can rely on their names
 NAMES: Final = MappingProxyType(
     {
@@ -48,16 +51,24 @@ class UtcDateTime(TypeDecorator[datetime]):
     impl = DateTime(timezone=True)
     cache_ok = True
 
-    def process_bind_param(self, value: datetime | None, dialect: Dialect) -> datetime | None:  # noqa: ARG002 - signature
-        """Store in UTC; a moment without a zone is a mistake of ours."""
-        if value is None:
-            return None
-        assert value.tzinfo is not None, "a moment without a zone"
-        return value.astimezone(UTC)
+    def bind_processor(self, dialect: Dialect) -> Callable[[datetime | None], Any]:  # noqa: ARG002 - signature
+        """Return what makes the text of a moment in UTC; SQLAlchemy's own way takes twice as long."""
+        return _moment_as_text
 
-    def process_result_value(self, value: Any | None, dialect: Dialect) -> datetime | None:  # noqa: ARG002 - signature
-        """Give back with its zone."""
-        return None if value is None else value.replace(tzinfo=UTC)
+    def result_processor(self, dialect: Dialect, coltype: object) -> Callable[[Any], datetime | None]:  # noqa: ARG002 - signature
+        """Return what reads it."""
+        return _moment_of_text
+
+
+def _moment_as_text(moment: datetime | None) -> str | None:
+    if moment is None:
+        return None
+    assert moment.tzinfo is not None, "a moment without a zone"
+    return moment.astimezone(UTC).isoformat(" ", "microseconds").removesuffix(_ZONE)
+
+
+def _moment_of_text(text: str | None) -> datetime | None:
+    return None if text is None else datetime.fromisoformat(text + _ZONE)
 
 
 class Document(TypeDecorator[ValueT], Generic[ValueT]):

@@ -53,7 +53,10 @@ class DriverText:
 
     def parameters(self, values: Values) -> list[Any]:
         """Return values as the driver takes them, in the order of their places."""
-        row = list(map({**self.fixed, **values}.__getitem__, self.names))
+        try:
+            row = [values[name] for name in self.names]
+        except KeyError:
+            row = list(map({**self.fixed, **values}.__getitem__, self.names))
         for place, store in self.stored:
             row[place] = store(row[place])
         return row
