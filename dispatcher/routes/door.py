@@ -17,6 +17,7 @@ from pydantic import BaseModel
 
 from dispatcher.parsing import FIELD_CHARACTERS, validated
 from dispatcher.services import SERVICES, Services
+from dispatcher.storage.fair_queue import SENDER, SHORT_BYTES, Sender
 from xwhep.errors.base import RemoteError, XwhepError
 from xwhep.errors.identity import ForbiddenError
 from xwhep.errors.jobs import BusyError
@@ -31,8 +32,6 @@ MAX_BODY_BYTES: Final = 1024 * 1024
 #: of a caller without a certificate, who has nothing to send but a key; also so that many hold little memory
 MAX_STRANGERS_BODY_BYTES: Final = 64 * 1024
 MAX_DEPTH: Final = 32
-#: a body up to this size is parsed at once: a millisecond or so; a longer one beside the loop
-SHORT_BODY_BYTES: Final = 16 * 1024
 JSON: Final = "application/json"
 #: seconds within which a request's body must be here, whole
 BODY_S: Final = 30.0
@@ -78,7 +77,9 @@ class Call:
         if self.request.content_type != JSON:  # a browser sends that to another site only if the site agrees
             raise BadRequestError(f"the body must be JSON; send it with Content-Type: {JSON}")
         raw = await self._read(limit_bytes)
-        if len(raw) <= SHORT_BODY_BYTES:
+        if self._caller is not None:
+            SENDER.set(Sender(self._caller.uid, len(raw)))
+        if len(raw) <= SHORT_BYTES:
             return made(_parsed(shape, raw))
         return await self.services.aside(lambda: made(_parsed(shape, raw)))
 
@@ -148,6 +149,7 @@ def guarded(route: Route) -> Callable[[web.Request], Awaitable[web.StreamRespons
             caller = await services.peers.caller(request, services.now())
             if caller.role not in route.roles:
                 raise ForbiddenError(caller.role, f"{request.method} {route.path}")
+            SENDER.set(Sender(caller.uid))
         call = Call(request, services, caller)
         if not route.waits:
             return await route.handler(call)

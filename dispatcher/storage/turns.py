@@ -13,7 +13,7 @@ import asyncio
 import contextlib
 import queue
 import threading
-from collections import Counter, deque
+from collections import Counter
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
@@ -22,6 +22,7 @@ from typing import Final
 from sqlalchemy import Engine
 from sqlmodel import Session
 
+from dispatcher.storage.fair_queue import FairQueue
 from dispatcher.storage.faults import in_our_words, stopping
 from dispatcher.storage.memory import MEMORY, UseCaseMemory
 from dispatcher.storage.orders import QueuedUseCase, Ready, UseCaseResult, attempt_all, tell_all, tell_here
@@ -38,7 +39,7 @@ class WriteTurns:
     def __init__(self, file: Path, engine: Engine, *, threaded: bool) -> None:
         """Begin without any; if not `threaded`, whoever orders a use case takes a turn at once."""
         self._file = file
-        self._orders: deque[QueuedUseCase] = deque()  #: those that wait for the next turn
+        self._orders = FairQueue[QueuedUseCase]()  #: those that wait for the next turn
         self._turn = threading.Lock()  #: held from before a transaction begins until after its end
         self._steps: queue.SimpleQueue[Callable[[], None] | None] = queue.SimpleQueue()  #: of the writer's thread
         self._closing = threading.Lock()  # held to order and to close: no order slips in behind the last
@@ -74,7 +75,7 @@ class WriteTurns:
         with self._closing:
             if self.is_closed:
                 raise stopping()
-            self._orders.append(order)
+            self._orders.put(order)
         self._offer()
 
     def close(self) -> None:
@@ -129,7 +130,7 @@ class WriteTurns:
     def _begun(self) -> list[QueuedUseCase]:
         """Take the turn, and what waits; nothing if the turn is another's, or nothing waits."""
         while self._orders and self._turn.acquire(blocking=False):
-            some = [self._orders.popleft() for _ in range(min(GROUP, len(self._orders)))]
+            some = self._orders.take(GROUP)
             # a caller that gave up before its use case began changes nothing; one that gives up now is too late
             if group := [order for order in some if order.begins()]:
                 return group

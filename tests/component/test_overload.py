@@ -8,19 +8,22 @@ import json
 import threading
 from collections.abc import AsyncIterator
 from pathlib import Path
+from uuid import UUID
 
 from dispatcher.admission import PeerBounds
 from dispatcher.housekeeping import tend_leases
-from dispatcher.routes.door import SHORT_BODY_BYTES
 from dispatcher.storage.database import RETRY_AFTER_S
+from dispatcher.storage.fair_queue import SHORT_BYTES
+from tests.support.content import register
 from tests.support.desk import poll_request
 from tests.support.grid import GridUnderTest, a_grid
 from tests.support.kinds import NATIVE
 from tests.support.locking import another_writes
 from tests.support.raw import Answer, raw_client
+from xwhep.client.owner import OwnerClient
 from xwhep.errors.jobs import OverloadedError
 from xwhep.protocol.attempts import Exchange
-from xwhep.protocol.jobs import MAX_JOBS_A_REQUEST
+from xwhep.protocol.jobs import MAX_JOBS_A_REQUEST, SubmitJobs
 from xwhep.rights import Role
 from xwhep.world import REAL
 
@@ -28,6 +31,10 @@ BOUND = 8
 NOTHING = {"attempts": list[object]()}
 #: ends an attempt that nobody has: that is a use case of its own, and answered
 AN_END = {"ends": [{"job_uid": "0190f3c2-8a4e-7b1d-9c3f-2e5d6a7b8c9d", "attempt": 1, "outcome": "lost"}]}
+
+
+def new_jobs(app_uid: UUID, count: int) -> dict[str, list[dict[str, str]]]:
+    return {"jobs": [{"uid": str(REAL.new_uid()), "app_uid": str(app_uid)} for _ in range(count)]}
 
 
 @contextlib.asynccontextmanager
@@ -132,13 +139,13 @@ async def test_one_user_who_keeps_the_queue_full_keeps_nobody_else_out(tmp_path:
 
 async def test_a_long_body_is_read_while_others_are_served(tmp_path: Path) -> None:
     """Here another calculation is before it, and does not end until the others are served."""
-    nowhere = [{"uid": str(REAL.new_uid()), "app_uid": str(REAL.new_uid())} for _ in range(MAX_JOBS_A_REQUEST)]
+    nowhere = new_jobs(REAL.new_uid(), MAX_JOBS_A_REQUEST)["jobs"]
     async with (
         a_grid(tmp_path) as grid,
         grid.owner("alice") as alice,
         raw_client(grid, await grid.member(Role.USER, "carol")) as carol,
     ):
-        assert len(json.dumps({"jobs": nowhere})) > SHORT_BODY_BYTES
+        assert len(json.dumps({"jobs": nowhere})) > SHORT_BYTES
         go_on = threading.Event()
         earlier = asyncio.create_task(grid.services.aside(go_on.wait, 60))
         submissions = [carol.ask("POST", "/v1/jobs", json={"jobs": jobs}) for jobs in (nowhere, [nowhere[0]] * 500)]
@@ -152,3 +159,26 @@ async def test_a_long_body_is_read_while_others_are_served(tmp_path: Path) -> No
     assert done.role is Role.USER
     assert [answer.outcome for answer in answers] == [(404, "not-found"), (422, "invalid-field")]
     assert [answer.body.get("field") for answer in answers] == [None, "jobs.uid"]
+
+
+async def test_whoever_sends_much_at_once_lets_others_pass(tmp_path: Path) -> None:
+    """Eve submits a thousand jobs on each of many connections; what Alice sends last waits for two of these at most."""
+    async with a_grid(tmp_path) as grid, grid.owner("alice") as alice, contextlib.AsyncExitStack() as stack:
+        member = await grid.member(Role.USER, "eve")
+        eve = OwnerClient(await stack.enter_async_context(grid.connect(member)))
+        apps = [await register(owner, tmp_path) for owner in (alice, eve)]
+        ways = [await stack.enter_async_context(raw_client(grid, member)) for _ in range(BOUND)]
+        async with a_busy_database(grid):
+            floods = [
+                asyncio.create_task(way.ask("POST", "/v1/jobs", json=new_jobs(apps[1].uid, MAX_JOBS_A_REQUEST)))
+                for way in ways
+            ]
+            await until_wait(grid, BOUND)
+            said = asyncio.create_task(alice.submit_jobs(SubmitJobs.model_validate(new_jobs(apps[0].uid, 1))))
+            await until_wait(grid, BOUND + 1)
+        await said
+        done = [task for task in floods if task.done()]
+        answers = await asyncio.gather(*floods)
+
+    assert len(done) <= 3
+    assert {answer.status for answer in answers} == {201}
