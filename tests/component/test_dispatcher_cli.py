@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import re
 from collections.abc import Callable
 from pathlib import Path
 
@@ -11,6 +12,7 @@ import pytest
 from click.testing import CliRunner, Result
 
 from dispatcher.cli import program
+from dispatcher.config import DispatcherSettings
 from dispatcher.installation import Installation
 from tests.support.grid import a_grid
 from xwhep.client.enrolment import join
@@ -42,6 +44,17 @@ async def test_tokens_and_revocations_work_beside_a_server(tmp_path: Path) -> No
                 await OwnerClient(connection).whoami()
 
     assert revoked.stdout.startswith("alice is revoked")
+
+
+@pytest.mark.parametrize(("options", "serve"), [((), "serve`"), (("--port", "5123"), "serve --port 5123`")])
+def test_init_says_how_to_serve_where_its_administrator_looks_for_it(
+    tmp_path: Path, options: tuple[str, ...], serve: str
+) -> None:
+    made = types(tmp_path, "init", "--name", "localhost", *options)
+    (url,) = re.findall(r"https://localhost:\d+", (tmp_path / "user" / "identity.json").read_text())
+
+    assert f"Start it with `xwhep-dispatcher {serve};" in made.stdout
+    assert url.endswith(options[1] if options else str(DispatcherSettings().port))
 
 
 @pytest.fixture
