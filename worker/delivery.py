@@ -234,8 +234,10 @@ class Delivery:
             return [Cause.REPORTED] if answer.status in ATTEMPT_ENDS else []
         if runner is not None and isinstance(answer, runner.reported_before):  # its answer was lost
             return []
-        log.warning("job %s, attempt %s: a report was refused: %s", *ref, answer)
-        return [Cause.TAKEN_BACK] if isinstance(answer, LeaseLostError) else []
+        is_taken_back = isinstance(answer, LeaseLostError)  # no fault of anybody: as when the search was won elsewhere
+        level = logging.INFO if is_taken_back else logging.WARNING
+        log.log(level, "job %s, attempt %s: a report was refused: %s", *ref, answer)
+        return [Cause.TAKEN_BACK] if is_taken_back else []
 
     def _end_answered(self, said: SendEnd, sent: FinishAttempt, answer: Answer) -> None:
         if isinstance(answer, XwhepError) and code_of(answer) in _DAMAGED and sent.outcome is not Outcome.LOST:
