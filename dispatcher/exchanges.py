@@ -49,8 +49,8 @@ async def answer(
     if asker is None and not message.reports and not message.ends:
         done = services.database.glance(exchanges.take_progress, caller, message.progress)
     else:
-        exchanging = Exchanging(caller, _said(caller, message), asker, now)
-        done = await services.database.run_one_of(exchanges.exchange_all, services.kinds, exchanging)
+        exchanging = Exchanging(caller, _said(caller, message), asker)
+        done = await services.database.run_one_of(exchanges.exchange_all, services.kinds, exchanging, services.now)
     services.heard.note(caller.uid, done.live, now)
     return _REPLY(
         reports=_answers(message.reports, done.reports),

@@ -21,12 +21,13 @@ async def wait_for_leases(services: Services, asker: Asker, *, is_connected: Cal
     world, waiters = services.world, services.waiters
     deadline = world.monotonic() + asker.request.wait_s
     leases: list[Lease[Work]] = []
+    asking = Exchanging(asker.caller, NOTHING, asker)
     waiter, used = waiters.enter(asker.profile), Waiter()
     try:
         while is_connected():
             # where nothing fits, nothing is written
-            asking = Exchanging(asker.caller, NOTHING, asker, services.now())
-            leases = (await services.database.run_one_of(exchanges.exchange_all, services.kinds, asking)).leases
+            done = await services.database.run_one_of(exchanges.exchange_all, services.kinds, asking, services.now)
+            leases = done.leases
             if leases or waiters.closed:
                 break
             waiters.pass_on(used)  # what woke us fits somebody else, if anybody

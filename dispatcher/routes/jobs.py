@@ -25,8 +25,8 @@ async def submit(call: Call) -> web.Response:
     """Submit jobs: all of them or none."""
     submission = await call.body(SubmitJobs, made=lambda message: Submission.of(message.jobs))
     services = call.services
-    submitting = Submitting(call.caller, submission, services.now())
-    reply = await services.database.run_one_of(jobs.submit_all, services.kinds, submitting)
+    submitting = Submitting(call.caller, submission)
+    reply = await services.database.run_one_of(jobs.submit_all, services.kinds, submitting, services.now)
     return render(reply, status=201)
 
 

@@ -3,8 +3,8 @@
 A use case is a plain function `(session, ...)`. One that raises changes nothing; one that *returns* an `XwhepError`
 keeps what it wrote, and its caller gets the error raised. `run` returns only after the commit has reached the disk, so
 what is answered is never lost. Use cases that wait while a commit is under way share the next one (group commit), each
-in a savepoint of its own. A use case `(session, shared, calls)` takes many calls at once: `run_one_of` lets a call be
-taken with the others of its kind that wait, so that a statement is run for all of them.
+in a savepoint of its own. A use case `(session, shared, calls, now)` takes many calls at once: `run_one_of` lets a call
+be taken with the others of its kind that wait, so that a statement is run for all of them.
 """
 
 from __future__ import annotations
@@ -12,6 +12,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
+from datetime import datetime
 from pathlib import Path
 from typing import Any, Concatenate, Final, ParamSpec, TypeVar
 
@@ -19,7 +20,7 @@ from sqlalchemy import Engine
 from sqlmodel import Session
 
 from dispatcher.storage.faults import in_our_words, stopping
-from dispatcher.storage.orders import QueuedUseCase, Ready
+from dispatcher.storage.orders import Clock, QueuedUseCase, Ready
 from dispatcher.storage.turns import WriteTurns
 from xwhep.errors.base import XwhepError
 from xwhep.errors.jobs import OverloadedError
@@ -92,17 +93,20 @@ class Database:
 
     async def run_one_of(
         self,
-        use_case: Callable[[Session, SharedT, Sequence[CallT]], Sequence[T | XwhepError]],
+        use_case: Callable[[Session, SharedT, Sequence[CallT], datetime], Sequence[T | XwhepError]],
         shared: SharedT,
         call: CallT,
+        clock: Clock,
     ) -> T:
         """Do the same as `run` with one call of a use case that takes many: others that wait are taken with it.
+
+        `clock` tells the time, UTC, at which it runs.
 
         Raises:
             OverloadedError: too many wait already.
         """
         self._check_room()
-        result: T = await self._ordered(QueuedUseCase.one_of(use_case, shared, call))
+        result: T = await self._ordered(QueuedUseCase.one_of(use_case, shared, call, clock))
         return result
 
     @property

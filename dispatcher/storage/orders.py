@@ -7,6 +7,7 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass, field
+from datetime import datetime
 from typing import Any, Final, Self, TypeAlias, TypeVar
 
 from sqlalchemy import text
@@ -23,8 +24,11 @@ F = TypeVar("F", bound=Callable[..., Any])
 #: how many attempts became wanted of jobs with each requirement
 Ready: TypeAlias = Counter[Requirement]
 
-#: a use case that takes many calls at once: with what all of them share, it returns the value or the error of each
-ForMany: TypeAlias = Callable[[Session, Any, Sequence[Any]], Sequence[Any]]
+#: a use case that takes many calls at once: it is given what all of them share, the calls, and the time at which it
+#: runs, and returns the value or the error of each
+ForMany: TypeAlias = Callable[[Session, Any, Sequence[Any], datetime], Sequence[Any]]
+#: tells the time
+Clock: TypeAlias = Callable[[], datetime]
 
 #: the key in `Session.info` under which a use case announces them
 READY: Final = "ready"
@@ -52,12 +56,17 @@ class QueuedUseCase:
     is_by_statements: bool = False  #: it adds no object to the session
     many: tuple[ForMany, Any] | None = None  #: what takes its call together with others, and what these share
     call: Any = None
+    clock: Clock | None = None
 
     @classmethod
-    def one_of(cls, use_case: ForMany, shared: Any, call: Any) -> Self:
-        """Return one call of a use case that takes many at once."""
-        alone = _alone(use_case, shared, call)
-        return cls(alone, is_by_statements=True, many=(use_case, shared), call=call)
+    def one_of(cls, use_case: ForMany, shared: Any, call: Any, clock: Clock) -> Self:
+        """Return one call of a use case that takes many at once.
+
+        The time is read when it runs, not when it is called: so what is written later has the later time, in whatever
+        order those that wait are taken.
+        """
+        alone = _alone(use_case, shared, call, clock)
+        return cls(alone, is_by_statements=True, many=(use_case, shared), call=call, clock=clock)
 
     @classmethod
     def of(cls, use_case: Callable[..., Any], /, *args: Any, **kwargs: Any) -> Self:
@@ -119,8 +128,8 @@ def _together(group: Sequence[QueuedUseCase]) -> Iterable[list[int]]:
     return found.values()
 
 
-def _alone(use_case: ForMany, shared: Any, call: Any) -> Callable[[Session], Any]:
-    return lambda session: use_case(session, shared, [call])[0]
+def _alone(use_case: ForMany, shared: Any, call: Any, clock: Clock) -> Callable[[Session], Any]:
+    return lambda session: use_case(session, shared, [call], clock())[0]
 
 
 def _attempt_together(session: Session, orders: Sequence[QueuedUseCase]) -> list[UseCaseResult] | None:
@@ -128,10 +137,12 @@ def _attempt_together(session: Session, orders: Sequence[QueuedUseCase]) -> list
 
     One of them may have failed, or have been second to write a value that must be unique: to run each alone tells.
     """
-    assert orders[0].many is not None, "it takes many"
-    (use_case, shared), calls = orders[0].many, [order.call for order in orders]
+    many, clock = orders[0].many, orders[0].clock
+    assert many is not None, "it takes many"
+    assert clock is not None, "such have one"
+    (use_case, shared), calls = many, [order.call for order in orders]
     try:
-        values = _run(session, lambda session: use_case(session, shared, calls), by_statements=True)
+        values = _run(session, lambda session: use_case(session, shared, calls, clock()), by_statements=True)
     except Exception as failure:
         if _is_fatal(failure):
             raise

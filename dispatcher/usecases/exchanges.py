@@ -51,16 +51,14 @@ class Exchanging:
     caller: Caller
     said: Said
     asker: giving.Asker | None
-    now: datetime
 
 
-def exchange_all(session: Session, kinds: Kinds, calls: Sequence[Exchanging]) -> list[Exchanged]:
+def exchange_all(session: Session, kinds: Kinds, calls: Sequence[Exchanging], now: datetime) -> list[Exchanged]:
     """Take reports, then ends, then progress, then give work; one that is refused stops no other.
 
     Raises:
         RevokedError: a host that asks was revoked just now.
     """
-    now = max(call.now for call in calls)
     ends = [end for call in calls for end in call.said.ends]
     if len({end.ref for end in ends}) != len(ends):
         raise NotTogetherError("two calls end the same attempt")

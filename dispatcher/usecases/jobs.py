@@ -60,7 +60,6 @@ class Submitting:
 
     caller: Caller
     submission: Submission
-    now: datetime
     batch_uid: UUID | None = None
 
 
@@ -81,13 +80,15 @@ def submit(
         InvalidFieldError: content that is not the caller's, a limit above the app's, or an app that only batches use.
         IdConflictError: an id was used for something else.
     """
-    (answer,) = submit_all(session, kinds, [Submitting(caller, submission, now, batch_uid)])
+    (answer,) = submit_all(session, kinds, [Submitting(caller, submission, batch_uid)], now)
     if isinstance(answer, XwhepError):
         raise answer
     return answer
 
 
-def submit_all(session: Session, kinds: Kinds, calls: Sequence[Submitting]) -> list[JobsView | XwhepError]:
+def submit_all(
+    session: Session, kinds: Kinds, calls: Sequence[Submitting], now: datetime
+) -> list[JobsView | XwhepError]:
     """Submit jobs of several callers, each call as `submit`; one that is refused stops no other.
 
     Raises:
@@ -99,14 +100,14 @@ def submit_all(session: Session, kinds: Kinds, calls: Sequence[Submitting]) -> l
     sent = _sent(session, uids)
     checked = [_checked(session, kinds, call, sent) for call in calls]
     rows: list[list[dict[str, Any]]] = [
-        [] if isinstance(some, XwhepError) else _rows(session, kinds, call, some)
+        [] if isinstance(some, XwhepError) else _rows(session, kinds, call, some, now)
         for call, some in zip(calls, checked, strict=True)
     ]
     insert_jobs(session, [row for some in rows for row in some], _AT_FIRST)
     for some in rows:
         _note(session, some)
     return [
-        error if isinstance(error, XwhepError) else _view(call, sent, some)
+        error if isinstance(error, XwhepError) else _view(call, sent, some, now)
         for call, error, some in zip(calls, checked, rows, strict=True)
     ]
 
@@ -142,10 +143,10 @@ def _check_same(call: Submitting, sent: _Sent, digest: str) -> None:
 
 
 def _rows(
-    session: Session, kinds: Kinds, call: Submitting, fresh: Sequence[tuple[SubmitJob, AppFacts]]
+    session: Session, kinds: Kinds, call: Submitting, fresh: Sequence[tuple[SubmitJob, AppFacts]], now: datetime
 ) -> list[dict[str, Any]]:
     """Return the columns of new jobs that are not the same in all."""
-    of_call = {"owner_uid": call.caller.uid, "batch_uid": call.batch_uid, "submitted_at": call.now}
+    of_call = {"owner_uid": call.caller.uid, "batch_uid": call.batch_uid, "submitted_at": now}
     of_app = {app.uid: _columns_of(session, kinds, app) | of_call for _, app in fresh}
     return [
         {
@@ -167,7 +168,7 @@ def _columns_of(session: Session, kinds: Kinds, app: AppFacts) -> dict[str, Any]
     return {"app_uid": app.uid, "match_class": match_class, "attempts_allowed": kind.attempts_allowed}
 
 
-def _view(call: Submitting, sent: Mapping[UUID, _Sent], rows: Sequence[Mapping[str, Any]]) -> JobsView:
+def _view(call: Submitting, sent: Mapping[UUID, _Sent], rows: Sequence[Mapping[str, Any]], now: datetime) -> JobsView:
     """Return the jobs of a call: those that there were, and the new ones, which wait."""
     found = {
         row["uid"]: JobSummary(
@@ -175,7 +176,7 @@ def _view(call: Submitting, sent: Mapping[UUID, _Sent], rows: Sequence[Mapping[s
             app_uid=row["app_uid"],
             batch_uid=call.batch_uid,
             status=Status.PENDING,
-            submitted_at=call.now,
+            submitted_at=now,
             ended_at=None,
         )
         for row in rows

@@ -8,6 +8,7 @@ import sqlite3
 from collections import Counter
 from collections.abc import Callable, Iterable
 from contextlib import closing
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 from unittest import mock
@@ -49,6 +50,10 @@ def alone(desk: Desk, group: list[QueuedUseCase]) -> list[UseCaseResult]:
     return [result for order in group for result in together(desk, [order])]
 
 
+def clock_of(desk: Desk) -> Callable[[], datetime]:
+    return lambda: desk.now
+
+
 class Scene:
     """A desk where the same seed makes the same calls."""
 
@@ -56,6 +61,7 @@ class Scene:
         self.desk = Desk(file)
         self.chance = random.Random(seed)  # noqa: S311 - a test's own
         self.take = take
+        self.clock = clock_of(self.desk)
         self.hosts = [self.desk.member(f"host-{number}", Role.HOST) for number in range(HOSTS)]
         self.stranger = self.desk.member("stranger", Role.USER)
         self.sent: list[SubmitJob] = []
@@ -71,8 +77,8 @@ class Scene:
         new = [self._job() for _ in range(self.chance.randint(1 - len(again), 3))]
         self.sent += new
         caller = self.desk.owner if self.chance.random() < 0.8 else self.stranger
-        submitting = Submitting(caller, Submission.of([*again, *new]), self.desk.now)
-        return QueuedUseCase.one_of(jobs.submit_all, KINDS, submitting)
+        submitting = Submitting(caller, Submission.of([*again, *new]))
+        return QueuedUseCase.one_of(jobs.submit_all, KINDS, submitting, self.clock)
 
     def _job(self) -> SubmitJob:
         app_uid = self.desk.app_uid if self.chance.random() < 0.9 else self.desk.next_uid()
@@ -89,7 +95,7 @@ class Scene:
 
     def _asking(self, host: Caller, at_most: int) -> QueuedUseCase:
         asker = Asker.of(KINDS, host, poll_request(NATIVE), at_most=at_most)
-        return QueuedUseCase.one_of(exchanges.exchange_all, KINDS, Exchanging(host, NOTHING, asker, self.desk.now))
+        return QueuedUseCase.one_of(exchanges.exchange_all, KINDS, Exchanging(host, NOTHING, asker), self.clock)
 
     def end(self) -> list[UseCaseResult]:
         """Report ends: of attempts that the host has, that it had, that another has; some of them twice."""
@@ -103,7 +109,7 @@ class Scene:
         host = named[0][0] if named else self.hosts[0]
         refs = dict.fromkeys(ref for _, ref in named)
         said = Said(ends=[self._reported(host, ref) for ref in refs])
-        return QueuedUseCase.one_of(exchanges.exchange_all, KINDS, Exchanging(host, said, None, self.desk.now))
+        return QueuedUseCase.one_of(exchanges.exchange_all, KINDS, Exchanging(host, said, None), self.clock)
 
     def _reported(self, host: Caller, ref: AttemptName) -> ReportedEnd:
         content = bytes([self.chance.randrange(3)])
@@ -151,8 +157,8 @@ def submissions(desk: Desk, *uids: UUID, app_uid: UUID | None = None) -> list[Qu
     if app_uid is not None:
         apps[-1] = app_uid
     requests = [SubmitJob(uid=uid, app_uid=app) for uid, app in zip(uids, apps, strict=True)]
-    calls = [Submitting(desk.owner, Submission.of([request]), desk.now) for request in requests]
-    return [QueuedUseCase.one_of(jobs.submit_all, KINDS, call) for call in calls]
+    calls = [Submitting(desk.owner, Submission.of([request])) for request in requests]
+    return [QueuedUseCase.one_of(jobs.submit_all, KINDS, call, clock_of(desk)) for call in calls]
 
 
 def test_those_that_wait_are_one_run_and_one_that_is_refused_stops_no_other(tmp_path: Path) -> None:
@@ -203,17 +209,30 @@ def test_a_host_that_asks_twice_at_once_gets_no_more_than_it_may_have(tmp_path: 
     for _ in range(LIVE_ATTEMPTS_ALLOWED + 10):
         desk.submit()
     asker = Asker.of(KINDS, host, poll_request(NATIVE), at_most=LIVE_ATTEMPTS_ALLOWED)
-    calls = [Exchanging(host, NOTHING, asker, desk.now) for _ in range(3)]
-    results = together(desk, [QueuedUseCase.one_of(exchanges.exchange_all, KINDS, call) for call in calls])
+    calls = [Exchanging(host, NOTHING, asker) for _ in range(3)]
+    results = together(
+        desk, [QueuedUseCase.one_of(exchanges.exchange_all, KINDS, call, clock_of(desk)) for call in calls]
+    )
 
     assert [len(result.value.leases) for result in results] == [LIVE_ATTEMPTS_ALLOWED, 0, 0]
+
+
+def test_the_time_is_when_calls_are_taken_and_not_when_they_came(tmp_path: Path) -> None:
+    """Those that wait are not taken in the order in which they came, and what is written later has the later time."""
+    desk = Desk(tmp_path / "grid")
+    group = submissions(desk, *(desk.next_uid() for _ in range(2)))
+    came = desk.now
+    desk.pass_time(5)
+    results = [*together(desk, group[1:]), *together(desk, group)]
+
+    assert {result.value.jobs[0].submitted_at - came for result in results} == {timedelta(seconds=5)}
 
 
 def test_only_calls_of_the_same_use_case_and_kinds_are_taken_together(tmp_path: Path) -> None:
     desk = Desk(tmp_path / "grid")
     host = desk.member("bob", Role.HOST)
     asker = Asker.of(KINDS, host, poll_request(NATIVE))
-    asking = QueuedUseCase.one_of(exchanges.exchange_all, KINDS, Exchanging(host, NOTHING, asker, desk.now))
+    asking = QueuedUseCase.one_of(exchanges.exchange_all, KINDS, Exchanging(host, NOTHING, asker), clock_of(desk))
     first, second = submissions(desk, desk.next_uid(), desk.next_uid())
     plain = QueuedUseCase.of(by_statements(lambda _session: "plain"))
 
