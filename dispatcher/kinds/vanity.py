@@ -105,7 +105,9 @@ class Vanity(AppKind):
 
     def check(self, reports: Sequence[tuple[Case, ReportShare]]) -> list[Checked]:
         """Check shares with curve arithmetic; one that is what is wanted ends its search."""
-        return [_checked(case, report.hit()) for case, report in reports]
+        cases = {id(case): case for case, _ in reports}
+        units = {name: _reporting(case) for name, case in cases.items()}  # once, for all shares of a unit
+        return [_checked(case, *units[id(case)], report.hit()) for case, report in reports]
 
     def conclude(self, ends: Sequence[tuple[Case, FinishAttempt]], now: datetime) -> list[Concluded]:
         """Return what ends mean: a unit cannot fail by its own fault, and one that is done tells its host's rate."""
@@ -193,14 +195,18 @@ def _handed(handing: Handing) -> Handed:
     return Handed(work, host.keys_per_s / _effort(search))
 
 
-def _checked(case: Case, hit: Hit) -> Checked:
+def _reporting(case: Case) -> tuple[Unit, int]:
+    """Return the unit of an attempt that reports, and how many keys a share of it proves."""
+    unit = _unit(case.own.batch, case.own.job.number, case.job.amount)
+    return unit, keys_proven(unit.target)
+
+
+def _checked(case: Case, unit: Unit, proven: int, hit: Hit) -> Checked:
     search = case.own.batch
-    unit = _unit(search, case.own.job.number, case.job.amount)
     try:
         key = verify(unit, hit)
     except FalseResultError as error:
         return Checked(refused=error)
-    proven = keys_proven(unit.target)
     changes = [
         Change(VanityHost, case.attempt.host_uid, add={"shares": 1, "keys_proven": proven}),
         Change(VanityUnit, case.job.uid, add={"keys_proven": proven}),

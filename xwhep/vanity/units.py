@@ -11,6 +11,7 @@ two keys can combine what is found.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import lru_cache
 from hashlib import sha256
 from typing import Final, TypeAlias
 from uuid import UUID
@@ -79,10 +80,16 @@ def keys_of(steps: int, *, plain: bool) -> int:
     return steps * LANES * POINTS_PER_STEP * (1 if plain else KEYS_PER_POINT)
 
 
+@lru_cache(maxsize=4096)  # sixteen digests, for each share of a unit again
+def _first_offsets(batch: UUID, number: int) -> tuple[int, ...]:
+    """Return the first offset of each lane of a unit."""
+    return tuple(offset(batch, number, lane, 0, -GROUP) for lane in range(LANES))
+
+
 def contains(unit: Unit, s: int) -> bool:
     """Tell whether the offset s is one of the unit's."""
     points = unit.steps * POINTS_PER_STEP
-    return any((s - offset(unit.batch, unit.number, lane, 0, -GROUP)) % N < points for lane in range(LANES))
+    return any((s - first) % N < points for first in _first_offsets(unit.batch, unit.number))
 
 
 def verify(unit: Unit, hit: Hit) -> Point:
