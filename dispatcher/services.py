@@ -69,7 +69,7 @@ class Services:
         return await asyncio.get_running_loop().run_in_executor(self.calculations, call)
 
     def close(self) -> None:
-        """Finish what was ordered of the database, then let go of it, and of the threads."""
+        """Finish the use cases that wait, then close the database and end the threads."""
         self.database.close()
         self.calculations.shutdown()
 

@@ -17,7 +17,7 @@ from pydantic import BaseModel
 
 from dispatcher.parsing import FIELD_CHARACTERS, validated
 from dispatcher.services import SERVICES, Services
-from dispatcher.storage.fair_queue import SENDER, SHORT_BYTES, Sender
+from dispatcher.storage.fair_queue import ORIGIN, SHORT_BYTES, Origin
 from xwhep.errors.base import RemoteError, XwhepError
 from xwhep.errors.identity import ForbiddenError
 from xwhep.errors.jobs import BusyError
@@ -69,7 +69,7 @@ class Call:
     async def body(
         self, shape: Any, limit_bytes: int = MAX_BODY_BYTES, *, made: Callable[[Any], Any] = lambda message: message
     ) -> Any:
-        """Return the JSON body as `shape`, a message or a union of messages, or what is `made` of that.
+        """Return the JSON body as `shape`, a message or a union of messages, or the result of `made` for that message.
 
         Raises:
             TooLargeError, BadRequestError, InvalidFieldError: it is none.
@@ -78,7 +78,7 @@ class Call:
             raise BadRequestError(f"the body must be JSON; send it with Content-Type: {JSON}")
         raw = await self._read(limit_bytes)
         if self._caller is not None:
-            SENDER.set(Sender(self._caller.uid, len(raw)))
+            ORIGIN.set(Origin(self._caller.uid, len(raw)))
         if len(raw) <= SHORT_BYTES:
             return made(_parsed(shape, raw))
         return await self.services.aside(lambda: made(_parsed(shape, raw)))
@@ -149,7 +149,7 @@ def guarded(route: Route) -> Callable[[web.Request], Awaitable[web.StreamRespons
             caller = await services.peers.caller(request, services.now())
             if caller.role not in route.roles:
                 raise ForbiddenError(caller.role, f"{request.method} {route.path}")
-            SENDER.set(Sender(caller.uid))
+            ORIGIN.set(Origin(caller.uid))
         call = Call(request, services, caller)
         if not route.waits:
             return await route.handler(call)

@@ -1,4 +1,4 @@
-"""A queue in which each sender has a line of its own, so that nobody waits for all that somebody else has sent."""
+"""A queue in which each member has a line of its own, so that nobody waits for all requests of another."""
 
 from __future__ import annotations
 
@@ -16,19 +16,19 @@ SHORT_BYTES: Final = 16 * 1024
 
 
 @dataclass(frozen=True, slots=True)
-class Sender:
-    """Who has sent a request, and how much it says: longer requests are more work."""
+class Origin:
+    """The member that a request came from, and the size of its body: longer requests are more work."""
 
     uid: UUID
     size_bytes: int = 0
 
 
 #: of the request that is being answered; None: the dispatcher itself has something to do
-SENDER: Final[ContextVar[Sender | None]] = ContextVar("sender", default=None)
+ORIGIN: Final[ContextVar[Origin | None]] = ContextVar("origin", default=None)
 
 
 class FairQueue(Generic[T]):
-    """What waits, in one line for each sender; the lines take turns, and so do long requests and short ones.
+    """Items that wait, in one line for each member; the lines take turns, and so do long requests and short ones.
 
     Any thread may use it.
     """
@@ -43,21 +43,21 @@ class FairQueue(Generic[T]):
         return self._short.count + self._long.count
 
     def put(self, item: T) -> None:
-        """Let something wait, in the line of whoever has sent the request that is being answered."""
-        sender = SENDER.get()
+        """Let an item wait, in the line of the member whose request is being answered."""
+        origin = ORIGIN.get()
         with self._lock:
-            lines = self._long if sender is not None and sender.size_bytes > SHORT_BYTES else self._short
-            lines.put(None if sender is None else sender.uid, item)
+            lines = self._long if origin is not None and origin.size_bytes > SHORT_BYTES else self._short
+            lines.put(None if origin is None else origin.uid, item)
 
     def take(self, at_most: int) -> list[T]:
-        """Return those whose turn it is: one of a long request, or so many of short ones."""
+        """Return the items whose turn it is: one of a long request, or so many of short ones."""
         with self._lock:
             self._was_long = bool(self._long.count) and not (self._was_long and self._short.count)
             return self._long.take(1) if self._was_long else self._short.take(at_most)
 
 
 class _Lines(Generic[T]):
-    """One line for each sender."""
+    """One line for each member."""
 
     def __init__(self) -> None:
         self.count = 0

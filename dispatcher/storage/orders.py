@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import Future
@@ -18,6 +19,8 @@ from dispatcher.scheduling.matching import Requirement
 from dispatcher.storage.memory import memory_of
 from xwhep.errors.base import XwhepError
 from xwhep.sql.prepared import PreparedWrite
+
+LOG = logging.getLogger("dispatcher")
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -143,9 +146,11 @@ def _attempt_together(session: Session, orders: Sequence[QueuedUseCase]) -> list
     (use_case, shared), calls = many, [order.call for order in orders]
     try:
         values = _run(session, lambda session: use_case(session, shared, calls, clock()), by_statements=True)
-    except Exception as failure:
+    except Exception as failure:  # any: whoever of them has caused it hears of it alone
         if _is_fatal(failure):
             raise
+        if not isinstance(failure, NotTogetherError | XwhepError | IntegrityError):
+            LOG.exception("%d calls failed together, each is done by itself", len(calls))
         return None
     finally:
         _forget_objects(session)

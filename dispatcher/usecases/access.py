@@ -37,7 +37,7 @@ ViewT = TypeVar("ViewT", bound=BaseModel)
 
 
 def body_digest(request: BaseModel, shape: type[BaseModel] | None = None) -> str:
-    """Return the SHA-256 of a request as its canonical JSON, hexadecimal; of what it has as this `shape` alone."""
+    """Return the SHA-256 of a request as canonical JSON, hexadecimal; a parent as `shape` leaves out further fields."""
     return hashlib.sha256((shape or type(request)).__pydantic_serializer__.to_json(request)).hexdigest()
 
 

@@ -29,7 +29,7 @@ class Said:
     progress: Sequence[AttemptProgress] = ()
 
 
-#: what a host says that only asks
+#: of a host without attempts
 NOTHING: Final = Said()
 
 
@@ -46,7 +46,7 @@ class Exchanged:
 
 @dataclass(frozen=True, slots=True)
 class Exchanging:
-    """One call of `exchange_all`: what a host says, and what it asks for."""
+    """One call of `exchange_all`: the reports of a host, and its request for work."""
 
     caller: Caller
     said: Said

@@ -9,7 +9,7 @@ from uuid import UUID
 from hypothesis import given
 from hypothesis import strategies as st
 
-from dispatcher.storage.fair_queue import SENDER, SHORT_BYTES, FairQueue, Sender
+from dispatcher.storage.fair_queue import ORIGIN, SHORT_BYTES, FairQueue, Origin
 
 #: who sends, None being the dispatcher itself, and whether the request is long; or how many are taken
 PUT = st.tuples(st.none() | st.integers(0, 3), st.booleans())
@@ -20,9 +20,9 @@ Item = tuple[int | None, bool, int]
 def put(queue: FairQueue[Item], who: int | None, number: int, *, long: bool) -> Item:
     item = (who, long and who is not None, number)
     size_bytes = SHORT_BYTES + 1 if long else SHORT_BYTES
-    token = SENDER.set(None if who is None else Sender(UUID(int=who), size_bytes))
+    token = ORIGIN.set(None if who is None else Origin(UUID(int=who), size_bytes))
     queue.put(item)
-    SENDER.reset(token)
+    ORIGIN.reset(token)
     return item
 
 

@@ -183,7 +183,9 @@ def test_calls_that_depend_on_each_other_are_done_one_after_the_other(tmp_path: 
     assert results[0].value == results[2].value, "a job sent again is the same job"
 
 
-def test_a_fault_that_nobody_foresaw_reaches_only_who_caused_it(tmp_path: Path) -> None:
+def test_a_fault_that_nobody_foresaw_reaches_only_who_caused_it(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
     """And what the run together had noted in memory is forgotten with its rows."""
     desk = Desk(tmp_path / "grid")
     group = submissions(desk, *(desk.next_uid() for _ in range(3)))
@@ -201,6 +203,7 @@ def test_a_fault_that_nobody_foresaw_reaches_only_who_caused_it(tmp_path: Path) 
 
     assert [type(result.failure) for result in results] == [type(None), ZeroDivisionError, type(None)]
     assert [lease is None for lease in leased] == [False, False, True]
+    assert "3 calls failed together, each is done by itself" in caplog.text
 
 
 def test_a_host_that_asks_twice_at_once_gets_no_more_than_it_may_have(tmp_path: Path) -> None:
