@@ -147,7 +147,8 @@ def _rows(
 ) -> list[dict[str, Any]]:
     """Return the columns of new jobs that are not the same in all."""
     of_call = {"owner_uid": call.caller.uid, "batch_uid": call.batch_uid, "submitted_at": now}
-    of_app = {app.uid: _columns_of(session, kinds, app) | of_call for _, app in fresh}
+    apps = {app.uid: app for _, app in fresh}
+    of_app = {uid: _columns_of(session, kinds, app) | of_call for uid, app in apps.items()}  # once for each app
     return [
         {
             "uid": request.uid,
